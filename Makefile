@@ -1,0 +1,140 @@
+# Building, running and testing need Go, git and make alone. The targets under
+# "contract" and `verify` also need npm and sha256sum, and a network once.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+MODULES   := proto services gateway deploy
+CACHE     := $(CURDIR)/.cache
+BIN       := $(CACHE)/bin
+TOOLS     := $(addprefix $(BIN)/,$(notdir $(wildcard proto/tools/*)))
+PROTOS    := proto/.deps/.stamp
+TESTFLAGS ?=
+
+# Where the third-party proto files come from; deps.sha256 says which and what.
+GOOGLE_PROTOS := google-proto-files@5.0.3
+BUF_VALIDATE  := github.com/bufbuild/protovalidate@v1.2.2
+
+MAINS := $(sort $(dir $(wildcard deploy/coso/main.go services/*/cmd/*/main.go gateway/cmd/*/main.go)))
+
+# Runs one command in every module as if the others were not beside it.
+each_module = st=0; for m in $(MODULES); do (cd $$m && GOWORK=off $(1)) || st=1; done; exit $$st
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+##@ build and run (Go, git and make)
+
+.PHONY: build
+build: ## Build every binary into bin/
+	CGO_ENABLED=0 go build -trimpath -o bin/ $(addprefix ./,$(MAINS))
+
+.PHONY: run
+run: build ## Start everything in one process and load the demo
+	bin/coso up --demo hanoi-2020
+
+.PHONY: demo
+demo: build ## Run the whole job in a temporary folder and check its figures
+	bin/coso demo hanoi-2020
+
+.PHONY: test
+test: ## Test all modules
+	go test $(TESTFLAGS) $(addprefix ./,$(addsuffix /...,$(MODULES)))
+
+.PHONY: race
+race: ## Test the platform under the race detector (needs a C compiler)
+	go test -race $(TESTFLAGS) ./services/platform/...
+
+.PHONY: clean
+clean: ## Remove everything that make has built or fetched
+	rm -rf bin .cache proto/.deps
+
+##@ contract
+
+.PHONY: tools
+tools: $(TOOLS) ## Build the pinned tool chain
+
+# One module per tool, so that no tool decides the version of another's
+# dependencies, nor of the product's.
+$(BIN)/%: proto/tools/%/go.mod proto/tools/%/go.sum
+	cd proto/tools/$* && GOWORK=off GOFLAGS=-mod=readonly go build -trimpath -o $@ tool
+
+.PHONY: protos
+protos: $(PROTOS) ## Fetch and check the third-party proto files
+
+$(PROTOS): proto/deps.sha256
+	rm -rf proto/.deps $(CACHE)/deps
+	mkdir -p proto/.deps $(CACHE)/deps
+	cd $(CACHE)/deps && npm pack --silent $(GOOGLE_PROTOS) && tar -xzf *.tgz --strip-components=1
+	validate=$$(cd $(CACHE)/deps && GOWORK=off go mod download -json $(BUF_VALIDATE) | sed -n 's/.*"Dir": "\(.*\)".*/\1/p'); \
+		cp -R "$$validate/proto/protovalidate/buf" $(CACHE)/deps/
+	cd $(CACHE)/deps && sha256sum --check --quiet $(CURDIR)/proto/deps.sha256
+	tar -C $(CACHE)/deps -cf - $$(awk '{print $$2}' proto/deps.sha256) | tar -C proto/.deps -xf -
+	chmod -R u+w $(CACHE)/deps && rm -rf $(CACHE)/deps
+	touch $@
+
+.PHONY: generate
+generate: generated ## Write proto/gen from the proto files
+	@if ! diff -qr $(CACHE)/gen/coso proto/gen/coso >/dev/null 2>&1; then \
+		mkdir -p proto/gen; rm -rf proto/gen/coso; cp -R $(CACHE)/gen/coso proto/gen/coso; fi
+	@cmp -s $(CACHE)/gen/openapi.json proto/gen/openapi.json || cp $(CACHE)/gen/openapi.json proto/gen/openapi.json
+
+# Generates beside the committed code: `generate` copies it over, `verify` only compares.
+.PHONY: generated
+generated: $(filter-out %/golangci-lint,$(TOOLS)) $(PROTOS)
+	@rm -rf $(CACHE)/gen $(CACHE)/openapi
+	@cd proto && $(BIN)/buf generate --template buf.gen.yaml -o $(CACHE)/gen
+	@cd proto && $(BIN)/buf generate --template buf.gen.openapi.yaml -o $(CACHE)/openapi
+	@$(BIN)/openapiv3-merge proto/openapi.base.json \
+		$$(find $(CACHE)/openapi -name '*.openapi.json' | LC_ALL=C sort) > $(CACHE)/gen/openapi.json
+
+##@ verify
+
+.PHONY: verify
+verify: verify-generated verify-format verify-vet verify-lint verify-contract verify-tidy verify-standalone verify-packages ## Check everything a change must keep
+	@echo "verify: all checks passed"
+
+.PHONY: verify-generated
+verify-generated: generated ## The generated code is up to date
+	@echo "== generated code"
+	@diff -r $(CACHE)/gen/coso proto/gen/coso && diff $(CACHE)/gen/openapi.json proto/gen/openapi.json || \
+		{ echo "proto/gen is not what the proto files say: run make generate"; exit 1; }
+
+.PHONY: verify-format
+verify-format: ## Every Go file is formatted
+	@echo "== gofmt"
+	@out=$$(gofmt -l $(MODULES)); if [ -n "$$out" ]; then echo "not formatted:"; echo "$$out"; exit 1; fi
+
+.PHONY: verify-vet
+verify-vet: ## go vet, module by module
+	@echo "== go vet"
+	@$(call each_module,go vet ./...)
+
+.PHONY: verify-lint
+verify-lint: $(BIN)/golangci-lint ## golangci-lint, module by module
+	@echo "== golangci-lint"
+	@$(call each_module,$(BIN)/golangci-lint run --config $(CURDIR)/.golangci.yaml ./...)
+
+.PHONY: verify-contract
+verify-contract: $(BIN)/buf $(PROTOS) ## buf lint, and buf breaking against proto/BASELINE
+	@echo "== buf lint"
+	@cd proto && $(BIN)/buf format --diff --exit-code --path coso && $(BIN)/buf lint
+	@echo "== buf breaking"
+	@proto/breaking $(BIN)/buf $(CACHE)/baseline
+
+.PHONY: verify-tidy
+verify-tidy: ## Every go.mod and go.sum says what is needed, no more
+	@echo "== go mod tidy"
+	@$(call each_module,go mod tidy -diff)
+
+.PHONY: verify-standalone
+verify-standalone: ## Each module builds without go.work
+	@echo "== GOWORK=off go build"
+	@$(call each_module,go build ./...)
+
+.PHONY: verify-packages
+verify-packages: ## Every package has its package comment
+	@echo "== package comments"
+	@go test ./deploy/house
