@@ -929,9 +929,9 @@ const file_coso_membership_v1_intake_proto_rawDesc = "" +
 	"\ato_date\x18\b \x01(\tB&\xbaH#\xd8\x01\x01r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\x06toDate\"s\n" +
 	"\x13ListIntakesResponse\x124\n" +
 	"\aintakes\x18\x01 \x03(\v2\x1a.coso.membership.v1.IntakeR\aintakes\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xbd\x01\n" +
-	"\x13UpdateIntakeRequest\x12@\n" +
-	"\x06intake\x18\x01 \x01(\v2\x1a.coso.membership.v1.IntakeB\f\xe0A\x02\xbaH\x06\xc8\x01\x01\xd8\x01\x03R\x06intake\x12;\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xba\x01\n" +
+	"\x13UpdateIntakeRequest\x12=\n" +
+	"\x06intake\x18\x01 \x01(\v2\x1a.coso.membership.v1.IntakeB\t\xe0A\x02\xbaH\x03\xd8\x01\x03R\x06intake\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\x12'\n" +
 	"\n" +

@@ -660,9 +660,9 @@ const file_coso_planning_v1_indicator_proto_rawDesc = "" +
 	"\n" +
 	"indicators\x18\x01 \x03(\v2\x1b.coso.planning.v1.IndicatorR\n" +
 	"indicators\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc7\x01\n" +
-	"\x16UpdateIndicatorRequest\x12G\n" +
-	"\tindicator\x18\x01 \x01(\v2\x1b.coso.planning.v1.IndicatorB\f\xe0A\x02\xbaH\x06\xc8\x01\x01\xd8\x01\x03R\tindicator\x12;\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc4\x01\n" +
+	"\x16UpdateIndicatorRequest\x12D\n" +
+	"\tindicator\x18\x01 \x01(\v2\x1b.coso.planning.v1.IndicatorB\t\xe0A\x02\xbaH\x03\xd8\x01\x03R\tindicator\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\x12'\n" +
 	"\n" +

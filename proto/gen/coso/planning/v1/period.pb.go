@@ -609,9 +609,9 @@ const file_coso_planning_v1_period_proto_rawDesc = "" +
 	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"q\n" +
 	"\x13ListPeriodsResponse\x122\n" +
 	"\aperiods\x18\x01 \x03(\v2\x18.coso.planning.v1.PeriodR\aperiods\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xbb\x01\n" +
-	"\x13UpdatePeriodRequest\x12>\n" +
-	"\x06period\x18\x01 \x01(\v2\x18.coso.planning.v1.PeriodB\f\xe0A\x02\xbaH\x06\xc8\x01\x01\xd8\x01\x03R\x06period\x12;\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb8\x01\n" +
+	"\x13UpdatePeriodRequest\x12;\n" +
+	"\x06period\x18\x01 \x01(\v2\x18.coso.planning.v1.PeriodB\t\xe0A\x02\xbaH\x03\xd8\x01\x03R\x06period\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\x12'\n" +
 	"\n" +

@@ -779,9 +779,9 @@ const file_coso_planning_v1_target_proto_rawDesc = "" +
 	"\x06period\x18\x05 \x01(\tB6\xbaH3\xd8\x01\x01r.2,^periods/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x06period\"q\n" +
 	"\x13ListTargetsResponse\x122\n" +
 	"\atargets\x18\x01 \x03(\v2\x18.coso.planning.v1.TargetR\atargets\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xbb\x01\n" +
-	"\x13UpdateTargetRequest\x12>\n" +
-	"\x06target\x18\x01 \x01(\v2\x18.coso.planning.v1.TargetB\f\xe0A\x02\xbaH\x06\xc8\x01\x01\xd8\x01\x03R\x06target\x12;\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb8\x01\n" +
+	"\x13UpdateTargetRequest\x12;\n" +
+	"\x06target\x18\x01 \x01(\v2\x18.coso.planning.v1.TargetB\t\xe0A\x02\xbaH\x03\xd8\x01\x03R\x06target\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\x12'\n" +
 	"\n" +

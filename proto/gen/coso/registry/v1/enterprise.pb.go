@@ -814,10 +814,10 @@ const file_coso_registry_v1_enterprise_proto_rawDesc = "" +
 	"\x05query\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18dR\x05query\"\x81\x01\n" +
 	"\x17ListEnterprisesResponse\x12>\n" +
 	"\venterprises\x18\x01 \x03(\v2\x1c.coso.registry.v1.EnterpriseR\venterprises\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xcb\x01\n" +
-	"\x17UpdateEnterpriseRequest\x12J\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc8\x01\n" +
+	"\x17UpdateEnterpriseRequest\x12G\n" +
 	"\n" +
-	"enterprise\x18\x01 \x01(\v2\x1c.coso.registry.v1.EnterpriseB\f\xe0A\x02\xbaH\x06\xc8\x01\x01\xd8\x01\x03R\n" +
+	"enterprise\x18\x01 \x01(\v2\x1c.coso.registry.v1.EnterpriseB\t\xe0A\x02\xbaH\x03\xd8\x01\x03R\n" +
 	"enterprise\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\x12'\n" +

@@ -1088,9 +1088,9 @@ const file_coso_registry_v1_organisation_proto_rawDesc = "" +
 	"\x05query\x18\b \x01(\tB\a\xbaH\x04r\x02\x18dR\x05query\"\x89\x01\n" +
 	"\x19ListOrganisationsResponse\x12D\n" +
 	"\rorganisations\x18\x01 \x03(\v2\x1e.coso.registry.v1.OrganisationR\rorganisations\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xd3\x01\n" +
-	"\x19UpdateOrganisationRequest\x12P\n" +
-	"\forganisation\x18\x01 \x01(\v2\x1e.coso.registry.v1.OrganisationB\f\xe0A\x02\xbaH\x06\xc8\x01\x01\xd8\x01\x03R\forganisation\x12;\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xd0\x01\n" +
+	"\x19UpdateOrganisationRequest\x12M\n" +
+	"\forganisation\x18\x01 \x01(\v2\x1e.coso.registry.v1.OrganisationB\t\xe0A\x02\xbaH\x03\xd8\x01\x03R\forganisation\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\x12'\n" +
 	"\n" +

@@ -823,9 +823,9 @@ const file_coso_registry_v1_unit_proto_rawDesc = "" +
 	"\x05query\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18dR\x05query\"i\n" +
 	"\x11ListUnitsResponse\x12,\n" +
 	"\x05units\x18\x01 \x03(\v2\x16.coso.registry.v1.UnitR\x05units\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb3\x01\n" +
-	"\x11UpdateUnitRequest\x128\n" +
-	"\x04unit\x18\x01 \x01(\v2\x16.coso.registry.v1.UnitB\f\xe0A\x02\xbaH\x06\xc8\x01\x01\xd8\x01\x03R\x04unit\x12;\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb0\x01\n" +
+	"\x11UpdateUnitRequest\x125\n" +
+	"\x04unit\x18\x01 \x01(\v2\x16.coso.registry.v1.UnitB\t\xe0A\x02\xbaH\x03\xd8\x01\x03R\x04unit\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\x12'\n" +
 	"\n" +

@@ -1,0 +1,70 @@
+package fault
+
+import (
+	"strings"
+	"unicode"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+)
+
+// What stands in a text for a value that is missing or empty.
+const (
+	missingEn = "(not given)"
+	missingVi = "(không có)"
+)
+
+// fieldParam is the placeholder that every text may use: the JSON path of the field at fault.
+const fieldParam = "field"
+
+// entry is the catalogue's row of one reason.
+type entry struct {
+	// params are the names of the values that the constructor is given; the texts may leave some out.
+	params []string
+	// vi and en are the texts, with `{name}` for a param and `{field}` for the field.
+	vi, en string
+}
+
+// render returns the texts of reason in English and Vietnamese. A reason without an entry (one of a newer version) has
+// the general texts of UNSPECIFIED.
+func render(reason faultpb.Reason, field string, params map[string]string) (en, vi string) {
+	row, ok := catalogue[reason]
+	if !ok {
+		row = catalogue[faultpb.Reason_REASON_UNSPECIFIED]
+	}
+	return fill(row.en, field, params, missingEn), fill(row.vi, field, params, missingVi)
+}
+
+// rerender renders again for another field; texts from another process, whose params are not known, stay as they are.
+func rerender(reason faultpb.Reason, field string, params map[string]string, en, vi string) (newEn, newVi string) {
+	if _, ok := catalogue[reason]; !ok || params == nil {
+		return en, vi
+	}
+	return render(reason, field, params)
+}
+
+// fill replaces every `{name}` in one pass, so that braces in a value stay text.
+func fill(template, field string, params map[string]string, missing string) string {
+	var b strings.Builder
+	for {
+		before, rest, ok := strings.Cut(template, "{")
+		b.WriteString(before)
+		if !ok {
+			return b.String()
+		}
+		name, after, _ := strings.Cut(rest, "}")
+		value := params[name]
+		if name == fieldParam {
+			value = field
+		}
+		if value == "" {
+			value = missing
+		}
+		b.WriteString(value)
+		template = after
+	}
+}
+
+// isControl reports whether r may not stand in a text: a control character other than line feed and tab.
+func isControl(r rune) bool {
+	return unicode.Is(unicode.Cc, r) && r != '\n' && r != '\t'
+}
