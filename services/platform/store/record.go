@@ -68,7 +68,8 @@ func metaFieldsOf(m proto.Message) metaFields {
 
 func (f metaFields) etagOf(m proto.Message) string { return m.ProtoReflect().Get(f.etag).String() }
 
-// advance sets the next revision. The new record must carry the revision of the one it replaces.
+// advance sets the next revision. A record that replaces another must carry the revision of that one; a new one begins at
+// 1 whatever it carries, since its closure may have run before.
 func (f metaFields) advance(tx *Tx, old proto.Message, existed bool, rec proto.Message) error {
 	var before int64
 	r := rec.ProtoReflect()
@@ -80,7 +81,7 @@ func (f metaFields) advance(tx *Tx, old proto.Message, existed bool, rec proto.M
 	} else {
 		r.Set(f.created, r.Get(f.updated))
 	}
-	if got := r.Get(f.revision).Int(); got != before {
+	if got := r.Get(f.revision).Int(); existed && got != before {
 		return fault.Internal(fmt.Errorf("INV-STORE-NO-LOST-UPDATE: %s rests on revision %d, stored is %d",
 			rec.ProtoReflect().Descriptor().FullName(), got, before))
 	}

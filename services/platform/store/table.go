@@ -152,10 +152,11 @@ func (t *Table[T]) write(tx *Tx, old T, existed bool, rec T, event proto.Message
 	if err := fault.Validate(rec); err != nil {
 		return rec, err
 	}
-	if err := t.change(tx, old, existed, rec); err != nil {
+	at, err := t.change(tx, old, existed, rec)
+	if err != nil {
 		return rec, err
 	}
-	return rec, tx.announce(event, rec, t.primary(rec))
+	return rec, tx.announce(event, rec, at, t.primary(rec))
 }
 
 // Put sets a copy.
@@ -164,7 +165,8 @@ func (c *Copy[T]) Put(tx *Tx, rec T) error {
 	if err != nil {
 		return err
 	}
-	return c.change(tx, old, existed, rec)
+	_, err = c.change(tx, old, existed, rec)
+	return err
 }
 
 // Delete removes a copy; one that is not there is no error.
@@ -174,31 +176,32 @@ func (c *Copy[T]) Delete(tx *Tx, name string) error {
 		return err
 	}
 	key := Text(name)
-	if err := c.spec.reduce(tx.space(), old, nil); err != nil {
+	if err := c.spec.reduce(tx.over, old, nil); err != nil {
 		return err
 	}
-	return tx.record(c.spec, key, nil)
+	_, err = tx.record(c.spec, key, nil)
+	return err
 }
 
-// change runs the reducers and records one new value.
-func (b *base[T]) change(tx *Tx, old T, existed bool, rec T) error {
+// change runs the reducers and records one new value; it answers the change's index in the command.
+func (b *base[T]) change(tx *Tx, old T, existed bool, rec T) (int, error) {
 	value, err := encodeRecord(rec)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	key := Text(b.primary(rec))
 	if len(value)+len(key) > maxRecord {
-		return tooLarge("record", maxRecord)
+		return 0, tooLarge("record", maxRecord)
 	}
 	var before proto.Message
 	if existed {
 		before = old
 	}
 	if err := b.spec.check(tx, before, rec); err != nil {
-		return err
+		return 0, err
 	}
-	if err := b.spec.reduce(tx.space(), before, rec); err != nil {
-		return err
+	if err := b.spec.reduce(tx.over, before, rec); err != nil {
+		return 0, err
 	}
 	return tx.record(b.spec, key, value)
 }

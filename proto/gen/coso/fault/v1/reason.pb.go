@@ -154,6 +154,18 @@ const (
 	Reason_REASON_PERIOD_ORDER Reason = 3003
 	// The indicator counts a kind that its measure does not have.
 	Reason_REASON_INDICATOR_KIND_UNKNOWN Reason = 3004
+	// The Host header names a machine that this gateway does not answer for.
+	Reason_REASON_FOREIGN_HOST Reason = 5000
+	// A page of another origin sent the request.
+	Reason_REASON_FOREIGN_ORIGIN Reason = 5001
+	// The body is not sent as application/json in UTF-8.
+	Reason_REASON_CONTENT_TYPE Reason = 5002
+	// The path holds escapes, characters or segments that no name has.
+	Reason_REASON_PATH_INVALID Reason = 5003
+	// The method takes a JSON body and got none.
+	Reason_REASON_BODY_MISSING Reason = 5004
+	// The method takes no body and got one.
+	Reason_REASON_BODY_UNEXPECTED Reason = 5005
 )
 
 // Enum value maps for Reason.
@@ -221,6 +233,12 @@ var (
 		3002: "REASON_TARGET_TAKEN",
 		3003: "REASON_PERIOD_ORDER",
 		3004: "REASON_INDICATOR_KIND_UNKNOWN",
+		5000: "REASON_FOREIGN_HOST",
+		5001: "REASON_FOREIGN_ORIGIN",
+		5002: "REASON_CONTENT_TYPE",
+		5003: "REASON_PATH_INVALID",
+		5004: "REASON_BODY_MISSING",
+		5005: "REASON_BODY_UNEXPECTED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                   0,
@@ -285,6 +303,12 @@ var (
 		"REASON_TARGET_TAKEN":                  3002,
 		"REASON_PERIOD_ORDER":                  3003,
 		"REASON_INDICATOR_KIND_UNKNOWN":        3004,
+		"REASON_FOREIGN_HOST":                  5000,
+		"REASON_FOREIGN_ORIGIN":                5001,
+		"REASON_CONTENT_TYPE":                  5002,
+		"REASON_PATH_INVALID":                  5003,
+		"REASON_BODY_MISSING":                  5004,
+		"REASON_BODY_UNEXPECTED":               5005,
 	}
 )
 
@@ -319,7 +343,7 @@ var File_coso_fault_v1_reason_proto protoreflect.FileDescriptor
 
 const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1acoso/fault/v1/reason.proto\x12\rcoso.fault.v1*\x9c\x0e\n" +
+	"\x1acoso/fault/v1/reason.proto\x12\rcoso.fault.v1*\xbd\x0f\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fREASON_INTERNAL\x10\x01\x12\x19\n" +
@@ -383,7 +407,13 @@ const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\x15REASON_PERIOD_UNKNOWN\x10\xb9\x17\x12\x18\n" +
 	"\x13REASON_TARGET_TAKEN\x10\xba\x17\x12\x18\n" +
 	"\x13REASON_PERIOD_ORDER\x10\xbb\x17\x12\"\n" +
-	"\x1dREASON_INDICATOR_KIND_UNKNOWN\x10\xbc\x17B&Z$coso/proto/gen/coso/fault/v1;faultpbb\x06proto3"
+	"\x1dREASON_INDICATOR_KIND_UNKNOWN\x10\xbc\x17\x12\x18\n" +
+	"\x13REASON_FOREIGN_HOST\x10\x88'\x12\x1a\n" +
+	"\x15REASON_FOREIGN_ORIGIN\x10\x89'\x12\x18\n" +
+	"\x13REASON_CONTENT_TYPE\x10\x8a'\x12\x18\n" +
+	"\x13REASON_PATH_INVALID\x10\x8b'\x12\x18\n" +
+	"\x13REASON_BODY_MISSING\x10\x8c'\x12\x1b\n" +
+	"\x16REASON_BODY_UNEXPECTED\x10\x8d'B&Z$coso/proto/gen/coso/fault/v1;faultpbb\x06proto3"
 
 var (
 	file_coso_fault_v1_reason_proto_rawDescOnce sync.Once

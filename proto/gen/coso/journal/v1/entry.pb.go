@@ -363,15 +363,20 @@ func (x *Reference) GetKey() []byte {
 	return nil
 }
 
-// Event is a change event before it is published.
+// Event is a change event before it is published. An event that says nothing but a record after its change does not
+// repeat the record's bytes: it points to the change.
 type Event struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Full message name (`coso.registry.v1.OrganisationFounded`).
 	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	// The event message's bytes.
+	// The event message's bytes; empty if the event points to a change.
 	Data []byte `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
-	// The resource the event is about (`organisations/…`).
-	Subject       string `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The resource the event is about (`organisations/…`); empty if the event points to a change: its key says it.
+	Subject string `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
+	// Which of the command's changes the event tells, counted from 1; 0: none, data holds the event.
+	Change uint32 `protobuf:"varint,4,opt,name=change,proto3" json:"change,omitempty"`
+	// Number of the event's field that holds the record.
+	Field         int32 `protobuf:"varint,5,opt,name=field,proto3" json:"field,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -427,6 +432,20 @@ func (x *Event) GetSubject() string {
 	return ""
 }
 
+func (x *Event) GetChange() uint32 {
+	if x != nil {
+		return x.Change
+	}
+	return 0
+}
+
+func (x *Event) GetField() int32 {
+	if x != nil {
+		return x.Field
+	}
+	return 0
+}
+
 var File_coso_journal_v1_entry_proto protoreflect.FileDescriptor
 
 const file_coso_journal_v1_entry_proto_rawDesc = "" +
@@ -459,11 +478,13 @@ const file_coso_journal_v1_entry_proto_rawDesc = "" +
 	"\x06_value\"3\n" +
 	"\tReference\x12\x14\n" +
 	"\x05table\x18\x01 \x01(\tR\x05table\x12\x10\n" +
-	"\x03key\x18\x02 \x01(\fR\x03key\"I\n" +
+	"\x03key\x18\x02 \x01(\fR\x03key\"w\n" +
 	"\x05Event\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n" +
 	"\x04data\x18\x02 \x01(\fR\x04data\x12\x18\n" +
-	"\asubject\x18\x03 \x01(\tR\asubjectB*Z(coso/proto/gen/coso/journal/v1;journalpbb\x06proto3"
+	"\asubject\x18\x03 \x01(\tR\asubject\x12\x16\n" +
+	"\x06change\x18\x04 \x01(\rR\x06change\x12\x14\n" +
+	"\x05field\x18\x05 \x01(\x05R\x05fieldB*Z(coso/proto/gen/coso/journal/v1;journalpbb\x06proto3"
 
 var (
 	file_coso_journal_v1_entry_proto_rawDescOnce sync.Once

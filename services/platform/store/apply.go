@@ -1,0 +1,116 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"coso/services/platform/fault"
+
+	journalpb "coso/proto/gen/coso/journal/v1"
+	bolt "go.etcd.io/bbolt"
+	"google.golang.org/protobuf/proto"
+)
+
+const (
+	bucketMeta    = "meta"
+	bucketJournal = "journal"
+)
+
+var keyHead = []byte("head")
+
+func positionKey(p uint64) []byte { return binary.BigEndian.AppendUint64(nil, p) }
+
+// apply writes one entry with everything that follows from it. It is the only function that changes bbolt after Open,
+// the same for a fresh entry and for a journal that is read again.
+func (s *Store) apply(raw []byte) (*journalpb.Head, error) {
+	e, err := readEntry(raw)
+	if err != nil {
+		return nil, err
+	}
+	var next *journalpb.Head
+	err = s.db.Update(func(tx *bolt.Tx) error {
+		w := boltSpace{tx}
+		head, err := readHead(w)
+		if err != nil {
+			return err
+		}
+		if err := follows(e, head, s.incarnation); err != nil {
+			return err
+		}
+		next = after(head, e, raw)
+		if err := w.put(bucketJournal, positionKey(e.GetPosition()), raw); err != nil {
+			return err
+		}
+		for i, c := range e.GetCommands() {
+			if err := s.applyCommand(w, e, i, c); err != nil {
+				return err
+			}
+		}
+		if err := forgetOnce(w, e.GetMoment().AsTime()); err != nil {
+			return err
+		}
+		return writeHead(w, next)
+	})
+	return next, err
+}
+
+func (s *Store) applyCommand(w writing, e *journalpb.Entry, number int, c *journalpb.Command) error {
+	for _, ch := range c.GetChanges() {
+		spec, ok := s.schema.tables[ch.GetTable()]
+		if !ok {
+			return damaged("entry %d changes the unknown table %q", e.GetPosition(), ch.GetTable())
+		}
+		if err := applyChange(w, spec, ch); err != nil {
+			return fmt.Errorf("entry %d, table %s: %w", e.GetPosition(), ch.GetTable(), err)
+		}
+		if err := noteHistory(w, spec, ch.GetKey(), e.GetPosition(), number); err != nil {
+			return err
+		}
+	}
+	return noteOnce(w, e, c)
+}
+
+func applyChange(w writing, spec *spec, ch *journalpb.Change) error {
+	old, err := spec.decode(w.get(spec.bucket(), ch.GetKey()))
+	if err != nil {
+		return err
+	}
+	var next proto.Message
+	if ch.Value != nil {
+		if next, err = spec.decode(ch.GetValue()); err != nil {
+			return err
+		}
+	}
+	if err := spec.reduce(w, old, next); err != nil {
+		return err
+	}
+	if ch.Value == nil {
+		return w.del(spec.bucket(), ch.GetKey())
+	}
+	return w.put(spec.bucket(), ch.GetKey(), ch.GetValue())
+}
+
+// decode answers nil for no value.
+func (s *spec) decode(value []byte) (proto.Message, error) {
+	if value == nil {
+		return nil, nil //nolint:nilnil // no record is no message
+	}
+	m := s.empty.ProtoReflect().New().Interface()
+	return m, decodeInto(m, value)
+}
+
+func readHead(r reading) (*journalpb.Head, error) {
+	h := &journalpb.Head{}
+	if err := proto.Unmarshal(r.get(bucketMeta, keyHead), h); err != nil {
+		return nil, damaged("decode head: %w", err)
+	}
+	return h, nil
+}
+
+func writeHead(w writing, h *journalpb.Head) error {
+	b, err := deterministic.Marshal(h)
+	if err != nil {
+		return fault.Internal(err)
+	}
+	return w.put(bucketMeta, keyHead, b)
+}

@@ -1,0 +1,272 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"coso/services/platform/access"
+	"coso/services/platform/fault"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	journalpb "coso/proto/gen/coso/journal/v1"
+	bolt "go.etcd.io/bbolt"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// maxGroup bounds how many commands become one entry.
+const maxGroup = 512
+
+// maxAhead is how far the journal's last moment may lie ahead of the clock before writing stops.
+const maxAhead = 5 * time.Minute
+
+// call is one waiting Update.
+type call struct {
+	ctx         context.Context //nolint:containedctx // carried from the caller to the committer
+	principal   access.Principal
+	method      string
+	requestID   string
+	fingerprint []byte
+	traceparent string
+	// answer makes an empty answer, for replays.
+	answer func() proto.Message
+	run    func(*Tx) (proto.Message, error)
+	done   chan outcome
+}
+
+// outcome is what an Update answers.
+type outcome struct {
+	answer   proto.Message
+	position uint64
+	err      error
+}
+
+// group is the commands that become one entry.
+type group struct {
+	head     *journalpb.Head
+	at       time.Time
+	over     *overlay
+	commands []*journalpb.Command
+	once     map[string]*journalpb.Once
+	size     int
+	calls    []*call
+	outcomes []outcome
+}
+
+// commitLoop is the committer: the only goroutine that runs closures and writes.
+func (s *Store) commitLoop() {
+	defer close(s.stopped)
+	var left []*call
+	for {
+		if len(left) == 0 {
+			select {
+			case c := <-s.queue:
+				left = append(left, c)
+			case <-s.stop:
+				s.refuseQueued()
+				return
+			}
+		}
+		left = s.gather(left)
+		left = s.commit(left)
+	}
+}
+
+// gather takes what waits, up to a group.
+func (s *Store) gather(calls []*call) []*call {
+	for len(calls) < maxGroup {
+		select {
+		case c := <-s.queue:
+			calls = append(calls, c)
+		default:
+			return calls
+		}
+	}
+	return calls
+}
+
+func (s *Store) refuseQueued() {
+	for {
+		select {
+		case c := <-s.queue:
+			c.done <- outcome{err: fault.Unavailable(faultpb.Reason_REASON_SERVICE_UNAVAILABLE, "")}
+		default:
+			return
+		}
+	}
+}
+
+// commit runs the calls, writes one entry and answers. It gives back the calls that did not fit.
+func (s *Store) commit(calls []*call) []*call {
+	g, left, err := s.runGroup(calls)
+	if err == nil && len(g.commands) > 0 {
+		err = s.write(g)
+	}
+	for i, c := range g.calls {
+		if err != nil {
+			c.done <- outcome{err: err}
+			continue
+		}
+		c.done <- g.outcomes[i]
+	}
+	return left
+}
+
+// runGroup runs closures on one snapshot until the entry is full. The snapshot is closed before anything is written:
+// bbolt may have to remap, which waits for readers.
+func (s *Store) runGroup(calls []*call) (*group, []*call, error) {
+	g := &group{calls: calls, once: map[string]*journalpb.Once{}}
+	err := s.db.View(func(btx *bolt.Tx) error {
+		snapshot := boltSpace{btx}
+		head, err := readHead(snapshot)
+		if err != nil {
+			return err
+		}
+		g.head, g.over = head, newOverlay(snapshot)
+		if g.at, err = s.moment(head); err != nil {
+			return err
+		}
+		for i, c := range calls {
+			out, fits := s.runCall(g, c)
+			if !fits {
+				g.calls = calls[:i]
+				return nil
+			}
+			g.outcomes = append(g.outcomes, out)
+		}
+		return nil
+	})
+	if err != nil {
+		g.calls = calls
+		return g, nil, err
+	}
+	return g, calls[len(g.calls):], nil
+}
+
+// moment is max(the moment before + 1 µs, the clock), in whole microseconds.
+func (s *Store) moment(head *journalpb.Head) (time.Time, error) {
+	now := s.clock().UTC().Truncate(time.Microsecond)
+	if head.GetPosition() == 0 {
+		return now, nil
+	}
+	last := head.GetMoment().AsTime()
+	if last.Sub(now) > maxAhead {
+		return now, fault.Unavailable(faultpb.Reason_REASON_CLOCK_AHEAD, "",
+			"value", last.Format(time.RFC3339), "current", now.Format(time.RFC3339))
+	}
+	if !now.After(last) {
+		now = last.Add(time.Microsecond)
+	}
+	return now, nil
+}
+
+// runCall runs one closure on a fork of the group's overlay. A refusal, a panic or a passed deadline drops the fork.
+// fits is false when the group is full and the call must wait for the next one.
+func (s *Store) runCall(g *group, c *call) (out outcome, fits bool) {
+	if err := c.ctx.Err(); err != nil {
+		return outcome{err: err}, true
+	}
+	if c.requestID != "" {
+		kept, err := s.kept(g, c)
+		if err != nil {
+			return outcome{err: err}, true
+		}
+		if kept != nil {
+			answer := c.answer()
+			err := s.replay(g.over, kept, c.fingerprint, answer)
+			return outcome{answer: answer, position: kept.GetPosition(), err: err}, true
+		}
+	}
+	tx := s.newTx(g, c)
+	answer, err := protect(tx, c.run)
+	if err == nil {
+		err = c.ctx.Err()
+	}
+	if err != nil {
+		return outcome{err: err}, true
+	}
+	return s.accept(g, c, tx, answer)
+}
+
+// kept looks a request id up, in the group first.
+func (s *Store) kept(g *group, c *call) (*journalpb.Once, error) {
+	if o, ok := g.once[onceID(c)]; ok {
+		return o, nil
+	}
+	return findOnce(g.over, c.principal.Name, c.requestID, g.at)
+}
+
+func onceID(c *call) string { return string(Text(c.principal.Name).Text(c.requestID)) }
+
+func (s *Store) newTx(g *group, c *call) *Tx {
+	return &Tx{
+		s: s, ctx: c.ctx, over: g.over.fork(), at: g.at, principal: c.principal,
+		changes: map[string]int{},
+		command: &journalpb.Command{
+			Principal: c.principal.Name, OnBehalfOf: c.principal.OnBehalfOf, Method: c.method,
+			RequestId: c.requestID, Fingerprint: c.fingerprint, Traceparent: c.traceparent,
+		},
+	}
+}
+
+// accept takes a command into the group. A command that changed nothing and told nothing leaves no trace, unless its
+// request id must be kept.
+func (s *Store) accept(g *group, c *call, tx *Tx, answer proto.Message) (outcome, bool) {
+	if len(tx.command.GetChanges()) == 0 && len(tx.command.GetEvents()) == 0 {
+		return outcome{answer: answer, position: g.head.GetPosition()}, true
+	}
+	if c.requestID != "" {
+		tx.command.Results = s.results(answer)
+	}
+	size := proto.Size(tx.command)
+	if size > maxCommand+maxCommand/4 {
+		return outcome{err: tooLarge("command", maxCommand)}, true
+	}
+	if g.size+size > maxEntry-1024 && len(g.commands) > 0 {
+		return outcome{}, false
+	}
+	g.size += size
+	g.over = tx.over
+	g.commands = append(g.commands, tx.command)
+	if c.requestID != "" {
+		g.once[onceID(c)] = &journalpb.Once{
+			Fingerprint: c.fingerprint, Position: g.head.GetPosition() + 1,
+			Moment: timestamppb.New(g.at), Results: tx.command.GetResults(),
+		}
+	}
+	return outcome{answer: answer, position: g.head.GetPosition() + 1}, true
+}
+
+// write fixes the entry's place and applies it.
+func (s *Store) write(g *group) error {
+	raw, err := seal(g.head, s.incarnation, timestamppb.New(g.at), g.commands)
+	if err != nil {
+		return err
+	}
+	if err := s.log.Append(context.Background(), g.head.GetPosition()+1, raw); err != nil {
+		return s.unwritten(err)
+	}
+	head, err := s.apply(raw)
+	if err != nil {
+		return s.unwritten(err)
+	}
+	s.publish(head)
+	return nil
+}
+
+func (s *Store) unwritten(err error) error {
+	s.logger.Error("journal not written", "service", s.service, "error", err)
+	return fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(err)
+}
+
+// protect turns a panic of a closure into an error; nothing of it stays.
+func protect(tx *Tx, run func(*Tx) (proto.Message, error)) (answer proto.Message, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			answer, err = nil, fault.Internal(fmt.Errorf("panic in %s: %v\n%s", tx.command.GetMethod(), p, debug.Stack()))
+		}
+	}()
+	return run(tx)
+}

@@ -1,0 +1,161 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"sort"
+	"time"
+
+	"coso/services/platform/fault"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	journalpb "coso/proto/gen/coso/journal/v1"
+	"github.com/google/uuid"
+	bolt "go.etcd.io/bbolt"
+)
+
+// Event is one change event as the journal holds it.
+type Event struct {
+	// Number counts the events of a journal: 1, 2, 3, … It is the sequence in the stream.
+	Number uint64
+	// Position and Hash are those of the entry that holds it.
+	Position uint64
+	Hash     [sha256.Size]byte
+	// Incarnation is the journal's.
+	Incarnation uuid.UUID
+	// Moment is the entry's.
+	Moment time.Time
+	// Type is the full name of the event message, Data its bytes, Subject the resource it is about.
+	Type    string
+	Data    []byte
+	Subject string
+	// Traceparent is the trace context of the request, or empty.
+	Traceparent string
+}
+
+// Events answers up to limit events from a number on, in order; none if the journal ends before. Whole entries are
+// read, so it may answer more than limit.
+func (s *Store) Events(ctx context.Context, from uint64, limit int) ([]Event, error) {
+	var out []Event
+	err := s.db.View(func(tx *bolt.Tx) error {
+		in := boltSpace{tx}
+		head, err := readHead(in)
+		if err != nil || from > head.GetEvents() || from == 0 {
+			return err
+		}
+		position, err := entryOfEvent(in, head, from)
+		if err != nil {
+			return err
+		}
+		for ; position <= head.GetPosition() && len(out) < limit; position++ {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if out, err = s.appendEvents(in, out, position, from); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// entryOfEvent finds the entry that holds an event: the last one with fewer events before it.
+func entryOfEvent(in reading, head *journalpb.Head, number uint64) (uint64, error) {
+	var failed error
+	n := sort.Search(int(head.GetPosition()), func(i int) bool { //nolint:gosec // positions stay far below 2^63
+		e, err := entryAt(in, uint64(i)+1) //nolint:gosec // an index
+		if err != nil {
+			failed = err
+			return true
+		}
+		return e.GetEventsBefore() >= number
+	})
+	return uint64(n), failed //nolint:gosec // an index
+}
+
+func (s *Store) appendEvents(in reading, out []Event, position, from uint64) ([]Event, error) {
+	raw := in.get(bucketJournal, positionKey(position))
+	e, err := readEntry(raw)
+	if err != nil {
+		return nil, err
+	}
+	number := e.GetEventsBefore()
+	hash := sha256.Sum256(raw)
+	for _, c := range e.GetCommands() {
+		for _, ev := range c.GetEvents() {
+			if number++; number < from {
+				continue
+			}
+			data, subject, err := eventData(c, ev)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, Event{
+				Number: number, Position: position, Hash: hash, Incarnation: s.Incarnation(), Moment: e.GetMoment().AsTime(),
+				Type: ev.GetType(), Data: data, Subject: subject, Traceparent: c.GetTraceparent(),
+			})
+		}
+	}
+	return out, nil
+}
+
+// Verify walks the whole journal and checks its chain, up to the head. It calls progress with each position. DataLoss
+// names the first entry that does not fit.
+func (s *Store) Verify(ctx context.Context, progress func(position uint64)) error {
+	head := &journalpb.Head{}
+	for {
+		end, err := s.verifySome(ctx, &head)
+		if err != nil {
+			return err
+		}
+		if progress != nil {
+			progress(head.GetPosition())
+		}
+		if end {
+			return nil
+		}
+	}
+}
+
+// verifySome checks the next entries of the chain in one short View.
+func (s *Store) verifySome(ctx context.Context, head **journalpb.Head) (end bool, err error) {
+	const some = 1000
+	err = s.db.View(func(tx *bolt.Tx) error {
+		in := boltSpace{tx}
+		stored, err := readHead(in)
+		if err != nil {
+			return err
+		}
+		for range some {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if (*head).GetPosition() == stored.GetPosition() {
+				end = true
+				return sameHead(*head, stored)
+			}
+			raw := in.get(bucketJournal, positionKey((*head).GetPosition()+1))
+			if raw == nil {
+				return damaged("INV-STORE-CHAIN: entry %d is missing", (*head).GetPosition()+1)
+			}
+			e, err := readEntry(raw)
+			if err != nil {
+				return err
+			}
+			if err := follows(e, *head, s.incarnation); err != nil {
+				return err
+			}
+			*head = after(*head, e, raw)
+		}
+		return nil
+	})
+	return end, err
+}
+
+func sameHead(walked, stored *journalpb.Head) error {
+	if string(walked.GetHash()) != string(stored.GetHash()) || walked.GetEvents() != stored.GetEvents() {
+		return fault.DataLoss(faultpb.Reason_REASON_DATA_DAMAGED, "", "name", "head")
+	}
+	return nil
+}

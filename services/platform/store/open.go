@@ -1,0 +1,226 @@
+package store
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"coso/services/platform/civil"
+	"coso/services/platform/fault"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	journalpb "coso/proto/gen/coso/journal/v1"
+	"github.com/google/uuid"
+	bolt "go.etcd.io/bbolt"
+)
+
+// storeFormat is the version of a store's file.
+const storeFormat = 1
+
+var (
+	keyFormat         = []byte("format")
+	keyService        = []byte("service")
+	keyIncarnation    = []byte("incarnation")
+	keyFingerprintKey = []byte("fingerprint-key")
+)
+
+// Options say what a store is.
+type Options struct {
+	// Dir is the data folder; it is made if missing. The file is <Dir>/<Service>.db.
+	Dir string
+	// Service is the service's name: `registry`.
+	Service string
+	// Schema is what the store holds.
+	Schema *Schema
+	// Sources are the services it follows; Await waits for their cursors.
+	Sources []string
+	// Clock answers the time; nil: the machine's.
+	Clock func() time.Time
+	// Logger takes what an operator must know; nil: slog.Default.
+	Logger *slog.Logger
+	// MapSize is the address space reserved for the file, in bytes; 0: 4 GiB. Growing beyond it stops the world for
+	// a moment.
+	MapSize int
+}
+
+// Store keeps one service's state. Its methods are safe for concurrent use.
+type Store struct {
+	db             *bolt.DB
+	log            Log
+	schema         *Schema
+	service        string
+	sources        []string
+	incarnation    []byte
+	fingerprintKey []byte
+	clock          func() time.Time
+	logger         *slog.Logger
+
+	queue    chan *call
+	stop     chan struct{}
+	stopped  chan struct{}
+	stopOnce sync.Once
+
+	mu      sync.Mutex
+	head    *journalpb.Head
+	changed chan struct{}
+}
+
+// Open opens or makes a store. Unavailable if another process uses the file; DataLoss if it is damaged or of a newer
+// version; FailedPrecondition if it belongs to another service. Derived tables of another version are built anew.
+func Open(o Options) (*Store, error) {
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fault.Internal(err)
+	}
+	path := filepath.Join(o.Dir, o.Service+".db")
+	db, err := openFile(path, o.MapSize)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		db: db, log: localLog{}, schema: o.Schema, service: o.Service, sources: o.Sources, clock: o.Clock, logger: o.Logger,
+		queue: make(chan *call, maxGroup), stop: make(chan struct{}), stopped: make(chan struct{}),
+		changed: make(chan struct{}),
+	}
+	if s.clock == nil {
+		s.clock = time.Now
+	}
+	if s.logger == nil {
+		s.logger = slog.Default()
+	}
+	if err := s.start(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	go s.commitLoop()
+	return s, nil
+}
+
+func openFile(path string, mapSize int) (*bolt.DB, error) {
+	if mapSize == 0 {
+		mapSize = 4 << 30
+	}
+	db, err := bolt.Open(path, 0o600, &bolt.Options{
+		Timeout: time.Second, FreelistType: bolt.FreelistMapType, InitialMmapSize: mapSize,
+	})
+	switch {
+	case err == nil:
+		return db, nil
+	case errors.Is(err, bolt.ErrTimeout):
+		return nil, fault.Unavailable(faultpb.Reason_REASON_DATA_LOCKED, "", "name", path)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fault.Internal(fmt.Errorf("open %s: %w", path, err))
+	default:
+		return nil, fault.DataLoss(faultpb.Reason_REASON_DATA_DAMAGED, "", "name", path).With(err)
+	}
+}
+
+// start checks or makes the file's identity and brings derived tables up to date.
+func (s *Store) start() error {
+	err := s.db.Update(func(tx *bolt.Tx) error {
+		if tx.Bucket([]byte(bucketMeta)) != nil {
+			if err := s.checkFormat(boltSpace{tx}); err != nil {
+				return err
+			}
+		}
+		for _, b := range s.schema.buckets() {
+			if _, err := tx.CreateBucketIfNotExists([]byte(b)); err != nil {
+				return err
+			}
+		}
+		return s.identify(boltSpace{tx})
+	})
+	if err != nil {
+		return err
+	}
+	return s.rebuildOutdated()
+}
+
+func (s *Store) checkFormat(in reading) error {
+	if f := in.get(bucketMeta, keyFormat); len(f) != 1 || f[0] != storeFormat {
+		return fault.DataLoss(faultpb.Reason_REASON_FORMAT_UNKNOWN, "", "value", fmt.Sprintf("%x", f))
+	}
+	if name := string(in.get(bucketMeta, keyService)); name != s.service {
+		return fault.FailedPrecondition(faultpb.Reason_REASON_INCARNATION_FOREIGN, "", "value", name, "current", s.service)
+	}
+	return nil
+}
+
+func (s *Store) identify(w writing) error {
+	if w.get(bucketMeta, keyFormat) == nil {
+		if err := s.found(w); err != nil {
+			return err
+		}
+	}
+	s.incarnation = append([]byte(nil), w.get(bucketMeta, keyIncarnation)...)
+	s.fingerprintKey = append([]byte(nil), w.get(bucketMeta, keyFingerprintKey)...)
+	if len(s.incarnation) != 16 || len(s.fingerprintKey) != 32 {
+		return damaged("the store's identity is not whole")
+	}
+	head, err := readHead(w)
+	s.head = head
+	return err
+}
+
+// found gives a new file its identity.
+func (s *Store) found(w writing) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return fault.Internal(err)
+	}
+	key := make([]byte, 32)
+	if _, err := rand.Read(key); err != nil {
+		return fault.Internal(err)
+	}
+	for k, v := range map[string][]byte{
+		string(keyFormat): {storeFormat}, string(keyService): []byte(s.service),
+		string(keyIncarnation): id[:], string(keyFingerprintKey): key,
+	} {
+		if err := w.put(bucketMeta, []byte(k), v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close stops taking commands, waits for the group under way and closes the file. Waiting commands are Unavailable.
+func (s *Store) Close() error {
+	s.stopOnce.Do(func() { close(s.stop) })
+	<-s.stopped
+	return s.db.Close()
+}
+
+// Service is the service's name.
+func (s *Store) Service() string { return s.service }
+
+// Incarnation is the journal's UUID.
+func (s *Store) Incarnation() uuid.UUID { return uuid.UUID(s.incarnation) }
+
+// Today is the civil date now in Asia/Ho_Chi_Minh.
+func (s *Store) Today() civil.Date { return civil.Today(s.clock()) }
+
+// Head is the end of the journal as applied.
+func (s *Store) Head() *journalpb.Head {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.head
+}
+
+// Changed is closed at the next entry. Ask for it before looking, so that no entry is missed.
+func (s *Store) Changed() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+func (s *Store) publish(head *journalpb.Head) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.head = head
+	close(s.changed)
+	s.changed = make(chan struct{})
+}

@@ -1,0 +1,97 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+
+	journalpb "coso/proto/gen/coso/journal/v1"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// AnyTable is a Table or Copy of whatever type.
+type AnyTable interface {
+	tableSpec() *spec
+	// keyOf answers the primary key of a record of the table.
+	keyOf(m proto.Message) (Key, bool)
+}
+
+func (b *base[T]) keyOf(m proto.Message) (Key, bool) {
+	rec, ok := m.(T)
+	if !ok {
+		return nil, false
+	}
+	return Text(b.primary(rec)), true
+}
+
+// Schema is everything one service's store holds.
+type Schema struct {
+	tables map[string]*spec
+	byType map[protoreflect.FullName]AnyTable
+	// order is the tables as they were named.
+	order []*spec
+}
+
+// NewSchema puts tables together. It panics when two have one name or hold one type: a programming error.
+func NewSchema(tables ...AnyTable) *Schema {
+	sc := &Schema{tables: map[string]*spec{}, byType: map[protoreflect.FullName]AnyTable{}}
+	for _, t := range append([]AnyTable{cursors}, tables...) {
+		spec := t.tableSpec()
+		typ := spec.empty.ProtoReflect().Descriptor().FullName()
+		if _, twice := sc.tables[spec.name]; twice {
+			panic(fmt.Sprintf("store: two tables are called %s", spec.name))
+		}
+		if other, twice := sc.byType[typ]; twice {
+			panic(fmt.Sprintf("store: tables %s and %s hold the same type", other.tableSpec().name, spec.name))
+		}
+		sc.tables[spec.name], sc.byType[typ] = spec, t
+		sc.order = append(sc.order, spec)
+	}
+	return sc
+}
+
+// reference names a record; nil if the message is none of the schema's records.
+func (sc *Schema) reference(m proto.Message) *journalpb.Reference {
+	t, ok := sc.byType[m.ProtoReflect().Descriptor().FullName()]
+	if !ok {
+		return nil
+	}
+	key, ok := t.keyOf(m)
+	if !ok {
+		return nil
+	}
+	return &journalpb.Reference{Table: t.tableSpec().name, Key: key}
+}
+
+// buckets lists every bucket of a store with this schema.
+func (sc *Schema) buckets() []string {
+	out := []string{bucketMeta, bucketJournal, bucketHistory, bucketOnce, bucketOnceTime}
+	for _, t := range sc.order {
+		out = append(out, t.bucket())
+		for _, r := range t.reducers {
+			out = append(out, r.bucket)
+		}
+	}
+	return out
+}
+
+// String is the schema as a person reads it: a line per table with its class, key and type, and the derived tables under
+// it. A golden test holds each service's schema against this text.
+func (sc *Schema) String() string {
+	var b strings.Builder
+	for _, t := range sc.order {
+		class := "record"
+		if t.class == classCopy {
+			class = "copy"
+		}
+		fmt.Fprintf(&b, "%s %s: %s\n", class, t.name, t.empty.ProtoReflect().Descriptor().FullName())
+		for _, r := range t.reducers {
+			unique := ""
+			if r.check != nil {
+				unique = " unique"
+			}
+			fmt.Fprintf(&b, "  %s v%d%s\n", r.bucket, r.version, unique)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,189 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"coso/services/platform/access"
+	"coso/services/platform/civil"
+	"coso/services/platform/fault"
+
+	journalpb "coso/proto/gen/coso/journal/v1"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// Reader is what tables are read through: a Tx or a ReadTx.
+type Reader interface {
+	space() reading
+	context() context.Context
+	// identity is who reads, for page tokens.
+	identity() (principal string, key []byte)
+}
+
+// ReadTx is a snapshot for reading. It is valid inside its View only.
+type ReadTx struct {
+	s     *Store
+	ctx   context.Context //nolint:containedctx // a transaction lives as long as its call
+	in    reading
+	today civil.Date
+}
+
+func (r *ReadTx) space() reading           { return r.in }
+func (r *ReadTx) context() context.Context { return r.ctx }
+func (r *ReadTx) identity() (string, []byte) {
+	p, _ := access.From(r.ctx)
+	return p.Name, r.s.fingerprintKey
+}
+
+// Today is the civil date of the call in Asia/Ho_Chi_Minh.
+func (r *ReadTx) Today() civil.Date { return r.today }
+
+// Tx is one command while its closure runs: the snapshot, the commands before it in its group, and its own changes. It
+// is valid inside its closure only and not safe for concurrent use.
+type Tx struct {
+	s         *Store
+	ctx       context.Context //nolint:containedctx // a transaction lives as long as its call
+	over      *overlay
+	at        time.Time
+	principal access.Principal
+	changes   map[string]int // index in command.Changes
+	command   *journalpb.Command
+	size      int
+}
+
+func (tx *Tx) space() reading           { return tx.over }
+func (tx *Tx) context() context.Context { return tx.ctx }
+func (tx *Tx) identity() (string, []byte) {
+	return tx.principal.Name, tx.s.fingerprintKey
+}
+
+func (tx *Tx) incarnation() []byte { return tx.s.incarnation }
+
+// At is the moment of the entry: later than every entry before it, in whole microseconds.
+func (tx *Tx) At() time.Time { return tx.at }
+
+// Today is the civil date of the moment in Asia/Ho_Chi_Minh.
+func (tx *Tx) Today() civil.Date { return civil.Today(tx.at) }
+
+// Principal is who acts.
+func (tx *Tx) Principal() access.Principal { return tx.principal }
+
+// Emit announces an event that is not about one changed record, such as a crossing. Subject is the resource's name.
+func (tx *Tx) Emit(event proto.Message, subject string) error {
+	data, err := deterministic.Marshal(event)
+	if err != nil {
+		return fault.Internal(fmt.Errorf("encode event: %w", err))
+	}
+	name := string(event.ProtoReflect().Descriptor().FullName())
+	tx.command.Events = append(tx.command.Events, &journalpb.Event{Type: name, Data: data, Subject: subject})
+	return tx.grow(len(name) + len(data) + len(subject))
+}
+
+// announce emits the event of a record's change: its field of the record's type is the record. An event that says no
+// more than that points to the change and repeats nothing.
+func (tx *Tx) announce(event, rec proto.Message, ch int, subject string) error {
+	if event == nil {
+		return fault.Internal(fmt.Errorf("a change of %s without an event", subject))
+	}
+	m := event.ProtoReflect()
+	f := fieldOf(m.Descriptor(), rec.ProtoReflect().Descriptor().FullName())
+	if f == nil {
+		return fault.Internal(fmt.Errorf("event %s has no field for %s", m.Descriptor().FullName(), subject))
+	}
+	m.Set(f, protoreflect.ValueOfMessage(rec.ProtoReflect()))
+	alone := len(m.GetUnknown()) == 0
+	m.Range(func(other protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
+		alone = alone && other.Number() == f.Number()
+		return alone
+	})
+	if !alone {
+		return tx.Emit(event, subject)
+	}
+	name := string(m.Descriptor().FullName())
+	tx.command.Events = append(tx.command.Events, &journalpb.Event{
+		Type: name, Change: uint32(ch) + 1, Field: int32(f.Number()), //nolint:gosec // an index
+	})
+	return tx.grow(len(name))
+}
+
+// fieldOf finds the singular field of a message type.
+func fieldOf(d protoreflect.MessageDescriptor, want protoreflect.FullName) protoreflect.FieldDescriptor {
+	for i := range d.Fields().Len() {
+		f := d.Fields().Get(i)
+		if f.Kind() == protoreflect.MessageKind && !f.IsList() && f.Message().FullName() == want {
+			return f
+		}
+	}
+	return nil
+}
+
+// eventData answers the bytes and the subject of an event.
+func eventData(c *journalpb.Command, e *journalpb.Event) (data []byte, subject string, err error) {
+	if e.GetChange() == 0 {
+		return e.GetData(), e.GetSubject(), nil
+	}
+	if int(e.GetChange()) > len(c.GetChanges()) {
+		return nil, "", damaged("an event points to change %d of %d", e.GetChange(), len(c.GetChanges()))
+	}
+	ch := c.GetChanges()[e.GetChange()-1]
+	subject, ok := Key(ch.GetKey()).Split().Text()
+	if !ok || len(ch.GetValue()) == 0 {
+		return nil, "", damaged("an event points to a change that is none of a record")
+	}
+	data = protowire.AppendTag(nil, protowire.Number(e.GetField()), protowire.BytesType)
+	return protowire.AppendBytes(data, ch.GetValue()[1:]), subject, nil
+}
+
+// spellOut gives the events that point to a change their own bytes, before the change gets another value.
+func (tx *Tx) spellOut(ch int) error {
+	for _, e := range tx.command.GetEvents() {
+		if int(e.GetChange()) != ch+1 {
+			continue
+		}
+		data, subject, err := eventData(tx.command, e)
+		if err != nil {
+			return err
+		}
+		e.Data, e.Subject, e.Change, e.Field = data, subject, 0, 0
+		if err := tx.grow(len(data) + len(subject)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// record notes one change for the journal and answers its index; the last value of a key counts.
+func (tx *Tx) record(spec *spec, key Key, value []byte) (int, error) {
+	if err := tx.ctx.Err(); err != nil {
+		return 0, err
+	}
+	id := cellKey(spec.name, key)
+	at, again := tx.changes[id]
+	if again {
+		if err := tx.spellOut(at); err != nil {
+			return 0, err
+		}
+		tx.command.Changes[at].Value = value
+	} else {
+		at = len(tx.command.GetChanges())
+		tx.changes[id] = at
+		tx.command.Changes = append(tx.command.Changes, &journalpb.Change{Table: spec.name, Key: key, Value: value})
+	}
+	if err := tx.grow(len(key) + len(value)); err != nil {
+		return 0, err
+	}
+	if value == nil {
+		return at, tx.over.del(spec.bucket(), key)
+	}
+	return at, tx.over.put(spec.bucket(), key, value)
+}
+
+func (tx *Tx) grow(n int) error {
+	if tx.size += n + 16; tx.size > maxCommand {
+		return tooLarge("command", maxCommand)
+	}
+	return nil
+}
