@@ -1,5 +1,5 @@
-# Building, running and testing need Go, git and make alone. The targets under
-# "contract" and `verify` also need npm and sha256sum, and a network once.
+# Building, running and testing need Go, git and make alone. Generating and
+# verifying also need npm and sha256sum, and a network the first time.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
@@ -11,6 +11,7 @@ BIN       := $(CACHE)/bin
 TOOLS     := $(addprefix $(BIN)/,$(notdir $(wildcard proto/tools/*)))
 PROTOS    := proto/.deps/.stamp
 TESTFLAGS ?=
+HAS_CGO    = $(filter 1,$(shell go env CGO_ENABLED))
 
 # Where the third-party proto files come from; deps.sha256 says which and what.
 GOOGLE_PROTOS := google-proto-files@5.0.3
@@ -40,12 +41,9 @@ demo: build ## Run the whole job in a temporary folder and check its figures
 	bin/coso demo hanoi-2020
 
 .PHONY: test
-test: ## Test all modules
+test: ## Test all modules, and the platform under the race detector
 	go test $(TESTFLAGS) $(addprefix ./,$(addsuffix /...,$(MODULES)))
-
-.PHONY: race
-race: ## Test the platform under the race detector (needs a C compiler)
-	go test -race $(TESTFLAGS) ./services/platform/...
+	$(if $(HAS_CGO),go test -race $(TESTFLAGS) ./services/platform/...,@echo "race detector left out: it needs a C compiler")
 
 .PHONY: clean
 clean: ## Remove everything that make has built or fetched
@@ -59,7 +57,7 @@ tools: $(TOOLS) ## Build the pinned tool chain
 # One module per tool, so that no tool decides the version of another's
 # dependencies, nor of the product's.
 $(BIN)/%: proto/tools/%/go.mod proto/tools/%/go.sum
-	cd proto/tools/$* && GOWORK=off GOFLAGS=-mod=readonly go build -trimpath -o $@ tool
+	cd proto/tools/$* && GOWORK=off go build -o $@ tool
 
 .PHONY: protos
 protos: $(PROTOS) ## Fetch and check the third-party proto files
@@ -87,10 +85,15 @@ generated: $(filter-out %/golangci-lint,$(TOOLS)) $(PROTOS)
 	@rm -rf $(CACHE)/gen $(CACHE)/openapi
 	@cd proto && $(BIN)/buf generate --template buf.gen.yaml -o $(CACHE)/gen
 	@cd proto && $(BIN)/buf generate --template buf.gen.openapi.yaml -o $(CACHE)/openapi
-	@$(BIN)/openapiv3-merge proto/openapi.base.json \
-		$$(find $(CACHE)/openapi -name '*.openapi.json' | LC_ALL=C sort) > $(CACHE)/gen/openapi.json
+	@cd proto && $(BIN)/openapiv3-merge openapi/base.json $$(find $(CACHE)/openapi -name '*.openapi.json' | LC_ALL=C sort) | \
+		GOWORK=off go run ./openapi > $(CACHE)/gen/openapi.json
 
 ##@ verify
+
+.PHONY: format
+format: $(BIN)/golangci-lint $(BIN)/buf $(PROTOS) ## Format the Go and proto files
+	@$(call each_module,$(BIN)/golangci-lint fmt --config $(CURDIR)/.golangci.yaml ./...)
+	@cd proto && $(BIN)/buf format --write --path coso
 
 .PHONY: verify
 verify: verify-generated verify-format verify-vet verify-lint verify-contract verify-tidy verify-standalone verify-packages ## Check everything a change must keep
@@ -118,8 +121,8 @@ verify-lint: $(BIN)/golangci-lint ## golangci-lint, module by module
 	@$(call each_module,$(BIN)/golangci-lint run --config $(CURDIR)/.golangci.yaml ./...)
 
 .PHONY: verify-contract
-verify-contract: $(BIN)/buf $(PROTOS) ## buf lint, and buf breaking against proto/BASELINE
-	@echo "== buf lint"
+verify-contract: $(BIN)/buf $(PROTOS) ## buf format, lint, and breaking against proto/BASELINE
+	@echo "== buf format and lint"
 	@cd proto && $(BIN)/buf format --diff --exit-code --path coso && $(BIN)/buf lint
 	@echo "== buf breaking"
 	@proto/breaking $(BIN)/buf $(CACHE)/baseline
@@ -134,7 +137,8 @@ verify-standalone: ## Each module builds without go.work
 	@echo "== GOWORK=off go build"
 	@$(call each_module,go build ./...)
 
+# The test reads the other modules, which go test does not watch: hence -count=1.
 .PHONY: verify-packages
 verify-packages: ## Every package has its package comment
 	@echo "== package comments"
-	@go test ./deploy/house
+	@go test -count=1 ./deploy/house

@@ -28,15 +28,16 @@ const secondsPerDay = 24 * 60 * 60
 // "no date", comes before every day and prints as "". All other values made by this package are real days; arithmetic
 // may leave the years 1900-2999, which Parse does not accept.
 type Date struct {
-	year       int16
-	month, day int8
+	year  int
+	month time.Month
+	day   int
 }
 
-// Of returns the given day, or an error if the calendar has no such day or its year is outside 1900-2999.
-func Of(year int, month time.Month, day int) (Date, error) {
+// of returns the given day, or an error if the calendar has no such day or its year is outside 1900-2999.
+func of(year int, month time.Month, day int) (Date, error) {
 	t := time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
 	if year < minYear || year > maxYear || t.Year() != year || t.Month() != month || t.Day() != day {
-		return Date{}, fmt.Errorf("%04d-%02d-%02d is not a day of the years %d-%d", year, month, day, minYear, maxYear)
+		return Date{}, fmt.Errorf("%04d-%02d-%02d is not a day of the years %d-%d", year, int(month), day, minYear, maxYear)
 	}
 	return fromTime(t), nil
 }
@@ -53,7 +54,7 @@ func Parse(s string) (Date, error) {
 	if !okYear || !okMonth || !okDay {
 		return Date{}, fmt.Errorf("%q is not written YYYY-MM-DD", s)
 	}
-	return Of(year, time.Month(month), day)
+	return of(year, time.Month(month), day)
 }
 
 func digits(s string) (n int, ok bool) {
@@ -100,32 +101,32 @@ func Today(at time.Time) Date {
 
 func fromTime(t time.Time) Date {
 	year, month, day := t.Date()
-	return Date{year: int16(year), month: int8(month), day: int8(day)}
+	return Date{year: year, month: month, day: day}
 }
 
 // midnight places the day in UTC, where every day has the same length; it is no moment in Viet Nam.
 func (d Date) midnight() time.Time {
-	return time.Date(int(d.year), time.Month(d.month), int(d.day), 0, 0, 0, 0, time.UTC)
+	return time.Date(d.year, d.month, d.day, 0, 0, 0, 0, time.UTC)
 }
 
 // IsZero reports whether d is no day.
 func (d Date) IsZero() bool { return d == Date{} }
 
 // Year returns the year.
-func (d Date) Year() int { return int(d.year) }
+func (d Date) Year() int { return d.year }
 
 // Month returns the month.
-func (d Date) Month() time.Month { return time.Month(d.month) }
+func (d Date) Month() time.Month { return d.month }
 
 // Day returns the day of the month.
-func (d Date) Day() int { return int(d.day) }
+func (d Date) Day() int { return d.day }
 
 // String returns YYYY-MM-DD, the form of the API and of keys; "" for the zero Date.
 func (d Date) String() string {
 	if d.IsZero() {
 		return ""
 	}
-	return fmt.Sprintf("%04d-%02d-%02d", d.year, d.month, d.day)
+	return d.midnight().Format(time.DateOnly)
 }
 
 // DisplayVN returns DD/MM/YYYY, as Vietnamese offices write it; "" for the zero Date.
@@ -133,7 +134,7 @@ func (d Date) DisplayVN() string {
 	if d.IsZero() {
 		return ""
 	}
-	return fmt.Sprintf("%02d/%02d/%04d", d.day, d.month, d.year)
+	return d.midnight().Format("02/01/2006")
 }
 
 // Compare returns -1, 0 or +1 as d is before, the same as or after other. The zero Date is before every day.
@@ -161,15 +162,15 @@ func (d Date) AddMonths(n int) Date {
 	if d.IsZero() {
 		return d
 	}
-	first := time.Date(int(d.year), time.Month(d.month)+time.Month(n), 1, 0, 0, 0, 0, time.UTC)
+	first := time.Date(d.year, d.month+time.Month(n), 1, 0, 0, 0, 0, time.UTC)
 	last := first.AddDate(0, 1, -1)
-	return fromTime(first.AddDate(0, 0, min(int(d.day), last.Day())-1))
+	return fromTime(first.AddDate(0, 0, min(d.day, last.Day())-1))
 }
 
 // Days returns the number of days since 1970-01-01, negative before it; for keys and counters. Of the zero Date it is
 // meaningless.
 func (d Date) Days() int32 {
-	return int32(d.midnight().Unix() / secondsPerDay)
+	return int32(d.midnight().Unix() / secondsPerDay) //nolint:gosec // 32 bits hold the days of five million years
 }
 
 // FromDays is the reverse of Days.

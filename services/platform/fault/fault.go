@@ -81,72 +81,72 @@ func (e *Error) With(err error) *Error {
 // InvalidArgument says that field is wrong whatever the state of the data. params are pairs of name and value, as the
 // catalogue lists them for the reason; so for all constructors.
 func InvalidArgument(reason faultpb.Reason, field string, params ...string) *Error {
-	return newError(InvalidArgument, reason, field, params)
+	return newError(KindInvalidArgument, reason, field, params)
 }
 
 // NotFound says that the resource params["name"], asked for in field, does not exist.
 func NotFound(reason faultpb.Reason, field string, params ...string) *Error {
-	return newError(NotFound, reason, field, params)
+	return newError(KindNotFound, reason, field, params)
 }
 
 // AlreadyExists says that the name, code or request id in field is taken.
 func AlreadyExists(reason faultpb.Reason, field string, params ...string) *Error {
-	return newError(AlreadyExists, reason, field, params)
+	return newError(KindAlreadyExists, reason, field, params)
 }
 
 // FailedPrecondition says that the present data forbid what field asks for.
 func FailedPrecondition(reason faultpb.Reason, field string, params ...string) *Error {
-	return newError(FailedPrecondition, reason, field, params)
+	return newError(KindFailedPrecondition, reason, field, params)
 }
 
 // Aborted says that the change rests on an older revision than the present one.
 func Aborted(reason faultpb.Reason, field string, params ...string) *Error {
-	return newError(Aborted, reason, field, params)
+	return newError(KindAborted, reason, field, params)
 }
 
 // PermissionDenied says that the proved principal may not do this.
 func PermissionDenied(reason faultpb.Reason, field string, params ...string) *Error {
-	return newError(PermissionDenied, reason, field, params)
+	return newError(KindPermissionDenied, reason, field, params)
 }
 
 // Unauthenticated says that the caller did not prove who it is.
 func Unauthenticated(reason faultpb.Reason, field string, params ...string) *Error {
-	return newError(Unauthenticated, reason, field, params)
+	return newError(KindUnauthenticated, reason, field, params)
 }
 
 // ResourceExhausted says that the request exceeds a limit.
 func ResourceExhausted(reason faultpb.Reason, field string, params ...string) *Error {
-	return newError(ResourceExhausted, reason, field, params)
+	return newError(KindResourceExhausted, reason, field, params)
 }
 
 // Unavailable says that the service cannot answer now; the same request may be sent again.
 func Unavailable(reason faultpb.Reason, field string, params ...string) *Error {
-	return newError(Unavailable, reason, field, params)
+	return newError(KindUnavailable, reason, field, params)
 }
 
 // DeadlineExceeded says that the answer did not come in time; the outcome is unknown.
 func DeadlineExceeded(reason faultpb.Reason, field string, params ...string) *Error {
-	return newError(DeadlineExceeded, reason, field, params)
+	return newError(KindDeadlineExceeded, reason, field, params)
 }
 
 // Cancelled says that the caller went away.
 func Cancelled(reason faultpb.Reason, field string, params ...string) *Error {
-	return newError(Cancelled, reason, field, params)
+	return newError(KindCancelled, reason, field, params)
 }
 
 // Unimplemented says that the method does not exist.
 func Unimplemented(reason faultpb.Reason, field string, params ...string) *Error {
-	return newError(Unimplemented, reason, field, params)
+	return newError(KindUnimplemented, reason, field, params)
 }
 
 // DataLoss says that stored data is damaged.
 func DataLoss(reason faultpb.Reason, field string, params ...string) *Error {
-	return newError(DataLoss, reason, field, params)
+	return newError(KindDataLoss, reason, field, params)
 }
 
 // Internal says that something unexpected happened. err is for the log; it never leaves the service.
 func Internal(err error) *Error {
-	return newError(Internal, faultpb.Reason_REASON_INTERNAL, "", nil).With(err)
+	return newError(KindInternal, faultpb.Reason_REASON_INTERNAL, "", nil).With(err)
 }
 
 func newError(kind Kind, reason faultpb.Reason, field string, pairs []string) *Error {
@@ -159,7 +159,7 @@ func newError(kind Kind, reason faultpb.Reason, field string, pairs []string) *E
 }
 
 // maxParam bounds a value in a text, in characters: a status travels in HTTP/2 headers, which clients limit to 8 KiB.
-const maxParam = 100
+const maxParam = 80
 
 // clip makes a caller's value fit to be repeated: bounded, valid UTF-8, no control characters.
 func clip(s string) string {
@@ -200,7 +200,7 @@ func From(err error) *Error {
 // KindOf returns the kind of err as From classifies it. It must not be asked of nil, which has none; it says Internal.
 func KindOf(err error) Kind {
 	if err == nil {
-		return Internal
+		return KindInternal
 	}
 	return From(err).Kind
 }
@@ -221,8 +221,8 @@ func In(prefix string, err error) error {
 		return err
 	}
 	c := *e
-	if error(e) != err {
-		c.Err = err // keep what was wrapped around e
+	if error(e) != err { //nolint:errorlint // whether something is wrapped around e is the question
+		c.Err = err
 	}
 	c.Field = join(prefix, e.Field)
 	c.Msg, c.MsgVi = rerender(e.Reason, c.Field, e.Params, e.Msg, e.MsgVi)

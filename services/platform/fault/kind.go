@@ -12,66 +12,66 @@ type Kind uint8
 
 // The kinds of refusal.
 const (
-	// Internal is an unexpected failure of the service itself; its inner text never leaves the service.
-	Internal Kind = iota
-	// InvalidArgument is a request that is wrong whatever the state of the data.
-	InvalidArgument
-	// NotFound is a resource that was asked for by name and does not exist.
-	NotFound
-	// AlreadyExists is a name, code or request id that is taken.
-	AlreadyExists
-	// FailedPrecondition is a request that the present data forbid.
-	FailedPrecondition
-	// Aborted is a change that rests on an older revision than the present one.
-	Aborted
-	// PermissionDenied is a proved principal that may not do this.
-	PermissionDenied
-	// Unauthenticated is a caller that did not prove who it is.
-	Unauthenticated
-	// ResourceExhausted is a limit that the request exceeds.
-	ResourceExhausted
-	// Unavailable is a service that cannot answer now; the same request may be sent again.
-	Unavailable
-	// DeadlineExceeded is an answer that did not come in time; the outcome is unknown.
-	DeadlineExceeded
-	// Cancelled is a caller that went away.
-	Cancelled
-	// Unimplemented is a method that does not exist.
-	Unimplemented
-	// DataLoss is stored data that is damaged.
-	DataLoss
+	// KindInternal is an unexpected failure of the service itself; its inner text never leaves the service.
+	KindInternal Kind = iota
+	// KindInvalidArgument is a request that is wrong whatever the state of the data.
+	KindInvalidArgument
+	// KindNotFound is a resource that was asked for by name and does not exist.
+	KindNotFound
+	// KindAlreadyExists is a name, code or request id that is taken.
+	KindAlreadyExists
+	// KindFailedPrecondition is a request that the present data forbid.
+	KindFailedPrecondition
+	// KindAborted is a change that rests on an older revision than the present one.
+	KindAborted
+	// KindPermissionDenied is a proved principal that may not do this.
+	KindPermissionDenied
+	// KindUnauthenticated is a caller that did not prove who it is.
+	KindUnauthenticated
+	// KindResourceExhausted is a limit that the request exceeds.
+	KindResourceExhausted
+	// KindUnavailable is a service that cannot answer now; the same request may be sent again.
+	KindUnavailable
+	// KindDeadlineExceeded is an answer that did not come in time; the outcome is unknown.
+	KindDeadlineExceeded
+	// KindCancelled is a caller that went away.
+	KindCancelled
+	// KindUnimplemented is a method that does not exist.
+	KindUnimplemented
+	// KindDataLoss is stored data that is damaged.
+	KindDataLoss
 )
 
 // Code returns the gRPC code of the kind.
 func (k Kind) Code() codes.Code {
 	switch k {
-	case Internal:
+	case KindInternal:
 		return codes.Internal
-	case InvalidArgument:
+	case KindInvalidArgument:
 		return codes.InvalidArgument
-	case NotFound:
+	case KindNotFound:
 		return codes.NotFound
-	case AlreadyExists:
+	case KindAlreadyExists:
 		return codes.AlreadyExists
-	case FailedPrecondition:
+	case KindFailedPrecondition:
 		return codes.FailedPrecondition
-	case Aborted:
+	case KindAborted:
 		return codes.Aborted
-	case PermissionDenied:
+	case KindPermissionDenied:
 		return codes.PermissionDenied
-	case Unauthenticated:
+	case KindUnauthenticated:
 		return codes.Unauthenticated
-	case ResourceExhausted:
+	case KindResourceExhausted:
 		return codes.ResourceExhausted
-	case Unavailable:
+	case KindUnavailable:
 		return codes.Unavailable
-	case DeadlineExceeded:
+	case KindDeadlineExceeded:
 		return codes.DeadlineExceeded
-	case Cancelled:
+	case KindCancelled:
 		return codes.Canceled
-	case Unimplemented:
+	case KindUnimplemented:
 		return codes.Unimplemented
-	case DataLoss:
+	case KindDataLoss:
 		return codes.DataLoss
 	}
 	return codes.Internal
@@ -83,22 +83,22 @@ func (k Kind) String() string { return k.Code().String() }
 // kindOfCode is the reverse of Code; codes that no Kind has go to their nearest.
 func kindOfCode(c codes.Code) Kind {
 	if c == codes.OutOfRange {
-		return InvalidArgument
+		return KindInvalidArgument
 	}
-	for k := Internal; k <= DataLoss; k++ {
+	for k := KindInternal; k <= KindDataLoss; k++ {
 		if k.Code() == c {
 			return k
 		}
 	}
-	return Internal
+	return KindInternal
 }
 
 // aboutRequest reports whether a refusal of this kind blames a part of the request, so that naming its field helps.
 func (k Kind) aboutRequest() bool {
 	switch k {
-	case InvalidArgument, NotFound, AlreadyExists, FailedPrecondition, Aborted, PermissionDenied, ResourceExhausted:
+	case KindInvalidArgument, KindNotFound, KindAlreadyExists, KindFailedPrecondition, KindAborted, KindPermissionDenied, KindResourceExhausted:
 		return true
-	case Internal, Unauthenticated, Unavailable, DeadlineExceeded, Cancelled, Unimplemented, DataLoss:
+	case KindInternal, KindUnauthenticated, KindUnavailable, KindDeadlineExceeded, KindCancelled, KindUnimplemented, KindDataLoss:
 		return false
 	}
 	return false
@@ -107,25 +107,25 @@ func (k Kind) aboutRequest() bool {
 // generalReason is the reason of a refusal of which only the kind is known; UNSPECIFIED where the kind says too little.
 func (k Kind) generalReason() faultpb.Reason {
 	switch k {
-	case Internal:
+	case KindInternal:
 		return faultpb.Reason_REASON_INTERNAL
-	case NotFound:
+	case KindNotFound:
 		return faultpb.Reason_REASON_RESOURCE_NOT_FOUND
-	case AlreadyExists:
+	case KindAlreadyExists:
 		return faultpb.Reason_REASON_RESOURCE_EXISTS
-	case ResourceExhausted:
+	case KindResourceExhausted:
 		return faultpb.Reason_REASON_TOO_LARGE
-	case Unavailable:
+	case KindUnavailable:
 		return faultpb.Reason_REASON_SERVICE_UNAVAILABLE
-	case DeadlineExceeded:
+	case KindDeadlineExceeded:
 		return faultpb.Reason_REASON_DEADLINE_EXCEEDED
-	case Cancelled:
+	case KindCancelled:
 		return faultpb.Reason_REASON_CANCELLED
-	case Unimplemented:
+	case KindUnimplemented:
 		return faultpb.Reason_REASON_METHOD_UNKNOWN
-	case DataLoss:
+	case KindDataLoss:
 		return faultpb.Reason_REASON_DATA_DAMAGED
-	case InvalidArgument, FailedPrecondition, Aborted, PermissionDenied, Unauthenticated:
+	case KindInvalidArgument, KindFailedPrecondition, KindAborted, KindPermissionDenied, KindUnauthenticated:
 		return faultpb.Reason_REASON_UNSPECIFIED
 	}
 	return faultpb.Reason_REASON_UNSPECIFIED

@@ -16,13 +16,8 @@ const (
 // fieldParam is the placeholder that every text may use: the JSON path of the field at fault.
 const fieldParam = "field"
 
-// entry is the catalogue's row of one reason.
-type entry struct {
-	// params are the names of the values that the constructor is given; the texts may leave some out.
-	params []string
-	// vi and en are the texts, with `{name}` for a param and `{field}` for the field.
-	vi, en string
-}
+// entry is the catalogue's row of one reason: its texts, with `{name}` for a param and `{field}` for the field.
+type entry struct{ vi, en string }
 
 // render returns the texts of reason in English and Vietnamese. A reason without an entry (one of a newer version) has
 // the general texts of UNSPECIFIED.

@@ -100,7 +100,8 @@ func (s *Service) Part() Part {
 		<-ctx.Done()
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), StopLimit/2)
 		defer cancel()
-		return errors.Join(s.server.Stop(stop), g.Wait(), s.Close())
+		s.server.Stop(stop)
+		return errors.Join(g.Wait(), s.Close())
 	}}
 }
 

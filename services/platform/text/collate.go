@@ -8,15 +8,8 @@ import (
 	"golang.org/x/text/language"
 )
 
-// A collate.Collator is not safe for concurrent use, and building one is slow.
-type collator struct {
-	c   *collate.Collator
-	buf collate.Buffer
-}
-
-var collators = sync.Pool{New: func() any {
-	return &collator{c: collate.New(language.Vietnamese)}
-}}
+// collators keeps collators for reuse: one is not safe for concurrent use, and building one is slow.
+var collators sync.Pool
 
 // SortKey returns bytes that order as the texts do in the Vietnamese alphabet (a ă â b c d đ e ê …; of two words that
 // differ only in tone: ngang, huyền, hỏi, ngã, sắc, nặng). Texts equal to the collation but not the same bytes (other
@@ -24,10 +17,12 @@ var collators = sync.Pool{New: func() any {
 // with one another only: they are not for storing.
 func SortKey(s string) []byte {
 	s = NFC(s)
-	c := collators.Get().(*collator)
+	c, ok := collators.Get().(*collate.Collator)
+	if !ok {
+		c = collate.New(language.Vietnamese)
+	}
 	defer collators.Put(c)
-	c.buf.Reset()
-	key := bytes.Clone(c.c.KeyFromString(&c.buf, s))
+	key := c.KeyFromString(&collate.Buffer{}, s)
 	return append(append(key, 0, 0), s...)
 }
 

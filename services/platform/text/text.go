@@ -20,7 +20,7 @@ func NFC(s string) string { return norm.NFC.String(s) }
 // `uỷ` and `ủy`, meet), đ as d, white space collapsed to single spaces and trimmed. It is idempotent, and no text to
 // show: different names may fold alike.
 func Fold(s string) string {
-	// Full folding may open new compositions (ẞ → ss is harmless, İ → i + mark is not), so marks go last.
+	// Folding may leave new marks (İ becomes i and a dot), so they go last.
 	folded := norm.NFD.String(cases.Fold().String(norm.NFD.String(s)))
 	var b strings.Builder
 	b.Grow(len(folded))
@@ -32,7 +32,7 @@ func Fold(s string) string {
 			continue
 		case unicode.Is(unicode.Mn, r):
 			continue
-		case r == 'đ':
+		case r == 'đ', r == 'ð', r == 'ɖ': // the last two look like đ and are typed for it
 			r = 'd'
 		}
 		if space {

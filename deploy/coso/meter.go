@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// meter shows how long work goes on: a bar on a terminal, a line per sheet elsewhere.
+type meter struct {
+	w        io.Writer
+	terminal bool
+	file     string
+	bar      *progressbar.ProgressBar
+	done     int
+}
+
+func newMeter(w io.Writer) *meter {
+	f, ok := w.(*os.File)
+	return &meter{w: w, terminal: ok && term.IsTerminal(int(f.Fd()))} //nolint:gosec // a file descriptor fits
+}
+
+// step notes that more rows of a file's all are done.
+func (m *meter) step(file string, all, more int) {
+	if file != m.file {
+		m.end()
+		m.file, m.done = file, 0
+		if m.terminal {
+			m.bar = progressbar.NewOptions(all, progressbar.OptionSetWriter(m.w), progressbar.OptionSetDescription(file),
+				progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())
+		}
+	}
+	m.done += more
+	if m.bar != nil {
+		_ = m.bar.Add(more) //nolint:errcheck // a bar that cannot be drawn is no reason to stop
+	} else if m.done == all && more > 0 {
+		_, _ = fmt.Fprintf(m.w, "%s: %d of %d rows\n", file, m.done, all) //nolint:errcheck // as above
+	}
+}
+
+// end leaves the bar of the last file.
+func (m *meter) end() {
+	if m.bar != nil {
+		_ = m.bar.Finish() //nolint:errcheck // a bar that cannot be drawn is no reason to stop
+		m.bar = nil
+	}
+}

@@ -1,0 +1,139 @@
+// Package single runs coso whole in one process: an embedded nats-server, the four services and the gateway over them,
+// with all state in one folder. It is what `coso up` starts and what the demo and the end-to-end tests run.
+//
+// It guarantees that parts start in order, that the address answers when ready is called, and that Run ends in bounded
+// time. It leaves every decision to the parts.
+package single
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	embedded "coso/deploy/nats"
+	"coso/gateway"
+	"coso/services/award"
+	"coso/services/membership"
+	"coso/services/planning"
+	"coso/services/platform/run"
+	"coso/services/registry"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Options say where a coso keeps its state and answers.
+type Options struct {
+	// Dir is the data folder; it is made if missing.
+	Dir string
+	// HTTP is the gateway's address, on loopback; port 0 takes a free one.
+	HTTP string
+	// NATSPort is where the embedded nats-server listens on 127.0.0.1 for integrators; 0: nowhere.
+	NATSPort int
+	// Clock answers the time; nil: the machine's.
+	Clock func() time.Time
+	// Logger takes what an operator must know.
+	Logger *slog.Logger
+}
+
+// Run runs everything until ctx ends or a part fails, and stops it. ready is told the gateway's base address once it
+// answers.
+func Run(ctx context.Context, o Options, ready func(base string)) (err error) {
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return fmt.Errorf("data folder: %w", err)
+	}
+	listener, err := gateway.Listen(ctx, o.HTTP)
+	if err != nil {
+		return err
+	}
+	bus, err := embedded.Start(embedded.Options{Dir: filepath.Join(o.Dir, "nats"), Port: o.NATSPort, Logger: o.Logger})
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer bus.Stop()
+	conn, err := bus.Connect("coso")
+	if err != nil {
+		return errors.Join(fmt.Errorf("embedded nats-server: %w", err), listener.Close())
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	services, err := open(o, js)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	web, err := site(o, services, listener, ready)
+	if err != nil {
+		return errors.Join(err, listener.Close(), closeAll(services))
+	}
+	parts := make([]run.Part, 0, len(services)+1)
+	for _, s := range services {
+		parts = append(parts, s.Part())
+	}
+	return run.All(ctx, o.Logger, append(parts, web)...)
+}
+
+// open opens the four services in the order in which events flow.
+func open(o Options, js jetstream.JetStream) ([]*run.Service, error) {
+	options := run.Options{Dir: o.Dir, JetStream: js, Clock: o.Clock, Logger: o.Logger}
+	var services []*run.Service
+	for _, n := range []func(run.Options) (*run.Service, error){registry.New, membership.New, planning.New, award.New} {
+		s, err := n(options)
+		if err != nil {
+			return nil, errors.Join(err, closeAll(services))
+		}
+		services = append(services, s)
+	}
+	return services, nil
+}
+
+func closeAll(services []*run.Service) error {
+	var failed error
+	for _, s := range services {
+		failed = errors.Join(failed, s.Close())
+	}
+	return failed
+}
+
+// site is the gateway as a part: it serves until stopped and lets requests under way finish.
+func site(o Options, services []*run.Service, listener net.Listener, ready func(base string)) (run.Part, error) {
+	meters, err := newMeters()
+	if err != nil {
+		return run.Part{}, err
+	}
+	handler, err := gateway.New(gateway.Options{
+		Registry: services[0].Conn(), Membership: services[1].Conn(), Planning: services[2].Conn(), Award: services[3].Conn(),
+		Logger: o.Logger, Metrics: meters, Ready: func(ctx context.Context) error { return healthy(ctx, services) },
+	})
+	if err != nil {
+		return run.Part{}, err
+	}
+	server := gateway.NewServer(o.Logger, handler)
+	return run.Part{Name: "gateway", Run: func(ctx context.Context, started func()) error {
+		failed := make(chan error, 1)
+		go func() { failed <- server.Serve(listener) }()
+		started()
+		ready("http://" + listener.Addr().String())
+		select {
+		case err := <-failed:
+			return err
+		case <-ctx.Done():
+		}
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), run.StopLimit/2)
+		defer cancel()
+		if err := server.Shutdown(drain); err != nil {
+			return errors.Join(err, server.Close())
+		}
+		if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	}}, nil
+}

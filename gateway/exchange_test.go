@@ -1,0 +1,211 @@
+package gateway_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	planningpb "coso/proto/gen/coso/planning/v1"
+
+	"coso/gateway"
+)
+
+// INV-EXCHANGE-LOG-SILENT
+func TestLogSaysNothingOfTheRequest(t *testing.T) {
+	g := newGate(t)
+	g.do(t, ask{method: "POST", target: "/v1/units/bi-mat:close?bi-mat=1", body: `{"bi-mat":1}`, header: http.Header{"Accept-Language": {"bi-mat"}}})
+	g.do(t, ask{method: "POST", target: "/v1/units/bi-mat:close", body: `{"bi-mat":1}`})
+	g.do(t, ask{method: "GET", target: "/v1/units/bi-mat"})
+	g.do(t, ask{method: "GET", target: "/bi-mat"})
+	if strings.Contains(g.log.String(), "bi-mat") {
+		t.Errorf("log:\n%s", g.log)
+	}
+	lines := g.logged(t)
+	if len(lines) != 4 {
+		t.Fatalf("%d lines", len(lines))
+	}
+	for i, want := range []struct {
+		route  string
+		status float64
+		reason any
+	}{
+		{"/v1/{name=units/*}:close", 400, "REASON_QUERY_PARAMETER_INVALID"},
+		{"/v1/{name=units/*}:close", 400, "REASON_BODY_INVALID"},
+		{"/v1/{name=units/*}", 200, nil},
+		{"", 404, "REASON_METHOD_UNKNOWN"},
+	} {
+		got := lines[i]
+		if got["route"] != want.route || got["status"] != want.status || got["reason"] != want.reason || got["level"] != "INFO" {
+			t.Errorf("line %d: %v", i, got)
+		}
+	}
+}
+
+// metricsGate is a gateway whose /metrics is handler.
+func metricsGate(t *testing.T, handler http.HandlerFunc) *gate {
+	t.Helper()
+	g := &gate{echo: &echo{}, log: &bytes.Buffer{}}
+	conn := g.inProcess(t)
+	h, err := gateway.New(gateway.Options{
+		Registry: conn, Membership: conn, Planning: conn, Award: conn,
+		Logger: slog.New(slog.NewJSONHandler(g.log, nil)), Metrics: handler,
+		Ready: func(context.Context) error { return nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.handler = h
+	return g
+}
+
+func TestPanicIsAnInternalRefusal(t *testing.T) {
+	g := metricsGate(t, func(http.ResponseWriter, *http.Request) { panic("bi-mat") })
+	res := g.do(t, ask{method: "GET", target: "/metrics", header: http.Header{"X-Request-Id": {"van-phong-1"}}})
+	got := refused(t, res)
+	if got.http != http.StatusInternalServerError || got.reason != "INTERNAL" || got.metadata["requestId"] != "van-phong-1" || strings.Contains(got.String(), "bi-mat") {
+		t.Errorf("%d %v", got.http, got)
+	}
+	if line := g.logged(t); len(line) != 1 || line[0]["level"] != "ERROR" || !strings.Contains(fmt.Sprint(line[0]["error"]), "bi-mat") || !strings.Contains(fmt.Sprint(line[0]["error"]), "exchange_test.go") {
+		t.Errorf("logged %v", line)
+	}
+}
+
+func TestPanicAfterTheAnswerBeganCutsIt(t *testing.T) {
+	g := metricsGate(t, func(w http.ResponseWriter, _ *http.Request) {
+		if _, err := w.Write([]byte("half")); err != nil {
+			t.Error(err)
+		}
+		panic("bi-mat")
+	})
+	server := httptest.NewServer(g.handler)
+	defer server.Close()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := server.Client().Do(req)
+	if err == nil {
+		_, err = io.Copy(io.Discard, res.Body)
+		if closing := res.Body.Close(); closing != nil {
+			t.Error(closing)
+		}
+	}
+	if err == nil {
+		t.Error("the torn answer looks whole")
+	}
+}
+
+func TestServiceThatIsAwayOrSlow(t *testing.T) {
+	t.Run("away", func(t *testing.T) {
+		g := &gate{echo: &echo{}}
+		listener := bufconn.Listen(1)
+		if err := listener.Close(); err != nil {
+			t.Fatal(err)
+		}
+		g.open(t, dial(t, listener))
+		got := refused(t, g.do(t, ask{method: "GET", target: "/v1/units"}))
+		if got.http != http.StatusServiceUnavailable || got.reason != "SERVICE_UNAVAILABLE" || strings.Contains(got.String(), "closed") {
+			t.Errorf("%d %v", got.http, got)
+		}
+	})
+	t.Run("without the method", func(t *testing.T) {
+		listener := bufconn.Listen(1 << 16)
+		server := grpc.NewServer()
+		go func() {
+			if err := server.Serve(listener); err != nil {
+				t.Errorf("serve: %v", err)
+			}
+		}()
+		defer server.Stop()
+		g := &gate{echo: &echo{}}
+		g.open(t, dial(t, listener))
+		if got := refused(t, g.do(t, ask{method: "GET", target: "/v1/units"})); got.http != http.StatusNotImplemented || got.reason != "METHOD_UNKNOWN" {
+			t.Errorf("%d %v", got.http, got)
+		}
+	})
+	t.Run("slow", func(t *testing.T) {
+		g := newGate(t)
+		g.reply = func(inner context.Context, _ call) (proto.Message, error) {
+			<-inner.Done()
+			return nil, inner.Err()
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		got := refused(t, g.doIn(ctx, t, ask{method: "GET", target: "/v1/units"}))
+		if got.http != http.StatusGatewayTimeout || got.reason != "DEADLINE_EXCEEDED" {
+			t.Errorf("%d %s", got.http, got.reason)
+		}
+	})
+	t.Run("left by the client", func(t *testing.T) {
+		g := newGate(t)
+		ctx, leave := context.WithCancel(t.Context())
+		g.reply = func(inner context.Context, _ call) (proto.Message, error) {
+			leave()
+			<-inner.Done()
+			return nil, inner.Err()
+		}
+		if got := refused(t, g.doIn(ctx, t, ask{method: "GET", target: "/v1/units"})); got.http != 499 || got.reason != "CANCELLED" {
+			t.Errorf("%d %s", got.http, got.reason)
+		}
+	})
+}
+
+func TestAnswersShowTheWholeShape(t *testing.T) {
+	g := newGate(t)
+	g.reply = func(context.Context, call) (proto.Message, error) {
+		return &planningpb.Progress{Unit: "units/tay-ho", Indicators: []*planningpb.IndicatorProgress{{Figure: &planningpb.Figure{Actual: 0, Assigned: proto.Int64(6)}}}}, nil
+	}
+	body := g.do(t, ask{method: "GET", target: "/v1/units/tay-ho/progress?period=periods/2020"}).body
+	for _, want := range []string{`"asOf":""`, `"actual":"0"`, `"assigned":"6"`, `"standing":"STANDING_UNSPECIFIED"`, `"belowPlan":[]`} {
+		if !strings.Contains(strings.ReplaceAll(string(body), " ", ""), want) {
+			t.Errorf("no %s in %s", want, body)
+		}
+	}
+	if strings.Contains(string(body), "registered") {
+		t.Errorf("an absent number is written: %s", body)
+	}
+	if err := protojson.Unmarshal(body, &planningpb.Progress{}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	conn := (&echo{}).inProcess(t)
+	whole := func() gateway.Options {
+		return gateway.Options{
+			Registry: conn, Membership: conn, Planning: conn, Award: conn, Logger: slog.New(slog.DiscardHandler),
+			Ready: func(context.Context) error { return nil }, Metrics: http.NotFoundHandler(),
+		}
+	}
+	if _, err := gateway.New(whole()); err != nil {
+		t.Errorf("whole: %v", err)
+	}
+	for name, spoil := range map[string]func(*gateway.Options){
+		"Registry":   func(o *gateway.Options) { o.Registry = nil },
+		"Membership": func(o *gateway.Options) { o.Membership = nil },
+		"Planning":   func(o *gateway.Options) { o.Planning = nil },
+		"Award":      func(o *gateway.Options) { o.Award = nil },
+		"Logger":     func(o *gateway.Options) { o.Logger = nil },
+		"Ready":      func(o *gateway.Options) { o.Ready = nil },
+		"Metrics":    func(o *gateway.Options) { o.Metrics = nil },
+		"Hosts":      func(o *gateway.Options) { o.Hosts = []string{"coso.example.vn", "coso.example.vn:443"} },
+	} {
+		o := whole()
+		spoil(&o)
+		if _, err := gateway.New(o); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -1,0 +1,89 @@
+// Package gateway is coso's HTTP/JSON side: every method of the services at its google.api.http route, the OpenAPI
+// document and a page to read it, and the addresses a supervisor asks. It holds no data and knows the services only as
+// grpc.ClientConnInterface, so it is the same in one process and across machines.
+//
+// A request passes exchange (id, headers, log, panic), guard (host, origin, path), then a page of site or, under /v1/,
+// transcode, which checks it strictly and lets the generated code call the service.
+//
+// It leaves to the services: validation, the meaning of an empty update mask, retries by request id. Until identities
+// exist it leaves identity to the machine: Listen takes loopback addresses only.
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"google.golang.org/grpc"
+
+	"coso/proto/gen"
+
+	"coso/gateway/internal/exchange"
+	"coso/gateway/internal/guard"
+	"coso/gateway/internal/site"
+	"coso/gateway/internal/transcode"
+)
+
+// Options are what the gateway stands on. All but Hosts are required.
+type Options struct {
+	// Registry, Membership, Planning and Award reach the four services.
+	Registry, Membership, Planning, Award grpc.ClientConnInterface
+	// Hosts are the names, without port, by which clients may address the gateway beside the loopback names.
+	Hosts []string
+	// Logger takes one line per request.
+	Logger *slog.Logger
+	// Ready returns nil if everything a request needs can be reached; it is asked by GET /readyz, for at most 5 s.
+	Ready func(context.Context) error
+	// Metrics answers GET /metrics.
+	Metrics http.Handler
+}
+
+// New builds the handler. It returns an error for a missing option or a route that cannot be served as the contract
+// says; it calls no service. The handler is safe for concurrent use.
+func New(o Options) (http.Handler, error) {
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	api, err := transcode.New(registrations(o)...)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	pages, err := site.Handlers(site.Options{OpenAPI: gen.OpenAPI, Ready: o.Ready, Metrics: o.Metrics})
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	return exchange.Handler(o.Logger, guard.Handler(o.Hosts, route(api, pages))), nil
+}
+
+func route(api http.Handler, pages map[string]http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		page, ok := pages[r.URL.Path]
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/v1/"):
+			api.ServeHTTP(w, r)
+		case ok:
+			page.ServeHTTP(w, r)
+		default:
+			exchange.RefuseRoute(w, r)
+		}
+	})
+}
+
+func (o Options) complete() error {
+	for name, given := range map[string]bool{
+		"Registry": o.Registry != nil, "Membership": o.Membership != nil, "Planning": o.Planning != nil, "Award": o.Award != nil,
+		"Logger": o.Logger != nil, "Ready": o.Ready != nil, "Metrics": o.Metrics != nil,
+	} {
+		if !given {
+			return fmt.Errorf("gateway: option %s is missing", name)
+		}
+	}
+	for _, host := range o.Hosts {
+		if host == "" || strings.ContainsAny(host, ":/@*[] ") {
+			return fmt.Errorf("gateway: option Hosts: %q is not a host name without port", host)
+		}
+	}
+	return nil
+}

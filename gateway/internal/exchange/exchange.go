@@ -1,0 +1,131 @@
+// Package exchange is the outermost layer of the gateway: what every HTTP request and its answer have in common. It
+// gives each request an id, sets the security headers, answers a panic, and logs once. Refuse is the only way in which
+// the gateway says no.
+//
+// INV-EXCHANGE-REQUEST-ID: every answer carries X-Request-Id, and it is the id that the services saw.
+// INV-EXCHANGE-STATUS-BODY: the body of every refusal is a google.rpc.Status as JSON, in both languages.
+// INV-EXCHANGE-LOG-SILENT: the log holds no path, query, header or body of a request, only the route's pattern.
+package exchange
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"runtime/debug"
+	"time"
+
+	"coso/services/platform/fault"
+)
+
+// RequestIDHeader carries the request's id both ways.
+const RequestIDHeader = "X-Request-Id"
+
+// requestID is what an id given by the client must look like.
+var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// Exchange is one request on its way. It belongs to the goroutine that serves the request.
+type Exchange struct {
+	// ID is the client's X-Request-Id if it gave one well-formed id, else a new one.
+	ID string
+	// Route is the pattern that the request was matched to; empty until then, and for unknown routes.
+	Route string
+
+	refused *fault.Error
+}
+
+type key struct{}
+
+// Of returns the exchange of a request that came through Handler, and an empty one for any other.
+func Of(ctx context.Context) *Exchange {
+	if x, ok := ctx.Value(key{}).(*Exchange); ok {
+		return x
+	}
+	return &Exchange{}
+}
+
+// Handler wraps next as the package says. A panic of next becomes an Internal refusal; where the answer has begun, the
+// connection is cut instead, so that a torn answer is not taken for a whole one.
+func Handler(log *slog.Logger, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begun := time.Now()
+		x := &Exchange{ID: idOf(r)}
+		r = r.WithContext(context.WithValue(r.Context(), key{}, x))
+		a := &answer{ResponseWriter: w}
+		secure(w.Header())
+		w.Header().Set(RequestIDHeader, x.ID)
+
+		torn := serve(a, r, next)
+		x.log(r, log, a.code(), time.Since(begun))
+		if torn {
+			panic(http.ErrAbortHandler)
+		}
+	})
+}
+
+// serve calls next and reports whether its answer was torn.
+func serve(a *answer, r *http.Request, next http.Handler) (torn bool) {
+	defer func() {
+		cause := recover()
+		if cause == nil {
+			return
+		}
+		err := panicked(cause)
+		if torn = a.begun(); torn {
+			Of(r.Context()).refused = err
+			return
+		}
+		Refuse(a, r, err)
+	}()
+	next.ServeHTTP(a, r)
+	return false
+}
+
+func panicked(cause any) *fault.Error {
+	if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		return fault.Internal(err)
+	}
+	return fault.Internal(fmt.Errorf("panic: %v\n%s", cause, debug.Stack()))
+}
+
+// idOf takes over a well-formed id and replaces any other: an id is for finding a request in the log, so a bad one is no
+// reason to refuse.
+func idOf(r *http.Request) string {
+	if given := r.Header.Values(RequestIDHeader); len(given) == 1 && requestID.MatchString(given[0]) {
+		return given[0]
+	}
+	return rand.Text()
+}
+
+// secure sets what holds for JSON answers; pages for people replace the policies they need to.
+func secure(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+}
+
+// log writes the request's one line. Only the gateway's and the services' own failures bring their cause: the cause of a
+// refusal may repeat what the client sent.
+func (x *Exchange) log(r *http.Request, log *slog.Logger, code int, took time.Duration) {
+	level := slog.LevelInfo
+	attrs := []slog.Attr{
+		slog.String("method", r.Method),
+		slog.String("route", x.Route),
+		slog.Int("status", code),
+		slog.Duration("duration", took),
+		slog.String("request_id", x.ID),
+	}
+	if x.refused != nil {
+		attrs = append(attrs, slog.String("reason", x.refused.Reason.String()))
+		if code >= http.StatusInternalServerError {
+			level = slog.LevelError
+			attrs = append(attrs, slog.String("error", x.refused.Error()))
+		}
+	}
+	log.LogAttrs(r.Context(), level, "request", attrs...)
+}

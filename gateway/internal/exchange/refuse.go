@@ -1,0 +1,67 @@
+package exchange
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	"coso/services/platform/fault"
+)
+
+// unwritable is the answer when a refusal itself cannot be written as JSON.
+const unwritable = `{"code":13,"message":"the refusal could not be written","details":[]}`
+
+// coded is an error that has an HTTP status of its own.
+type coded struct {
+	error
+	code int
+}
+
+func (c coded) Unwrap() error { return c.error }
+
+// WithCode says that err is answered with this HTTP status instead of the one of its kind.
+func WithCode(code int, err error) error { return coded{error: err, code: code} }
+
+// Refuse answers with err: the HTTP status of its kind (or WithCode's) and its google.rpc.Status as JSON. What err is,
+// fault.From decides. It must be called before the answer has begun.
+func Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	x := Of(r.Context())
+	x.refused = fault.From(err)
+	st := fault.ToStatus(err, x.ID)
+	code := runtime.HTTPStatusFromCode(st.Code())
+	if c, ok := errors.AsType[coded](err); ok {
+		code = c.code
+	}
+	body, marshalErr := protojson.Marshal(st.Proto())
+	if marshalErr != nil { // a text from another process that is not UTF-8
+		x.refused = fault.Internal(errors.Join(err, marshalErr))
+		body, code = []byte(unwritable), http.StatusInternalServerError
+	}
+	h := w.Header()
+	h.Del("Content-Length")
+	h.Del("ETag")
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	_, writeErr := w.Write(body)
+	if writeErr != nil {
+		x.refused = x.refused.With(errors.Join(x.refused.Err, writeErr))
+	}
+}
+
+// RefuseRoute answers for a path that does not have the request's method: 405 with the methods it has, or 404 if it has
+// none.
+func RefuseRoute(w http.ResponseWriter, r *http.Request, allowed ...string) {
+	asked := r.Method + " " + r.URL.Path
+	if len(allowed) == 0 {
+		Refuse(w, r, fault.NotFound(faultpb.Reason_REASON_METHOD_UNKNOWN, "", "value", asked))
+		return
+	}
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	err := fault.Unimplemented(faultpb.Reason_REASON_METHOD_UNKNOWN, "", "value", asked)
+	Refuse(w, r, WithCode(http.StatusMethodNotAllowed, err))
+}

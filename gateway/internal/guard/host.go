@@ -1,0 +1,84 @@
+// Package guard turns away, before anything else looks at a request, what no honest client of this gateway sends: a
+// foreign Host (DNS rebinding), a foreign Origin (a web page driving an office's browser), and paths that other layers
+// might read differently.
+//
+// INV-GUARD-HOST: only loopback names and the configured hosts are answered for.
+// INV-GUARD-ORIGIN: no other origin's page reaches a handler.
+// INV-GUARD-PATH: a path reaches a handler only if it has one reading.
+package guard
+
+import (
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	"coso/services/platform/fault"
+
+	"coso/gateway/internal/exchange"
+)
+
+// Handler passes on only requests that may be answered. hosts are the names, without port, that count beside the
+// loopback ones (localhost, 127.0.0.0/8, ::1); any port is accepted. A foreign Host is refused with 421, a foreign Origin
+// with 403, a path of more than one reading with 400.
+func Handler(hosts []string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case !answersFor(hosts, r.Host):
+			err := fault.PermissionDenied(faultpb.Reason_REASON_FOREIGN_HOST, "", "value", r.Host)
+			exchange.Refuse(w, r, exchange.WithCode(http.StatusMisdirectedRequest, err))
+		case !sameOrigin(r):
+			exchange.Refuse(w, r, fault.PermissionDenied(faultpb.Reason_REASON_FOREIGN_ORIGIN, "", "value", originOf(r)))
+		case !plainPath(r.URL):
+			exchange.Refuse(w, r, fault.InvalidArgument(faultpb.Reason_REASON_PATH_INVALID, "", "value", r.URL.EscapedPath()))
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+func answersFor(hosts []string, host string) bool {
+	u := url.URL{Host: host}
+	name := strings.ToLower(u.Hostname())
+	if name == "localhost" || slices.ContainsFunc(hosts, func(h string) bool { return strings.EqualFold(h, name) }) {
+		return name != ""
+	}
+	addr, err := netip.ParseAddr(name)
+	return err == nil && addr.Zone() == "" && addr.IsLoopback()
+}
+
+// sameOrigin accepts requests that no web page sent and those of this server's own pages.
+func sameOrigin(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "none", "same-origin":
+	default:
+		return false
+	}
+	origins := r.Header.Values("Origin")
+	if len(origins) == 0 {
+		return true
+	}
+	u, err := url.Parse(origins[0])
+	if err != nil || len(origins) > 1 || u.Host == "" || u.Scheme+"://"+u.Host != origins[0] {
+		return false
+	}
+	var port string
+	switch u.Scheme {
+	case "http":
+		port = ":80"
+	case "https":
+		port = ":443"
+	default:
+		return false
+	}
+	return strings.EqualFold(strings.TrimSuffix(u.Host, port), strings.TrimSuffix(r.Host, port))
+}
+
+func originOf(r *http.Request) string {
+	if origins := r.Header.Values("Origin"); len(origins) > 0 {
+		return strings.Join(origins, ", ")
+	}
+	return r.Header.Get("Sec-Fetch-Site")
+}

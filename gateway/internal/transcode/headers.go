@@ -1,0 +1,55 @@
+package transcode
+
+import (
+	"net/http"
+	"net/textproto"
+	"strings"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	"coso/services/platform/fault"
+
+	"coso/gateway/internal/exchange"
+)
+
+// positionHeader carries how far a client has seen the journals, both ways.
+const positionHeader = "Coso-Position"
+
+// forwarded are the headers that reach a service, as metadata of the same name in lower case.
+var forwarded = []string{"Accept-Language", positionHeader, "Traceparent", exchange.RequestIDHeader}
+
+// inbound returns the headers the generated handlers may see: the forwarded ones and Content-Type. The rest is dropped
+// here and not only by the matcher, because the library gives some a meaning of its own (Grpc-Timeout, X-Forwarded-For,
+// Authorization, TE).
+func inbound(r *http.Request) (http.Header, error) {
+	h := make(http.Header, len(forwarded)+1)
+	for _, name := range append([]string{"Content-Type"}, forwarded...) {
+		if values := r.Header.Values(name); len(values) > 0 {
+			h[textproto.CanonicalMIMEHeaderKey(name)] = values
+		}
+	}
+	h.Set(exchange.RequestIDHeader, exchange.Of(r.Context()).ID)
+	if positions := h.Values(positionHeader); len(positions) > 0 {
+		joined := strings.Join(positions, ",")
+		// The library would leave out what metadata cannot carry, and the read would not wait.
+		if strings.ContainsFunc(joined, func(c rune) bool { return c < ' ' || c > '~' }) {
+			return nil, fault.InvalidArgument(faultpb.Reason_REASON_POSITION_INVALID, "coso-position", "value", joined)
+		}
+		h.Set(positionHeader, joined)
+	}
+	return h, nil
+}
+
+// forward is the mux's matcher for incoming headers.
+func forward(name string) (string, bool) {
+	for _, f := range forwarded {
+		if strings.EqualFold(f, name) {
+			return strings.ToLower(f), true
+		}
+	}
+	return "", false
+}
+
+// answerHeader is the mux's matcher for a service's headers.
+func answerHeader(name string) (string, bool) {
+	return positionHeader, strings.EqualFold(name, positionHeader)
+}

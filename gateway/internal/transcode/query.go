@@ -1,0 +1,123 @@
+package transcode
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	"coso/services/platform/fault"
+)
+
+// The most query parameters a request may have, repeated ones counted once.
+const maxParameters = 50
+
+// query checks a raw query against the route and returns it with proto names, as the generated code's parser reads it.
+// A parameter is the JSON name of a field that neither path nor body gives; a singular one is given once. A field mask
+// is written as in JSON: `displayName,foundedOn`. Anything else is InvalidArgument.
+func (rt *route) query(raw string) (string, error) {
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return "", invalidParameter("", raw, err)
+	}
+	if len(values) > maxParameters {
+		return "", invalidParameter("", strconv.Itoa(len(values))+" > "+strconv.Itoa(maxParameters), nil)
+	}
+	out := url.Values{}
+	scratch := rt.request.New().Interface()
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		given := values[key]
+		path, fd := rt.parameter(key)
+		if fd == nil {
+			return "", invalidParameter(key, strings.Join(given, ", "), nil)
+		}
+		out[path], err = canonical(fd, given)
+		if err == nil {
+			err = populate(scratch, path, out[path])
+		}
+		if err != nil {
+			return "", invalidParameter(key, strings.Join(given, ", "), err)
+		}
+	}
+	return out.Encode(), nil
+}
+
+// parameter finds the field that a key names; nil if there is none or the query must not give it.
+func (rt *route) parameter(key string) (string, protoreflect.FieldDescriptor) {
+	md := rt.request.Descriptor()
+	var path []string
+	var fd protoreflect.FieldDescriptor
+	for name := range strings.SplitSeq(key, ".") {
+		if md == nil {
+			return "", nil
+		}
+		fd = md.Fields().ByJSONName(name)
+		if fd == nil || fd.IsMap() || fd.IsExtension() {
+			return "", nil
+		}
+		path = append(path, fd.TextName())
+		md = fd.Message()
+		if fd.IsList() {
+			md = nil
+		}
+	}
+	if rt.covers(path) {
+		return "", nil
+	}
+	return strings.Join(path, "."), fd
+}
+
+// canonical returns the values as the library's parser reads them; nil for an empty field mask, which is none.
+func canonical(fd protoreflect.FieldDescriptor, values []string) ([]string, error) {
+	for _, v := range values {
+		if !utf8.ValidString(v) {
+			return nil, errors.New("not UTF-8")
+		}
+	}
+	if fd.Message() == nil || fd.Message().FullName() != "google.protobuf.FieldMask" || len(values) != 1 {
+		return values, nil
+	}
+	text, err := json.Marshal(values[0])
+	if err != nil {
+		return nil, err
+	}
+	var mask fieldmaskpb.FieldMask
+	if err := protojson.Unmarshal(text, &mask); err != nil || len(mask.GetPaths()) == 0 {
+		return nil, err
+	}
+	return []string{strings.Join(mask.GetPaths(), ",")}, nil
+}
+
+// populate sets a field of m from its values as the generated code will.
+func populate(m proto.Message, path string, values []string) error {
+	if values == nil {
+		return nil
+	}
+	return new(runtime.DefaultQueryParser).Parse(m, url.Values{path: values}, utilities.NewDoubleArray(nil))
+}
+
+func invalidParameter(key, value string, cause error) error {
+	return fault.InvalidArgument(faultpb.Reason_REASON_QUERY_PARAMETER_INVALID, short(key), "value", value).With(cause)
+}
+
+// short makes a name that the client chose fit to be repeated as a field.
+func short(name string) string {
+	const limit = 100
+	name = strings.ToValidUTF8(name, string(utf8.RuneError))
+	if runes := []rune(name); len(runes) > limit {
+		return string(runes[:limit]) + "…"
+	}
+	return name
+}

@@ -1,0 +1,44 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// NewServer returns a server for handler that no slow or greedy client can hold: 5 s for the headers (64 KiB at most),
+// 30 s for the request, 60 s for the answer, 120 s idle. What the server itself has to say goes to log as a warning.
+// Serve it on a listener of Listen; Shutdown stops it.
+func NewServer(log *slog.Logger, handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       120 * time.Second,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+}
+
+// Listen opens addr (`127.0.0.1:8080`, `localhost:0`, `[::1]:8080`; port 0 is any free one). It returns an error for an
+// address that other machines can reach: whoever can connect can do everything, so that must be nobody but this machine.
+func Listen(ctx context.Context, addr string) (net.Listener, error) {
+	tcp, err := net.ResolveTCPAddr("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %q: %w", addr, err)
+	}
+	if !tcp.IP.IsLoopback() {
+		return nil, fmt.Errorf("listen on %q: not a loopback address; before clients can prove who they are, "+
+			"the gateway serves its own machine only: use 127.0.0.1, [::1] or localhost", addr)
+	}
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", tcp.String())
+	if err != nil {
+		return nil, fmt.Errorf("listen on %q: %w", addr, err)
+	}
+	return listener, nil
+}

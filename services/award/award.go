@@ -1,0 +1,22 @@
+// Package award is the service of rewards: nominations that open by themselves when planning announces an exceeded
+// target. See README.md for its nouns, invariants and events.
+package award
+
+import (
+	"coso/services/award/internal/follow"
+	"coso/services/award/internal/records"
+	"coso/services/award/internal/server"
+	"coso/services/platform/feed"
+	"coso/services/platform/run"
+)
+
+// Name is the service's name in positions, subjects and file names.
+const Name = "award"
+
+// New opens the service's store in o.Dir and registers its methods; nothing runs before its Part does. Errors are those
+// of store.Open.
+func New(o run.Options) (*run.Service, error) {
+	return run.New(o, run.Parts{
+		Name: Name, Schema: records.Schema, Register: server.Register, Follow: []feed.Follower{follow.Planning()},
+	})
+}

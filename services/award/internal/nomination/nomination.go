@@ -1,0 +1,71 @@
+// Package nomination holds the rules of nominations: a unit that exceeds a target is proposed for a reward. The rules
+// are pure; what planning announced is handed to them, with the number of the event in planning's stream.
+//
+//	                TargetExceeded            TargetExcessWithdrawn
+//	none            Open: OPEN                –
+//	OPEN            Reopen: OPEN              Flag: EXCESS_WITHDRAWN
+//	EXCESS_WITHDRAWN Reopen: OPEN             –
+//
+// INV-NOMINATION-ONE-PER-TARGET: a nomination has the id of its target, so a target has one nomination, for ever.
+// INV-NOMINATION-EVIDENCE-KEPT: the evidence is that of the newest crossing; a withdrawal stands beside it and takes
+// nothing away.
+// INV-NOMINATION-NEWER-ONLY: an event that is not newer than the evidence changes nothing, so hearing events again
+// changes nothing.
+// INV-NOMINATION-UNKNOWN-FIELDS: what a newer version wrote survives every rule.
+package nomination
+
+import (
+	"strings"
+
+	awardpb "coso/proto/gen/coso/award/v1"
+	planningpb "coso/proto/gen/coso/planning/v1"
+	"google.golang.org/protobuf/proto"
+)
+
+// Name answers the name of the nomination of a target: `targets/x` is nominated as `nominations/x`.
+func Name(target string) string {
+	return "nominations/" + strings.TrimPrefix(target, "targets/")
+}
+
+// Open answers a new nomination for the unit, indicator and period of an exceeded target.
+func Open(e *planningpb.Evidence, number int64) (*awardpb.Nomination, *awardpb.NominationOpened) {
+	t := e.GetTarget()
+	return &awardpb.Nomination{
+		Name:          Name(t.GetName()),
+		Target:        t.GetName(),
+		Unit:          t.GetUnit(),
+		Indicator:     t.GetIndicator(),
+		Period:        t.GetPeriod(),
+		State:         awardpb.NominationState_NOMINATION_STATE_OPEN,
+		Evidence:      proto.CloneOf(e),
+		EvidenceEvent: number,
+	}, &awardpb.NominationOpened{}
+}
+
+// Flag answers the nomination with its excess withdrawn and what is true instead. news is false when the event says
+// nothing new: the nomination is flagged, or its evidence is newer.
+func Flag(cur *awardpb.Nomination, e *planningpb.Evidence, number int64) (next *awardpb.Nomination, event *awardpb.NominationFlagged, news bool) {
+	if !newer(cur, number) || cur.GetState() == awardpb.NominationState_NOMINATION_STATE_EXCESS_WITHDRAWN {
+		return nil, nil, false
+	}
+	next = proto.CloneOf(cur)
+	next.State = awardpb.NominationState_NOMINATION_STATE_EXCESS_WITHDRAWN
+	next.Withdrawal = proto.CloneOf(e)
+	return next, &awardpb.NominationFlagged{}, true
+}
+
+// Reopen answers the nomination with new evidence: the excess returned, or was found again under a new version of the
+// target. news is false when the evidence at hand is as new.
+func Reopen(cur *awardpb.Nomination, e *planningpb.Evidence, number int64) (next *awardpb.Nomination, event *awardpb.NominationReopened, news bool) {
+	if !newer(cur, number) {
+		return nil, nil, false
+	}
+	next = proto.CloneOf(cur)
+	next.State = awardpb.NominationState_NOMINATION_STATE_OPEN
+	next.Evidence = proto.CloneOf(e)
+	next.EvidenceEvent = number
+	next.Withdrawal = nil
+	return next, &awardpb.NominationReopened{}, true
+}
+
+func newer(cur *awardpb.Nomination, number int64) bool { return number > cur.GetEvidenceEvent() }

@@ -1,0 +1,32 @@
+// Package records is what award stores. Every table holds the messages of the API as they are, by resource name; what is
+// read by something else than its name has an index. The golden dump in testdata/schema.txt holds this comment to the
+// truth.
+//
+//	nominations   coso.award.v1.Nomination
+//	    unit        unit                     the nominations of a unit
+//	    period      period                   the nominations in a period
+//
+// Nominations are records: journalled, and every change is announced.
+package records
+
+import (
+	awardpb "coso/proto/gen/coso/award/v1"
+	"coso/services/platform/store"
+)
+
+// Nominations are the nominations, flagged ones included, by name: one per target, with its id.
+var Nominations = store.NewTable("nominations", (*awardpb.Nomination).GetName, NominationsByUnit, NominationsByPeriod)
+
+// NominationsByUnit finds the nominations of a unit.
+var NominationsByUnit = store.NewIndex("unit", one((*awardpb.Nomination).GetUnit))
+
+// NominationsByPeriod finds the nominations in a period.
+var NominationsByPeriod = store.NewIndex("period", one((*awardpb.Nomination).GetPeriod))
+
+// Schema is the whole store.
+var Schema = store.NewSchema(Nominations)
+
+// one makes the one index entry of a record from one of its fields.
+func one[T any](field func(T) string) func(T) []store.Key {
+	return func(rec T) []store.Key { return []store.Key{store.Text(field(rec))} }
+}

@@ -1,0 +1,57 @@
+package server
+
+import (
+	"context"
+
+	awardpb "coso/proto/gen/coso/award/v1"
+	historypb "coso/proto/gen/coso/history/v1"
+	"coso/services/award/internal/records"
+	"coso/services/platform/store"
+)
+
+// GetNomination answers one nomination.
+func (s *Server) GetNomination(
+	ctx context.Context, req *awardpb.GetNominationRequest,
+) (*awardpb.Nomination, error) {
+	return store.View(ctx, s.store, func(tx *store.ReadTx) (*awardpb.Nomination, error) {
+		return records.Nominations.Get(tx, req.GetName())
+	})
+}
+
+// ListNominations answers a page of nominations.
+func (s *Server) ListNominations(
+	ctx context.Context, req *awardpb.ListNominationsRequest,
+) (*awardpb.ListNominationsResponse, error) {
+	return store.View(ctx, s.store, func(tx *store.ReadTx) (*awardpb.ListNominationsResponse, error) {
+		found, next, err := records.Nominations.List(tx, req, nominationRange(req), func(n *awardpb.Nomination) bool {
+			return nominationAsked(req, n)
+		})
+		return &awardpb.ListNominationsResponse{Nominations: found, NextPageToken: next}, err
+	})
+}
+
+func nominationRange(req *awardpb.ListNominationsRequest) store.Range[*awardpb.Nomination] {
+	switch {
+	case req.GetUnit() != "":
+		return store.Having(records.NominationsByUnit, store.Text(req.GetUnit()))
+	case req.GetPeriod() != "":
+		return store.Having(records.NominationsByPeriod, store.Text(req.GetPeriod()))
+	}
+	return store.Every[*awardpb.Nomination]()
+}
+
+func nominationAsked(req *awardpb.ListNominationsRequest, n *awardpb.Nomination) bool {
+	anyState := req.GetState() == awardpb.NominationState_NOMINATION_STATE_UNSPECIFIED
+	return (anyState || n.GetState() == req.GetState()) &&
+		(req.GetIndicator() == "" || n.GetIndicator() == req.GetIndicator()) &&
+		(req.GetPeriod() == "" || n.GetPeriod() == req.GetPeriod())
+}
+
+// ListNominationHistory answers how a nomination came to be what it is.
+func (s *Server) ListNominationHistory(
+	ctx context.Context, req *awardpb.ListNominationHistoryRequest,
+) (*historypb.History, error) {
+	return store.View(ctx, s.store, func(tx *store.ReadTx) (*historypb.History, error) {
+		return records.Nominations.History(tx, req)
+	})
+}

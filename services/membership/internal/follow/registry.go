@@ -1,0 +1,48 @@
+// Package follow is what membership does with other services' events: it keeps copies of registry's units and
+// organisations, by which intakes are judged. A copy is replaced only by a newer revision of its original.
+package follow
+
+import (
+	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/membership/internal/records"
+	"coso/services/platform/feed"
+	"coso/services/platform/store"
+)
+
+// Registry follows what registry announces of units and organisations.
+func Registry() feed.Follower {
+	return feed.Follower{Source: "registry", Handlers: []feed.Handler{
+		feed.On(unit[*registrypb.UnitCreated]),
+		feed.On(unit[*registrypb.UnitUpdated]),
+		feed.On(unit[*registrypb.UnitReparented]),
+		feed.On(unit[*registrypb.UnitClosed]),
+		feed.On(organisation[*registrypb.OrganisationFounded]),
+		feed.On(organisation[*registrypb.OrganisationUpdated]),
+		feed.On(organisation[*registrypb.OrganisationDissolved]),
+		feed.On(organisation[*registrypb.OrganisationWithdrawn]),
+	}}
+}
+
+// aboutUnit is an event that carries a unit after a change.
+type aboutUnit interface{ GetUnit() *registrypb.Unit }
+
+func unit[E aboutUnit](tx *store.Tx, e E, _ feed.Envelope) error {
+	cur, _, err := records.Units.Find(tx, e.GetUnit().GetName())
+	if err != nil || !feed.Newer(cur, e.GetUnit()) {
+		return err
+	}
+	return records.Units.Put(tx, e.GetUnit())
+}
+
+// aboutOrganisation is an event that carries an organisation after a change.
+type aboutOrganisation interface {
+	GetOrganisation() *registrypb.Organisation
+}
+
+func organisation[E aboutOrganisation](tx *store.Tx, e E, _ feed.Envelope) error {
+	cur, _, err := records.Organisations.Find(tx, e.GetOrganisation().GetName())
+	if err != nil || !feed.Newer(cur, e.GetOrganisation()) {
+		return err
+	}
+	return records.Organisations.Put(tx, e.GetOrganisation())
+}

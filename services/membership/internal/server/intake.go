@@ -1,0 +1,190 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	historypb "coso/proto/gen/coso/history/v1"
+	membershippb "coso/proto/gen/coso/membership/v1"
+	"coso/services/membership/internal/intake"
+	"coso/services/membership/internal/records"
+	"coso/services/platform/civil"
+	"coso/services/platform/fault"
+	"coso/services/platform/rpc"
+	"coso/services/platform/store"
+)
+
+const intakes = "intakes/"
+
+// CreateIntake reports an intake.
+func (s *Server) CreateIntake(
+	ctx context.Context, req *membershippb.CreateIntakeRequest,
+) (*membershippb.Intake, error) {
+	name := intakes + rpc.NewID(req.GetIntakeId())
+	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*membershippb.Intake, error) {
+		return reportIntake(tx, req, name)
+	})
+}
+
+// BatchCreateIntakes reports intakes, all or none.
+func (s *Server) BatchCreateIntakes(
+	ctx context.Context, req *membershippb.BatchCreateIntakesRequest,
+) (*membershippb.BatchCreateIntakesResponse, error) {
+	names := make([]string, len(req.GetRequests()))
+	for i, r := range req.GetRequests() {
+		names[i] = intakes + rpc.NewID(r.GetIntakeId())
+	}
+	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*membershippb.BatchCreateIntakesResponse, error) {
+		out := &membershippb.BatchCreateIntakesResponse{}
+		for i, r := range req.GetRequests() {
+			made, err := reportOneOf(tx, r, names[i])
+			if err != nil {
+				return nil, fault.In(fmt.Sprintf("requests[%d]", i), err)
+			}
+			out.Intakes = append(out.Intakes, made)
+		}
+		return out, nil
+	})
+}
+
+// reportOneOf reports one intake of a batch; only the batch may carry a request id.
+func reportOneOf(tx *store.Tx, req *membershippb.CreateIntakeRequest, name string) (*membershippb.Intake, error) {
+	if req.GetRequestId() != "" {
+		return nil, fault.InvalidArgument(faultpb.Reason_REASON_REQUEST_ID_IN_BATCH, "requestId")
+	}
+	return reportIntake(tx, req, name)
+}
+
+func reportIntake(tx *store.Tx, req *membershippb.CreateIntakeRequest, name string) (*membershippb.Intake, error) {
+	refs, err := intakeRefs(tx, req.GetIntake())
+	if err != nil {
+		return nil, err
+	}
+	next, event, err := intake.Report(req.GetIntake(), name, refs, tx.Today())
+	if err != nil {
+		return nil, fault.In("intake", err)
+	}
+	next, err = records.Intakes.Create(tx, next, event)
+	return next, fault.In("intake", err)
+}
+
+// GetIntake answers one intake.
+func (s *Server) GetIntake(
+	ctx context.Context, req *membershippb.GetIntakeRequest,
+) (*membershippb.Intake, error) {
+	return store.View(ctx, s.store, func(tx *store.ReadTx) (*membershippb.Intake, error) {
+		return records.Intakes.Get(tx, req.GetName())
+	})
+}
+
+// ListIntakes answers a page of intakes.
+func (s *Server) ListIntakes(
+	ctx context.Context, req *membershippb.ListIntakesRequest,
+) (*membershippb.ListIntakesResponse, error) {
+	if err := dayOrNone("fromDate", req.GetFromDate()); err != nil {
+		return nil, err
+	}
+	if err := dayOrNone("toDate", req.GetToDate()); err != nil {
+		return nil, err
+	}
+	return store.View(ctx, s.store, func(tx *store.ReadTx) (*membershippb.ListIntakesResponse, error) {
+		found, next, err := records.Intakes.List(tx, req, intakeRange(req), func(in *membershippb.Intake) bool {
+			return intakeAsked(req, in)
+		})
+		return &membershippb.ListIntakesResponse{Intakes: found, NextPageToken: next}, err
+	})
+}
+
+func dayOrNone(field, day string) error {
+	if day == "" {
+		return nil
+	}
+	_, err := civil.Field(field, day)
+	return err
+}
+
+func intakeRange(req *membershippb.ListIntakesRequest) store.Range[*membershippb.Intake] {
+	switch {
+	case req.GetOrganisation() != "":
+		return store.Having(records.IntakesByOrganisation, store.Text(req.GetOrganisation()))
+	case req.GetUnit() != "":
+		return store.Having(records.IntakesByUnit, store.Text(req.GetUnit()))
+	}
+	return store.Every[*membershippb.Intake]()
+}
+
+func intakeAsked(req *membershippb.ListIntakesRequest, in *membershippb.Intake) bool {
+	state := in.GetState() == req.GetState()
+	if req.GetState() == membershippb.IntakeState_INTAKE_STATE_UNSPECIFIED {
+		state = in.GetState() != membershippb.IntakeState_INTAKE_STATE_WITHDRAWN
+	}
+	return state &&
+		(req.GetUnit() == "" || in.GetUnit() == req.GetUnit()) &&
+		(len(req.GetKinds()) == 0 || slices.Contains(req.GetKinds(), in.GetKind())) &&
+		req.GetFromDate() <= in.GetAdmittedOn() &&
+		(req.GetToDate() == "" || in.GetAdmittedOn() <= req.GetToDate())
+}
+
+// UpdateIntake corrects an intake.
+func (s *Server) UpdateIntake(
+	ctx context.Context, req *membershippb.UpdateIntakeRequest,
+) (*membershippb.Intake, error) {
+	asked := req.GetIntake()
+	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*membershippb.Intake, error) {
+		cur, err := records.Intakes.Current(tx, asked.GetName(), asked.GetEtag())
+		if err != nil {
+			return nil, fault.In("intake", err)
+		}
+		merged, err := rpc.Merge(cur, asked, req.GetUpdateMask())
+		if err != nil {
+			return nil, err
+		}
+		refs, err := intakeRefs(tx, merged)
+		if err != nil {
+			return nil, err
+		}
+		next, event, err := intake.Update(cur, merged, refs, tx.Today())
+		if err != nil || event == nil {
+			return next, fault.In("intake", err)
+		}
+		next, err = records.Intakes.Put(tx, next, event)
+		return next, fault.In("intake", err)
+	})
+}
+
+// WithdrawIntake takes back an intake that was entered in error.
+func (s *Server) WithdrawIntake(
+	ctx context.Context, req *membershippb.WithdrawIntakeRequest,
+) (*membershippb.Intake, error) {
+	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*membershippb.Intake, error) {
+		cur, err := records.Intakes.Current(tx, req.GetName(), req.GetEtag())
+		if err != nil {
+			return nil, err
+		}
+		next, event, err := intake.Withdraw(cur, req)
+		if err != nil {
+			return nil, err
+		}
+		return records.Intakes.Put(tx, next, event)
+	})
+}
+
+// ListIntakeHistory answers who changed an intake, when and what.
+func (s *Server) ListIntakeHistory(
+	ctx context.Context, req *membershippb.ListIntakeHistoryRequest,
+) (*historypb.History, error) {
+	return store.View(ctx, s.store, func(tx *store.ReadTx) (*historypb.History, error) {
+		return records.Intakes.History(tx, req)
+	})
+}
+
+// intakeRefs reads the copies of what an intake names.
+func intakeRefs(tx *store.Tx, in *membershippb.Intake) (refs intake.Refs, err error) {
+	if refs.Unit, _, err = records.Units.Find(tx, in.GetUnit()); err != nil {
+		return refs, err
+	}
+	refs.Organisation, _, err = records.Organisations.Find(tx, in.GetOrganisation())
+	return refs, err
+}

@@ -1,0 +1,103 @@
+// Package follow is what planning does with the events of registry and membership: it keeps copies of the units, takes
+// the facts over, and judges the targets that a batch of events concerns, in the same command. An event needs no other
+// stream, nor any unit, to be there before it: facts wait under their unit's name.
+//
+// INV-FOLLOW-NEWER: of a unit or source only a later revision than the one known takes effect.
+// INV-FOLLOW-ANY-ORDER: however the two streams interleave and are cut into batches, the same facts, counters, progress
+// and crossings stand at the end.
+package follow
+
+import (
+	"coso/services/planning/internal/fact"
+	"coso/services/planning/internal/records"
+	"coso/services/platform/feed"
+	"coso/services/platform/store"
+
+	membershippb "coso/proto/gen/coso/membership/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
+	"google.golang.org/protobuf/proto"
+)
+
+// Followers are the followers of one store, which is the only one they may be given to.
+func Followers() []feed.Follower {
+	return []feed.Follower{registry(), membership()}
+}
+
+func registry() feed.Follower {
+	b := &batch{}
+	return feed.Follower{Source: "registry", After: b.judge, Handlers: []feed.Handler{
+		onUnit[*registrypb.UnitCreated](b),
+		onUnit[*registrypb.UnitUpdated](b),
+		onUnit[*registrypb.UnitReparented](b),
+		onUnit[*registrypb.UnitClosed](b),
+		onOrganisation[*registrypb.OrganisationFounded](b),
+		onOrganisation[*registrypb.OrganisationUpdated](b),
+		onOrganisation[*registrypb.OrganisationDissolved](b),
+		onOrganisation[*registrypb.OrganisationWithdrawn](b),
+	}}
+}
+
+func membership() feed.Follower {
+	b := &batch{}
+	return feed.Follower{Source: "membership", After: b.judge, Handlers: []feed.Handler{
+		onIntake[*membershippb.IntakeReported](b),
+		onIntake[*membershippb.IntakeUpdated](b),
+		onIntake[*membershippb.IntakeWithdrawn](b),
+	}}
+}
+
+func onUnit[E interface {
+	proto.Message
+	GetUnit() *registrypb.Unit
+}](b *batch) feed.Handler {
+	return feed.On(func(tx *store.Tx, e E, _ feed.Envelope) error {
+		return b.touched(tx).ReplaceUnit(tx, e.GetUnit())
+	})
+}
+
+func onOrganisation[E interface {
+	proto.Message
+	GetOrganisation() *registrypb.Organisation
+}](b *batch) feed.Handler {
+	return feed.On(func(tx *store.Tx, e E, _ feed.Envelope) error {
+		set, err := fact.OfOrganisation(e.GetOrganisation())
+		if err != nil {
+			return err
+		}
+		return b.touched(tx).ReplaceFacts(tx, set)
+	})
+}
+
+func onIntake[E interface {
+	proto.Message
+	GetIntake() *membershippb.Intake
+}](b *batch) feed.Handler {
+	return feed.On(func(tx *store.Tx, e E, _ feed.Envelope) error {
+		set, err := fact.OfIntake(e.GetIntake())
+		if err != nil {
+			return err
+		}
+		return b.touched(tx).ReplaceFacts(tx, set)
+	})
+}
+
+// batch holds what the events of one command have touched. A command's closure may fail half-way and run again, each
+// time with a transaction of its own: what belongs to another one is forgotten. The store runs one closure at a time.
+type batch struct {
+	tx    *store.Tx
+	notes *records.Touched
+}
+
+func (b *batch) touched(tx *store.Tx) *records.Touched {
+	if b.tx != tx {
+		b.tx, b.notes = tx, records.NewTouched()
+	}
+	return b.notes
+}
+
+// judge judges what the command has touched, once its last event is applied.
+func (b *batch) judge(tx *store.Tx) error {
+	notes := b.touched(tx)
+	b.tx, b.notes = nil, nil
+	return notes.Judge(tx)
+}

@@ -1,0 +1,62 @@
+// Package indicator holds the rules of the catalogue of indicators (chỉ tiêu thống kê): what may be counted and what
+// belongs to an indicator. The catalogue is data; only the measures and their kinds are known to the program. The rules are
+// pure; fields named in refusals are those of the indicator.
+//
+// INV-INDICATOR-KINDS: every kind of an indicator is a kind of its measure: of organisations for
+// ORGANISATIONS_FOUNDED, of intakes for MEMBERS_ADMITTED and OWNERS_ADMITTED.
+// INV-INDICATOR-UNKNOWN-FIELDS: what a newer version wrote survives every rule.
+package indicator
+
+import (
+	"fmt"
+	"slices"
+
+	"coso/services/platform/fault"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	membershippb "coso/proto/gen/coso/membership/v1"
+	planningpb "coso/proto/gen/coso/planning/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
+	"google.golang.org/protobuf/proto"
+)
+
+// Create makes the indicator asked for, under name. InvalidArgument INDICATOR_KIND_UNKNOWN if a kind is not one of the
+// measure: INV-INDICATOR-KINDS.
+func Create(asked *planningpb.Indicator, name string) (*planningpb.Indicator, *planningpb.IndicatorCreated, error) {
+	next := proto.CloneOf(asked)
+	next.Name = name
+	for i, kind := range next.GetKinds() {
+		if !Measures(next.GetMeasure(), kind) {
+			field := fmt.Sprintf("kinds[%d]", i)
+			return nil, nil, fault.InvalidArgument(faultpb.Reason_REASON_INDICATOR_KIND_UNKNOWN, field, "value", kind)
+		}
+	}
+	return next, &planningpb.IndicatorCreated{}, nil
+}
+
+// Update changes cur to merged, which is cur with what the caller changed: how it is spoken of. No event, and cur itself,
+// if that is nothing. What is counted never changes, so nothing is judged anew.
+func Update(cur, merged *planningpb.Indicator) (*planningpb.Indicator, *planningpb.IndicatorUpdated) {
+	if proto.Equal(cur, merged) {
+		return cur, nil
+	}
+	return merged, &planningpb.IndicatorUpdated{}
+}
+
+// Measures says whether a kind, a bare word such as `BASE_CELL`, is one that a measure distinguishes.
+func Measures(measure planningpb.Measure, kind string) bool {
+	var number int32
+	switch measure {
+	case planningpb.Measure_MEASURE_ORGANISATIONS_FOUNDED:
+		number = registrypb.OrganisationKind_value["ORGANISATION_KIND_"+kind]
+	case planningpb.Measure_MEASURE_MEMBERS_ADMITTED, planningpb.Measure_MEASURE_OWNERS_ADMITTED:
+		number = membershippb.IntakeKind_value["INTAKE_KIND_"+kind]
+	case planningpb.Measure_MEASURE_UNSPECIFIED:
+	}
+	return number != 0 // 0 is UNSPECIFIED
+}
+
+// Counts says whether an indicator adds up a fact.
+func Counts(in *planningpb.Indicator, f *planningpb.Fact) bool {
+	return in.GetMeasure() == f.GetMeasure() && slices.Contains(in.GetKinds(), f.GetKind())
+}

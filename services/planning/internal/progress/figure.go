@@ -1,0 +1,50 @@
+package progress
+
+import (
+	"strings"
+
+	"coso/services/platform/text"
+
+	planningpb "coso/proto/gen/coso/planning/v1"
+	"google.golang.org/protobuf/proto"
+)
+
+// Figure holds a result against a target; nil: there is none. Percent and standing rest on the assigned value.
+func Figure(actual int64, t *planningpb.Target) *planningpb.Figure {
+	f := &planningpb.Figure{Actual: actual, Standing: planningpb.Standing_STANDING_NO_TARGET, Target: t.GetName()}
+	if t == nil {
+		return f
+	}
+	if t.RegisteredValue != nil {
+		f.Registered = proto.Int64(t.GetRegisteredValue())
+	}
+	if t.AssignedValue == nil {
+		return f
+	}
+	assigned := t.GetAssignedValue()
+	f.Assigned, f.Percent = proto.Int64(assigned), text.Percent(actual, assigned)
+	switch {
+	case actual < assigned:
+		f.Standing = planningpb.Standing_STANDING_MISSED
+	case actual == assigned:
+		f.Standing = planningpb.Standing_STANDING_MET
+	default:
+		f.Standing = planningpb.Standing_STANDING_EXCEEDED
+	}
+	return f
+}
+
+// Sentence says a figure as reports do: `thành lập được 100/70 tổ chức đảng, đạt 142,86% kế hoạch năm 2020`; without an
+// assigned value `kết nạp mới 750 đảng viên`; against 0, which has no percentage, `… 3/0 tổ chức đảng`.
+func Sentence(in *planningpb.Indicator, p *planningpb.Period, f *planningpb.Figure) string {
+	var b strings.Builder
+	b.WriteString(in.GetResultVerb() + " " + text.NumberVN(f.GetActual()))
+	if f.Assigned != nil {
+		b.WriteString("/" + text.NumberVN(f.GetAssigned()))
+	}
+	b.WriteString(" " + in.GetCountedNoun())
+	if f.GetPercent() != "" {
+		b.WriteString(", đạt " + text.PercentVN(f.GetActual(), f.GetAssigned()) + " kế hoạch " + p.GetDisplayName())
+	}
+	return b.String()
+}

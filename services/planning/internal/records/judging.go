@@ -1,0 +1,206 @@
+package records
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"coso/services/planning/internal/crossing"
+	"coso/services/planning/internal/indicator"
+	"coso/services/planning/internal/period"
+	"coso/services/planning/internal/progress"
+	"coso/services/planning/internal/unit"
+	"coso/services/platform/civil"
+	"coso/services/platform/fault"
+	"coso/services/platform/store"
+
+	planningpb "coso/proto/gen/coso/planning/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
+	"google.golang.org/protobuf/proto"
+)
+
+// Judge holds targets against their results as they are now, and announces the crossings that have come or gone, in
+// order of the targets' names, as a part of the command tx: INV-CROSSING-TRUE. Targets without an assigned value are
+// passed over.
+//
+// A result is judged over the period's whole window, on the Party tree as it stands on the cut-off day, or on the unit's
+// own last day if it is closed by then. The cut-off day counts even while it lies ahead: what is recorded decides, not
+// when it is looked at, so the same records give the same crossings in whatever order and at whatever time they came.
+func Judge(tx *store.Tx, targets ...*planningpb.Target) error {
+	return newJudge(tx).judge(targets)
+}
+
+// JudgePeriod judges all targets of a period, as after a change of its dates.
+func JudgePeriod(tx *store.Tx, p *planningpb.Period) error {
+	var targets []*planningpb.Target
+	for t, err := range Targets.By(tx, TargetsByPeriod, store.Text(p.GetName())) {
+		if err != nil {
+			return err
+		}
+		targets = append(targets, t)
+	}
+	return newJudge(tx).judge(targets)
+}
+
+// judge reads what several targets share once. It is good for one judgement in one command.
+type judge struct {
+	tx         *store.Tx
+	indicators map[string]*planningpb.Indicator
+	periods    map[string]*planningpb.Period
+	subtrees   map[subtree][]Placed
+}
+
+// subtree names what lies below a unit on a day.
+type subtree struct {
+	unit string
+	day  civil.Date
+}
+
+func newJudge(tx *store.Tx) *judge {
+	return &judge{
+		tx: tx, indicators: map[string]*planningpb.Indicator{}, periods: map[string]*planningpb.Period{},
+		subtrees: map[subtree][]Placed{},
+	}
+}
+
+func (j *judge) judge(targets []*planningpb.Target) error {
+	slices.SortFunc(targets, func(a, b *planningpb.Target) int { return strings.Compare(a.GetName(), b.GetName()) })
+	for _, t := range targets {
+		if t.AssignedValue == nil {
+			continue
+		}
+		if err := j.one(t); err != nil {
+			return fmt.Errorf("judge %s: %w", t.GetName(), err)
+		}
+	}
+	return nil
+}
+
+func (j *judge) one(t *planningpb.Target) error {
+	evidence, err := j.evidence(t)
+	if err != nil {
+		return err
+	}
+	last, _, err := Crossings.Find(j.tx, t.GetName())
+	if err != nil {
+		return err
+	}
+	next, steps := crossing.Judge(last, t, evidence.GetFigure().GetActual())
+	if proto.Equal(last, next) {
+		return nil
+	}
+	if err := Crossings.Put(j.tx, next); err != nil {
+		return err
+	}
+	for _, s := range steps {
+		if err := j.tx.Emit(announcement(s, evidence), t.GetName()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func announcement(s crossing.Step, e *planningpb.Evidence) proto.Message {
+	switch s {
+	case crossing.ExcessWithdrawn:
+		return &planningpb.TargetExcessWithdrawn{Evidence: e}
+	case crossing.ReachWithdrawn:
+		return &planningpb.TargetReachWithdrawn{Evidence: e}
+	case crossing.Reached:
+		return &planningpb.TargetReached{Evidence: e}
+	case crossing.Exceeded:
+		return &planningpb.TargetExceeded{Evidence: e}
+	}
+	panic(fmt.Sprintf("records: crossing step %d", s))
+}
+
+// evidence is what a judgement rests on.
+func (j *judge) evidence(t *planningpb.Target) (*planningpb.Evidence, error) {
+	in, err := once(j.tx, j.indicators, Indicators.Get, t.GetIndicator())
+	if err != nil {
+		return nil, err
+	}
+	p, err := once(j.tx, j.periods, Periods.Get, t.GetPeriod())
+	if err != nil {
+		return nil, err
+	}
+	u, err := Units.Get(j.tx, t.GetUnit())
+	if err != nil {
+		return nil, err
+	}
+	actual, err := j.actual(u, in, p)
+	return &planningpb.Evidence{
+		Target: t, Indicator: in, Period: p, UnitDisplayName: u.GetDisplayName(), Figure: progress.Figure(actual, t),
+	}, err
+}
+
+// once reads a record the first time it is asked for.
+func once[T any](r store.Reader, read map[string]T, get func(store.Reader, string) (T, error), name string) (T, error) {
+	if rec, ok := read[name]; ok {
+		return rec, nil
+	}
+	rec, err := get(r, name)
+	if err == nil {
+		read[name] = rec
+	}
+	return rec, err
+}
+
+// actual is the result of a unit's subtree over the whole window of a period.
+func (j *judge) actual(u *registrypb.Unit, in *planningpb.Indicator, p *planningpb.Period) (int64, error) {
+	cutOff, err := period.CutOff(p)
+	if err != nil {
+		return 0, err
+	}
+	first, last, err := period.Window(p, cutOff)
+	if err != nil {
+		return 0, err
+	}
+	units, err := j.subtree(u, cutOff)
+	if err != nil {
+		return 0, err
+	}
+	var sum int64
+	for _, n := range units {
+		for _, kind := range in.GetKinds() {
+			amount, err := Counted(j.tx, in.GetMeasure(), kind, n.Unit.GetName(), first, last)
+			if err != nil {
+				return 0, err
+			}
+			sum += amount
+		}
+	}
+	return sum, nil
+}
+
+func (j *judge) subtree(u *registrypb.Unit, cutOff civil.Date) ([]Placed, error) {
+	day, err := unit.LastDay(u, cutOff)
+	if err != nil {
+		return nil, fault.Internal(err)
+	}
+	at := subtree{u.GetName(), day}
+	if units, ok := j.subtrees[at]; ok {
+		return units, nil
+	}
+	units, err := Subtree(j.tx, u, unit.PartyTree, day)
+	if err == nil {
+		j.subtrees[at] = units
+	}
+	return units, err
+}
+
+// concerned says whether a fact may be a part of a target's result, its unit aside.
+func (j *judge) concerned(t *planningpb.Target, facts []*planningpb.Fact) (bool, error) {
+	in, err := once(j.tx, j.indicators, Indicators.Get, t.GetIndicator())
+	if err != nil {
+		return false, err
+	}
+	p, err := once(j.tx, j.periods, Periods.Get, t.GetPeriod())
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(facts, func(f *planningpb.Fact) bool {
+		day := f.GetLegalDate() // dates compare as their strings do
+		return indicator.Counts(in, f) && p.GetStartDate() <= day && day <= p.GetCutOffDate()
+	}), nil
+}

@@ -1,0 +1,324 @@
+package records_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+
+	"coso/services/planning/internal/indicator"
+	"coso/services/planning/internal/records"
+	"coso/services/platform/store"
+
+	planningpb "coso/proto/gen/coso/planning/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+)
+
+const unitCount = 5
+
+// world is what planning has been told, and what it has told: the judge of what it holds.
+type world struct {
+	units   map[string]*registrypb.Unit
+	facts   map[string]*planningpb.FactSet
+	periods map[string]*planningpb.Period
+	targets map[string]*planningpb.Target
+	cells   *planningpb.Indicator
+	// reached and exceeded are what a listener holds to be true, by target; next is the first event it has not read.
+	reached, exceeded map[string]notice
+	next              uint64
+}
+
+func newWorld() *world {
+	return &world{
+		units: map[string]*registrypb.Unit{}, facts: map[string]*planningpb.FactSet{},
+		periods: map[string]*planningpb.Period{}, targets: map[string]*planningpb.Target{},
+		reached: map[string]notice{}, exceeded: map[string]notice{}, next: 1,
+	}
+}
+
+// found makes units u0 to u4, each below the one before or at the top, an indicator, two periods, and two targets for
+// every unit.
+func (w *world) found(t *rapid.T, s *store.Store) {
+	command(t, s, func(tx *store.Tx) (err error) {
+		w.cells, err = records.Indicators.Create(tx, &planningpb.Indicator{
+			Name: "indicators/cells", DisplayName: "Chi bộ", Measure: founded, Kinds: []string{"CELL", "BASE_CELL"},
+			Comparator: planningpb.Comparator_COMPARATOR_AT_LEAST, ResultVerb: "thành lập được", CountedNoun: "chi bộ",
+		}, &planningpb.IndicatorCreated{})
+		if err != nil {
+			return err
+		}
+		for id, cutOff := range map[string]string{"a": "2020-03-31", "b": "2020-11-30"} {
+			p, err := records.Periods.Create(tx, &planningpb.Period{
+				Name: "periods/" + id, DisplayName: "kỳ " + id, Kind: planningpb.PeriodKind_PERIOD_KIND_PARTIAL_YEAR,
+				StartDate: "2020-01-01", EndDate: "2020-12-31", CutOffDate: cutOff,
+			}, &planningpb.PeriodCreated{})
+			if err != nil {
+				return err
+			}
+			w.periods[p.GetName()] = p
+		}
+		return w.foundUnits(tx)
+	})
+}
+
+func (w *world) foundUnits(tx *store.Tx) error {
+	notes := records.NewTouched()
+	for i := range unitCount {
+		u := &registrypb.Unit{Name: unitName(i), DisplayName: fmt.Sprintf("Đơn vị %d", i), ValidFrom: "2019-01-01", Revision: 1}
+		if i > 0 {
+			u.Placements = []*registrypb.Placement{{Tree: "party", Parent: unitName(i - 1), FromDate: "2019-01-01"}}
+		}
+		w.units[u.GetName()] = u
+		if err := notes.ReplaceUnit(tx, u); err != nil {
+			return err
+		}
+		for name := range w.periods {
+			made, err := records.Targets.Create(tx, &planningpb.Target{
+				Name: "targets/" + u.GetName()[len("units/"):] + name[len("periods/"):], Unit: u.GetName(),
+				Indicator: w.cells.GetName(), Period: name,
+			}, &planningpb.TargetRegistered{})
+			if err != nil {
+				return err
+			}
+			w.targets[made.GetName()] = made
+		}
+	}
+	return notes.Judge(tx)
+}
+
+func unitName(i int) string { return fmt.Sprintf("units/u%d", i) }
+
+var dates = []string{"2019-12-31", "2020-01-01", "2020-02-15", "2020-03-31", "2020-04-01", "2020-11-30", "2020-12-01"}
+
+// INV-CROSSING-TRUE, INV-CROSSING-ONCE: after every command, be it a batch of facts and moves, an assignment or other days
+// for a period, what planning holds and what its listeners heard is, for every target, what a plain recount of the facts
+// over the tree of the day says.
+func TestCrossingsAreTrueAfterEveryCommand(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s, closed := open(rt, tempDir(rt, t))
+		defer closed()
+		w := newWorld()
+		w.found(rt, s)
+		for range rapid.IntRange(1, 14).Draw(rt, "commands") {
+			switch rapid.IntRange(0, 4).Draw(rt, "command") {
+			case 0:
+				w.assign(rt, s)
+			case 1:
+				w.changePeriod(rt, s)
+			default:
+				w.batch(rt, s)
+			}
+			w.check(rt, s)
+		}
+	})
+}
+
+// assign gives a target another value, as the server does.
+func (w *world) assign(rt *rapid.T, s *store.Store) {
+	name := rapid.SampledFrom(slices.Sorted(maps.Keys(w.targets))).Draw(rt, "target")
+	value := rapid.Int64Range(0, 4).Draw(rt, "assigned")
+	command(rt, s, func(tx *store.Tx) error {
+		next := proto.CloneOf(w.targets[name])
+		next.AssignedValue, next.Version = &value, next.GetVersion()+1
+		next, err := records.Targets.Put(tx, next, &planningpb.TargetAssigned{})
+		if err != nil {
+			return err
+		}
+		w.targets[name] = next
+		return records.Judge(tx, next)
+	})
+}
+
+// changePeriod moves a cut-off, as the server does.
+func (w *world) changePeriod(rt *rapid.T, s *store.Store) {
+	name := rapid.SampledFrom(slices.Sorted(maps.Keys(w.periods))).Draw(rt, "period")
+	cutOff := rapid.SampledFrom(dates[1:]).Draw(rt, "cut-off")
+	command(rt, s, func(tx *store.Tx) error {
+		next := proto.CloneOf(w.periods[name])
+		next.CutOffDate = cutOff
+		next, err := records.Periods.Put(tx, next, &planningpb.PeriodUpdated{})
+		if err != nil {
+			return err
+		}
+		w.periods[name] = next
+		return records.JudgePeriod(tx, next)
+	})
+}
+
+// batch tells some new states of organisations and units in one command, as a follower does.
+func (w *world) batch(rt *rapid.T, s *store.Store) {
+	command(rt, s, func(tx *store.Tx) error {
+		notes := records.NewTouched()
+		for range rapid.IntRange(1, 4).Draw(rt, "events") {
+			var err error
+			if rapid.IntRange(0, 3).Draw(rt, "unit event") == 0 {
+				err = notes.ReplaceUnit(tx, w.moveUnit(rt))
+			} else {
+				err = notes.ReplaceFacts(tx, w.correct(rt))
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return notes.Judge(tx)
+	})
+}
+
+// correct gives a source other facts, none when it is withdrawn. Some are of a unit that is not known yet.
+func (w *world) correct(rt *rapid.T) *planningpb.FactSet {
+	name := fmt.Sprintf("organisations/%d", rapid.IntRange(0, 5).Draw(rt, "source"))
+	set := &planningpb.FactSet{Source: name, SourceRevision: w.facts[name].GetSourceRevision() + 1}
+	for range rapid.IntRange(0, 2).Draw(rt, "facts") {
+		set.Facts = append(set.Facts, &planningpb.Fact{
+			Measure:   rapid.SampledFrom([]planningpb.Measure{founded, founded, members}).Draw(rt, "measure"),
+			Kind:      rapid.SampledFrom([]string{"CELL", "BASE_CELL", "TEAM"}).Draw(rt, "kind"),
+			Unit:      unitName(rapid.IntRange(0, unitCount).Draw(rt, "unit")),
+			LegalDate: rapid.SampledFrom(dates).Draw(rt, "legal date"),
+			Amount:    rapid.Int64Range(1, 3).Draw(rt, "amount"),
+		})
+	}
+	w.facts[name] = set
+	return set
+}
+
+// moveUnit hangs a unit under one with a smaller number, or at the top, or takes a placement back, or closes the unit, or
+// takes the closing back.
+func (w *world) moveUnit(rt *rapid.T) *registrypb.Unit {
+	i := rapid.IntRange(0, unitCount).Draw(rt, "moved unit")
+	u := &registrypb.Unit{Name: unitName(i), DisplayName: "Đơn vị mới", ValidFrom: "2020-02-01"}
+	if old := w.units[unitName(i)]; old != nil {
+		u = proto.CloneOf(old)
+	}
+	u.Revision++
+	switch rapid.IntRange(0, 3).Draw(rt, "change") {
+	case 0, 1:
+		p := &registrypb.Placement{Tree: "party", FromDate: rapid.SampledFrom(dates).Draw(rt, "from")}
+		if i > 0 && rapid.IntRange(0, 4).Draw(rt, "at the top") > 0 {
+			p.Parent = unitName(rapid.IntRange(0, i-1).Draw(rt, "parent"))
+		}
+		u.Placements = slices.DeleteFunc(u.Placements, func(q *registrypb.Placement) bool { return q.GetFromDate() == p.GetFromDate() })
+		u.Placements = append(u.Placements, p)
+	case 2:
+		if n := len(u.GetPlacements()); n > 0 {
+			u.Placements = u.Placements[:n-1]
+		}
+	case 3:
+		u.ClosedOn = rapid.SampledFrom([]string{"", "2020-02-15", "2020-04-01", "2020-12-01"}).Draw(rt, "closed on")
+	}
+	w.units[u.GetName()] = u
+	return u
+}
+
+// result recounts: every fact of the window is a part of the target if one climbs from its unit to the target's.
+func (w *world) result(target *planningpb.Target) (sum int64) {
+	p := w.periods[target.GetPeriod()]
+	day := p.GetCutOffDate()
+	closed := w.units[target.GetUnit()].GetClosedOn()
+	for _, set := range w.facts {
+		for _, f := range set.GetFacts() {
+			if !indicator.Counts(w.cells, f) || f.GetLegalDate() < p.GetStartDate() || f.GetLegalDate() > p.GetCutOffDate() {
+				continue
+			}
+			on := day
+			if closed != "" && closed <= day {
+				on = before(closed)
+			}
+			if w.below(f.GetUnit(), target.GetUnit(), on) {
+				sum += f.GetAmount()
+			}
+		}
+	}
+	return sum
+}
+
+// before is the day before one of the closing days that are drawn.
+func before(day string) string {
+	return map[string]string{"2020-02-15": "2020-02-14", "2020-04-01": "2020-03-31", "2020-12-01": "2020-11-30"}[day]
+}
+
+func (w *world) below(unit, root, day string) bool {
+	if unit == root {
+		return true
+	}
+	u := w.units[unit]
+	if u == nil || u.GetValidFrom() > day || u.GetClosedOn() != "" && u.GetClosedOn() <= day {
+		return false
+	}
+	parent, from := "", ""
+	for _, p := range u.GetPlacements() {
+		if p.GetFromDate() <= day && p.GetFromDate() > from {
+			parent, from = p.GetParent(), p.GetFromDate()
+		}
+	}
+	return parent != "" && w.below(parent, root, day)
+}
+
+func (w *world) check(rt *rapid.T, s *store.Store) {
+	w.listen(rt, s)
+	read(rt, s, func(tx *store.ReadTx) error {
+		for name, t := range w.targets {
+			held, _, err := records.Crossings.Find(tx, name)
+			if err != nil {
+				return err
+			}
+			actual := w.result(t)
+			reached := t.AssignedValue != nil && actual >= t.GetAssignedValue()
+			exceeded := t.AssignedValue != nil && actual > t.GetAssignedValue()
+			if held.GetReached() != reached || held.GetExceeded() != exceeded {
+				rt.Fatalf("%s holds %v, the facts say %d of %d", name, held, actual, t.GetAssignedValue())
+			}
+			for _, c := range []struct {
+				heard notice
+				true  bool
+			}{{w.reached[name], reached}, {w.exceeded[name], exceeded}} {
+				if c.heard.holds != c.true || c.true && c.heard.version != t.GetVersion() {
+					rt.Fatalf("of %s version %d was heard %v, the facts say %d of %d", name, t.GetVersion(), c.heard, actual, t.GetAssignedValue())
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// notice is what a listener holds to be true of one crossing of one target.
+type notice struct {
+	holds   bool
+	version int64
+}
+
+// listen reads the new events as award does, and refuses to be told what it knows.
+func (w *world) listen(rt *rapid.T, s *store.Store) {
+	events, err := s.Events(context.Background(), w.next, 1000)
+	if err != nil {
+		rt.Fatal(err)
+	}
+	for _, e := range events {
+		w.next = e.Number + 1
+		switch e.Type {
+		case "coso.planning.v1.TargetReached":
+			w.hear(rt, w.reached, e, event(rt, e, &planningpb.TargetReached{}).GetEvidence(), true)
+		case "coso.planning.v1.TargetReachWithdrawn":
+			w.hear(rt, w.reached, e, event(rt, e, &planningpb.TargetReachWithdrawn{}).GetEvidence(), false)
+		case "coso.planning.v1.TargetExceeded":
+			w.hear(rt, w.exceeded, e, event(rt, e, &planningpb.TargetExceeded{}).GetEvidence(), true)
+		case "coso.planning.v1.TargetExcessWithdrawn":
+			w.hear(rt, w.exceeded, e, event(rt, e, &planningpb.TargetExcessWithdrawn{}).GetEvidence(), false)
+		}
+	}
+}
+
+func (w *world) hear(rt *rapid.T, book map[string]notice, e store.Event, ev *planningpb.Evidence, holds bool) {
+	t, f := ev.GetTarget(), ev.GetFigure()
+	known := book[t.GetName()]
+	if known.holds == holds && (!holds || known.version == t.GetVersion()) {
+		rt.Fatalf("%s was told twice: %v", e.Type, ev)
+	}
+	book[t.GetName()] = notice{holds, t.GetVersion()}
+	if e.Subject != t.GetName() || f.GetTarget() != t.GetName() || f.GetAssigned() != t.GetAssignedValue() ||
+		ev.GetUnitDisplayName() == "" || ev.GetIndicator().GetName() != t.GetIndicator() || ev.GetPeriod().GetName() != t.GetPeriod() {
+		rt.Fatalf("%s about %s is not complete: %v", e.Type, e.Subject, ev)
+	}
+}

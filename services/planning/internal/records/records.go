@@ -1,0 +1,77 @@
+// Package records is planning's tables, and what is read and judged across them.
+//
+//	records (journalled, each change an event)
+//	  indicators   indicators/{id}          → Indicator
+//	  periods      periods/{id}             → Period
+//	  targets      targets/{id}             → Target
+//	    plan       period, unit, indicator  one target each: INV-TARGET-ONE
+//	    unit       unit
+//	    period     period
+//
+//	copies (journalled, no events)
+//	  units        units/{id}               → registry's Unit, as last announced
+//	    parent     tree, parent             of every placement, whenever it holds
+//	  facts        organisations/{id}, intakes/{id}
+//	                                        → FactSet: what the source contributes now
+//	  crossings    targets/{id}             → Crossing: what was last announced of the target
+//
+//	derived (built anew from facts when its version changes)
+//	  counters     measure, kind, unit, day with the latest first
+//	                                        → total up to and including the day, amount of the day
+//
+// INV-COUNT-SUM: the counters are at any time what a recount of the facts gives.
+// INV-CROSSING-TRUE: after every command the crossings of all assigned targets are what package crossing judges them to
+// be on the counters, units and periods as they are then.
+package records
+
+import (
+	"coso/services/platform/store"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	planningpb "coso/proto/gen/coso/planning/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
+)
+
+// The tables of records.
+var (
+	Indicators = store.NewTable("indicators", (*planningpb.Indicator).GetName)
+	Periods    = store.NewTable("periods", (*planningpb.Period).GetName)
+	Targets    = store.NewTable("targets", (*planningpb.Target).GetName, TargetsByPlan, TargetsByUnit, TargetsByPeriod)
+)
+
+// The copies of what other services announce, and of what was announced to them.
+var (
+	Units     = store.NewCopy("units", (*registrypb.Unit).GetName, UnitsByParent)
+	Facts     = store.NewCopy("facts", (*planningpb.FactSet).GetSource, Counters)
+	Crossings = store.NewCopy("crossings", (*planningpb.Crossing).GetTarget)
+)
+
+// TargetsByPlan finds the target of a period, unit and indicator, or those of a unit in a period.
+var TargetsByPlan = store.NewUnique("plan", faultpb.Reason_REASON_TARGET_TAKEN, "indicator",
+	func(t *planningpb.Target) []store.Key {
+		return []store.Key{store.Text(t.GetPeriod()).Text(t.GetUnit()).Text(t.GetIndicator())}
+	})
+
+// TargetsByUnit finds the targets of a unit.
+var TargetsByUnit = store.NewIndex("unit", func(t *planningpb.Target) []store.Key {
+	return []store.Key{store.Text(t.GetUnit())}
+})
+
+// TargetsByPeriod finds the targets of a period.
+var TargetsByPeriod = store.NewIndex("period", func(t *planningpb.Target) []store.Key {
+	return []store.Key{store.Text(t.GetPeriod())}
+})
+
+// UnitsByParent finds the units that are, were or will be placed directly under a unit in a tree.
+var UnitsByParent = store.NewIndex("parent", func(u *registrypb.Unit) []store.Key {
+	var keys []store.Key
+	for _, p := range u.GetPlacements() {
+		if p.GetParent() != "" {
+			keys = append(keys, store.Text(p.GetTree()).Text(p.GetParent()))
+		}
+	}
+	return keys
+})
+
+// Schema is everything planning's store holds.
+var Schema = store.NewSchema(Indicators, Periods, Targets, Units, Facts, Crossings)

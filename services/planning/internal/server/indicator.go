@@ -1,0 +1,76 @@
+package server
+
+import (
+	"context"
+
+	"coso/services/planning/internal/indicator"
+	"coso/services/planning/internal/records"
+	"coso/services/platform/fault"
+	"coso/services/platform/rpc"
+	"coso/services/platform/store"
+
+	historypb "coso/proto/gen/coso/history/v1"
+	planningpb "coso/proto/gen/coso/planning/v1"
+)
+
+const indicators = "indicators/"
+
+// CreateIndicator adds an indicator to the catalogue.
+func (s *Server) CreateIndicator(ctx context.Context, req *planningpb.CreateIndicatorRequest) (*planningpb.Indicator, error) {
+	name := indicators + rpc.NewID(req.GetIndicatorId())
+	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*planningpb.Indicator, error) {
+		next, event, err := indicator.Create(req.GetIndicator(), name)
+		if err != nil {
+			return nil, fault.In("indicator", err)
+		}
+		next, err = records.Indicators.Create(tx, next, event)
+		return next, fault.In("indicator", err)
+	})
+}
+
+// GetIndicator answers one indicator.
+func (s *Server) GetIndicator(ctx context.Context, req *planningpb.GetIndicatorRequest) (*planningpb.Indicator, error) {
+	return store.View(ctx, s.store, func(tx *store.ReadTx) (*planningpb.Indicator, error) {
+		return records.Indicators.Get(tx, req.GetName())
+	})
+}
+
+// ListIndicators answers a page of the catalogue.
+func (s *Server) ListIndicators(
+	ctx context.Context, req *planningpb.ListIndicatorsRequest,
+) (*planningpb.ListIndicatorsResponse, error) {
+	return store.View(ctx, s.store, func(tx *store.ReadTx) (*planningpb.ListIndicatorsResponse, error) {
+		found, next, err := records.Indicators.List(tx, req, store.Every[*planningpb.Indicator](), nil)
+		return &planningpb.ListIndicatorsResponse{Indicators: found, NextPageToken: next}, err
+	})
+}
+
+// UpdateIndicator changes how an indicator is called.
+func (s *Server) UpdateIndicator(ctx context.Context, req *planningpb.UpdateIndicatorRequest) (*planningpb.Indicator, error) {
+	asked := req.GetIndicator()
+	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*planningpb.Indicator, error) {
+		cur, err := records.Indicators.Current(tx, asked.GetName(), asked.GetEtag())
+		if err != nil {
+			return nil, fault.In("indicator", err)
+		}
+		merged, err := rpc.Merge(cur, asked, req.GetUpdateMask())
+		if err != nil {
+			return nil, err
+		}
+		next, event := indicator.Update(cur, merged)
+		if event == nil {
+			return next, nil
+		}
+		next, err = records.Indicators.Put(tx, next, event)
+		return next, fault.In("indicator", err)
+	})
+}
+
+// ListIndicatorHistory answers who changed an indicator, when and what.
+func (s *Server) ListIndicatorHistory(
+	ctx context.Context, req *planningpb.ListIndicatorHistoryRequest,
+) (*historypb.History, error) {
+	return store.View(ctx, s.store, func(tx *store.ReadTx) (*historypb.History, error) {
+		return records.Indicators.History(tx, req)
+	})
+}

@@ -1,0 +1,69 @@
+package server
+
+import (
+	"cmp"
+	"context"
+
+	"coso/services/planning/internal/progress"
+	"coso/services/planning/internal/records"
+	"coso/services/planning/internal/unit"
+	"coso/services/platform/civil"
+	"coso/services/platform/fault"
+	"coso/services/platform/store"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	planningpb "coso/proto/gen/coso/planning/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
+)
+
+// GetProgress answers how far a unit is with everything below it.
+func (s *Server) GetProgress(ctx context.Context, req *planningpb.GetProgressRequest) (*planningpb.Progress, error) {
+	return store.View(ctx, s.store, func(tx *store.ReadTx) (*planningpb.Progress, error) {
+		day, err := pastDay(req.GetAsOf(), tx.Today())
+		if err != nil {
+			return nil, err
+		}
+		u, err := unitOn(tx, req.GetUnit(), day)
+		if err != nil {
+			return nil, err
+		}
+		p, ok, err := records.Periods.Find(tx, req.GetPeriod())
+		if err == nil && !ok {
+			err = fault.NotFound(faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "period", "name", req.GetPeriod())
+		}
+		if err != nil {
+			return nil, err
+		}
+		q, err := records.Question(tx, u, p, cmp.Or(req.GetTree(), unit.PartyTree), day)
+		if err != nil {
+			return nil, err
+		}
+		return progress.Of(q), nil
+	})
+}
+
+// pastDay is the day a question is about, today where none is given. InvalidArgument for one that is none or lies ahead.
+func pastDay(asOf string, today civil.Date) (civil.Date, error) {
+	if asOf == "" {
+		return today, nil
+	}
+	day, err := civil.Field("asOf", asOf)
+	if err == nil && day.After(today) {
+		err = fault.InvalidArgument(faultpb.Reason_REASON_DATE_IN_FUTURE, "asOf", "value", asOf, "today", today.String())
+	}
+	return day, err
+}
+
+// unitOn is a unit that exists on a day; NotFound if there is none.
+func unitOn(r store.Reader, name string, day civil.Date) (*registrypb.Unit, error) {
+	u, ok, err := records.Units.Find(r, name)
+	switch {
+	case err != nil:
+		return nil, err
+	case !ok:
+		return nil, fault.NotFound(faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "unit", "name", name)
+	case !unit.InForce(u, day):
+		return nil, fault.NotFound(faultpb.Reason_REASON_UNIT_NOT_IN_FORCE, "unit", "name", name, "date", day.String())
+	}
+	return u, nil
+}

@@ -1,0 +1,134 @@
+package server
+
+import (
+	"context"
+
+	"coso/services/planning/internal/records"
+	"coso/services/planning/internal/target"
+	"coso/services/platform/fault"
+	"coso/services/platform/rpc"
+	"coso/services/platform/store"
+
+	historypb "coso/proto/gen/coso/history/v1"
+	planningpb "coso/proto/gen/coso/planning/v1"
+)
+
+const targets = "targets/"
+
+// CreateTarget registers a target.
+func (s *Server) CreateTarget(ctx context.Context, req *planningpb.CreateTargetRequest) (*planningpb.Target, error) {
+	name := targets + rpc.NewID(req.GetTargetId())
+	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*planningpb.Target, error) {
+		return registerTarget(tx, req, name)
+	})
+}
+
+// BatchCreateTargets registers targets, all or none.
+func (s *Server) BatchCreateTargets(
+	ctx context.Context, req *planningpb.BatchCreateTargetsRequest,
+) (*planningpb.BatchCreateTargetsResponse, error) {
+	names := newNames(targets, req.GetRequests(), (*planningpb.CreateTargetRequest).GetTargetId)
+	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*planningpb.BatchCreateTargetsResponse, error) {
+		made, err := each(req.GetRequests(), func(i int, r *planningpb.CreateTargetRequest) (*planningpb.Target, error) {
+			return registerTarget(tx, r, names[i])
+		})
+		return &planningpb.BatchCreateTargetsResponse{Targets: made}, err
+	})
+}
+
+func registerTarget(tx *store.Tx, req *planningpb.CreateTargetRequest, name string) (*planningpb.Target, error) {
+	refs, err := targetRefs(tx, req.GetTarget())
+	if err != nil {
+		return nil, err
+	}
+	next, event, err := target.Register(req.GetTarget(), name, refs)
+	if err != nil {
+		return nil, fault.In("target", err)
+	}
+	next, err = records.Targets.Create(tx, next, event)
+	return next, fault.In("target", err)
+}
+
+// targetRefs reads the records that a target names.
+func targetRefs(tx *store.Tx, t *planningpb.Target) (refs target.Refs, err error) {
+	if refs.Unit, _, err = records.Units.Find(tx, t.GetUnit()); err != nil {
+		return refs, err
+	}
+	if refs.Indicator, _, err = records.Indicators.Find(tx, t.GetIndicator()); err != nil {
+		return refs, err
+	}
+	refs.Period, _, err = records.Periods.Find(tx, t.GetPeriod())
+	return refs, err
+}
+
+// GetTarget answers one target.
+func (s *Server) GetTarget(ctx context.Context, req *planningpb.GetTargetRequest) (*planningpb.Target, error) {
+	return store.View(ctx, s.store, func(tx *store.ReadTx) (*planningpb.Target, error) {
+		return records.Targets.Get(tx, req.GetName())
+	})
+}
+
+// ListTargets answers a page of targets.
+func (s *Server) ListTargets(ctx context.Context, req *planningpb.ListTargetsRequest) (*planningpb.ListTargetsResponse, error) {
+	return store.View(ctx, s.store, func(tx *store.ReadTx) (*planningpb.ListTargetsResponse, error) {
+		found, next, err := records.Targets.List(tx, req, targetRange(req), func(t *planningpb.Target) bool {
+			return (req.GetUnit() == "" || t.GetUnit() == req.GetUnit()) &&
+				(req.GetIndicator() == "" || t.GetIndicator() == req.GetIndicator()) &&
+				(req.GetPeriod() == "" || t.GetPeriod() == req.GetPeriod())
+		})
+		return &planningpb.ListTargetsResponse{Targets: found, NextPageToken: next}, err
+	})
+}
+
+func targetRange(req *planningpb.ListTargetsRequest) store.Range[*planningpb.Target] {
+	switch {
+	case req.GetUnit() != "":
+		return store.Having(records.TargetsByUnit, store.Text(req.GetUnit()))
+	case req.GetPeriod() != "":
+		return store.Having(records.TargetsByPeriod, store.Text(req.GetPeriod()))
+	}
+	return store.Every[*planningpb.Target]()
+}
+
+// UpdateTarget changes what the unit registered. Results are not judged against it.
+func (s *Server) UpdateTarget(ctx context.Context, req *planningpb.UpdateTargetRequest) (*planningpb.Target, error) {
+	asked := req.GetTarget()
+	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*planningpb.Target, error) {
+		cur, err := records.Targets.Current(tx, asked.GetName(), asked.GetEtag())
+		if err != nil {
+			return nil, fault.In("target", err)
+		}
+		merged, err := rpc.Merge(cur, asked, req.GetUpdateMask())
+		if err != nil {
+			return nil, err
+		}
+		next, event := target.Update(cur, merged)
+		if event == nil {
+			return next, nil
+		}
+		next, err = records.Targets.Put(tx, next, event)
+		return next, fault.In("target", err)
+	})
+}
+
+// AssignTarget gives a target the value that counts, and judges it.
+func (s *Server) AssignTarget(ctx context.Context, req *planningpb.AssignTargetRequest) (*planningpb.Target, error) {
+	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*planningpb.Target, error) {
+		cur, err := records.Targets.Current(tx, req.GetName(), req.GetEtag())
+		if err != nil {
+			return nil, err
+		}
+		next, event := target.Assign(cur, req)
+		if next, err = records.Targets.Put(tx, next, event); err != nil {
+			return nil, err
+		}
+		return next, records.Judge(tx, next)
+	})
+}
+
+// ListTargetHistory answers who changed a target, when and what.
+func (s *Server) ListTargetHistory(ctx context.Context, req *planningpb.ListTargetHistoryRequest) (*historypb.History, error) {
+	return store.View(ctx, s.store, func(tx *store.ReadTx) (*historypb.History, error) {
+		return records.Targets.History(tx, req)
+	})
+}

@@ -1,0 +1,297 @@
+package fault
+
+import faultpb "coso/proto/gen/coso/fault/v1"
+
+// catalogue holds the texts of every reason, Vietnamese first. It is read only. A text says what was wrong, which
+// value, and what to do; it ends in a full stop, and both languages have the same placeholders. A placeholder other
+// than {field}, the JSON path of the field at fault, is a param that the constructor must be given; more may be given,
+// and travel in ErrorInfo only. The params:
+//
+//	value    the offending value as sent         name  the resource name the refusal is about
+//	limit    the limit (TOO_LARGE: in bytes)     date  the legal date (YYYY-MM-DD) at which it was judged
+//	current  what the server has instead         unit, parent, founded, from, today: as they say
+var catalogue = map[faultpb.Reason]entry{
+	// Not classified, or a reason of a newer version.
+	faultpb.Reason_REASON_UNSPECIFIED: {
+		"Yêu cầu không thực hiện được; hãy kiểm tra lại yêu cầu hoặc hỏi người quản trị.",
+		"The request could not be carried out; check it or ask the administrator.",
+	},
+
+	// Every service.
+	faultpb.Reason_REASON_INTERNAL: {
+		"Hệ thống gặp lỗi ngoài dự kiến; hãy báo mã yêu cầu {requestId} cho người quản trị.",
+		"Something unexpected went wrong inside the system; give the request id {requestId} to the administrator.",
+	},
+	faultpb.Reason_REASON_FIELD_REQUIRED: {
+		"Thiếu {field}; hãy điền giá trị.",
+		"{field} is missing; fill it in.",
+	},
+	faultpb.Reason_REASON_FIELD_FORMAT: {
+		"Giá trị {value} của {field} không đúng dạng; hãy xem mô tả của trường và sửa lại.",
+		"The value {value} of {field} does not have the right shape; see the field's description and correct it.",
+	},
+	faultpb.Reason_REASON_FIELD_LENGTH: {
+		"Độ dài của {field} là {value}, giới hạn là {limit}; hãy sửa cho vừa giới hạn.",
+		"The length of {field} is {value}, the limit is {limit}; make it fit.",
+	},
+	faultpb.Reason_REASON_FIELD_RANGE: {
+		"Số {value} của {field} nằm ngoài giới hạn {limit}; hãy nhập số trong giới hạn.",
+		"The number {value} of {field} is outside its limit {limit}; give a number within it.",
+	},
+	faultpb.Reason_REASON_ENUM_UNKNOWN: {
+		"Giá trị {value} của {field} không có trong danh mục; hãy chọn một giá trị của danh mục.",
+		"The value {value} of {field} is not one of the known values; choose a known one.",
+	},
+	faultpb.Reason_REASON_DATE_INVALID: {
+		"{field} ghi {value}, không phải một ngày có thật dạng YYYY-MM-DD trong các năm 1900–2999; hãy nhập như 2020-11-30.",
+		"{field} says {value}, which is no day of the calendar written YYYY-MM-DD in the years 1900–2999; write it like 2020-11-30.",
+	},
+	faultpb.Reason_REASON_DATE_IN_FUTURE: {
+		"Ngày {value} của {field} ở tương lai (hôm nay là {today}); hãy nhập một ngày không muộn hơn hôm nay.",
+		"The date {value} of {field} lies in the future (today is {today}); give a day that is not later than today.",
+	},
+	faultpb.Reason_REASON_TEXT_INVALID: {
+		"{field} có ký tự điều khiển hoặc mã chữ hỏng; hãy gõ lại phần chữ này.",
+		"{field} holds control characters or broken text; type it again.",
+	},
+	faultpb.Reason_REASON_BODY_INVALID: {
+		"Không đọc được nội dung JSON: {value}; hãy kiểm tra tên trường và cú pháp.",
+		"The JSON body cannot be read: {value}; check the names of the fields and the syntax.",
+	},
+	faultpb.Reason_REASON_QUERY_PARAMETER_INVALID: {
+		"Tham số {field} của địa chỉ không tồn tại hoặc không đọc được giá trị {value}; hãy xem tài liệu API.",
+		"The query parameter {field} does not exist, or its value {value} cannot be read; see the API documentation.",
+	},
+	faultpb.Reason_REASON_MASK_UNKNOWN_FIELD: {
+		"{field} nêu trường {value} không tồn tại; hãy sửa hoặc bỏ tên này.",
+		"{field} names the field {value}, which does not exist; correct or remove the name.",
+	},
+	faultpb.Reason_REASON_MASK_FIXED_FIELD: {
+		"{field} nêu trường {value}, trường này do hệ thống giữ hoặc không đổi được; hãy bỏ tên này.",
+		"{field} names the field {value}, which the server owns or which cannot change; remove the name.",
+	},
+	faultpb.Reason_REASON_PAGE_TOKEN_INVALID: {
+		"Mã trang trong {field} thuộc truy vấn khác hoặc đã hỏng; hãy đọc lại từ trang đầu.",
+		"The page token in {field} belongs to another query or is damaged; start again from the first page.",
+	},
+	faultpb.Reason_REASON_RESOURCE_NOT_FOUND: {
+		"Không tìm thấy {name}; hãy kiểm tra lại tên.",
+		"{name} does not exist; check the name.",
+	},
+	faultpb.Reason_REASON_RESOURCE_EXISTS: {
+		"Tên {name} đã có hoặc đã từng được dùng; hãy chọn mã khác.",
+		"The name {name} exists or was used before; choose another id.",
+	},
+	faultpb.Reason_REASON_ETAG_STALE: {
+		"{name} đã thay đổi: etag gửi lên là {value}, etag hiện nay là {current}; hãy đọc lại rồi sửa trên bản mới.",
+		"{name} has changed: the etag sent is {value}, the present one is {current}; read it again and repeat the change on what it is now.",
+	},
+	faultpb.Reason_REASON_REQUEST_ID_REUSED: {
+		"Mã yêu cầu trong {field} đã dùng cho một yêu cầu khác; hãy dùng mã mới.",
+		"The request id in {field} was used for another request; use a new one.",
+	},
+	faultpb.Reason_REASON_POSITION_INVALID: {
+		"Vị trí {value} trong coso-position sai dạng; hãy gửi lại đúng như đã nhận.",
+		"The position {value} in coso-position is malformed; send back what was received.",
+	},
+	faultpb.Reason_REASON_INCARNATION_FOREIGN: {
+		"Vị trí hoặc dữ liệu thuộc nhật ký {value}, còn nhật ký đang dùng là {current} (dữ liệu đã được khôi phục hoặc chuyển chỗ); hãy bỏ vị trí cũ và đọc lại từ đầu.",
+		"The position or data belong to the journal {value}, and the one in use is {current} (data was restored or moved); drop the position and read anew.",
+	},
+	faultpb.Reason_REASON_POSITION_NOT_REACHED: {
+		"Dữ liệu mới cập nhật tới vị trí {current}, chưa tới {value}; hãy thử lại sau vài giây.",
+		"The data have reached position {current}, not {value} yet; try again in a few seconds.",
+	},
+	faultpb.Reason_REASON_DEADLINE_EXCEEDED: {
+		"Hết thời gian chờ trước khi biết kết quả; hãy gửi lại với cùng mã yêu cầu.",
+		"Time ran out before the outcome was known; send the request again with the same request id.",
+	},
+	faultpb.Reason_REASON_CANCELLED: {
+		"Bên gọi đã ngừng trước khi có kết quả; nếu còn cần, hãy gửi lại với cùng mã yêu cầu.",
+		"The caller went away before the outcome was known; if it is still wanted, send it again with the same request id.",
+	},
+	faultpb.Reason_REASON_TOO_LARGE: {
+		"Dữ liệu vượt giới hạn {limit} byte; hãy chia thành nhiều phần nhỏ hơn.",
+		"The data exceed the limit of {limit} bytes; split them into smaller parts.",
+	},
+	faultpb.Reason_REASON_SERVICE_UNAVAILABLE: {
+		"Dịch vụ đang dừng hoặc chưa sẵn sàng; hãy thử lại sau ít phút.",
+		"The service is stopping or not ready; try again in a few minutes.",
+	},
+	faultpb.Reason_REASON_JOURNAL_UNAVAILABLE: {
+		"Không ghi được nhật ký dữ liệu nên chưa chắc thay đổi đã có hiệu lực; hãy gửi lại với cùng mã yêu cầu, nếu vẫn lỗi thì báo người quản trị.",
+		"The journal cannot be written, so whether the change took effect is not known; send it again with the same request id, and tell the administrator if this goes on.",
+	},
+	faultpb.Reason_REASON_FORMAT_UNKNOWN: {
+		"Dữ liệu có phiên bản định dạng {value}, mới hơn chương trình này; hãy nâng cấp chương trình.",
+		"The data have format version {value}, newer than this program; upgrade the program.",
+	},
+	faultpb.Reason_REASON_DATA_DAMAGED: {
+		"Dữ liệu lưu trữ bị hỏng: không khớp mã kiểm tra, chuỗi nhật ký hoặc cấu trúc; hãy báo người quản trị khôi phục từ bản sao.",
+		"Stored data are damaged: they do not fit their checksum, chain or form; have the administrator restore a backup.",
+	},
+	faultpb.Reason_REASON_DATA_LOCKED: {
+		"Thư mục dữ liệu {name} đang do một tiến trình khác dùng; hãy dừng tiến trình đó hoặc chọn thư mục khác.",
+		"The data folder {name} is used by another process; stop that process or choose another folder.",
+	},
+	faultpb.Reason_REASON_METHOD_UNKNOWN: {
+		"Phương thức {value} không tồn tại; hãy xem tài liệu API.",
+		"The method {value} does not exist; see the API documentation.",
+	},
+	faultpb.Reason_REASON_CLOCK_AHEAD: {
+		"Đồng hồ máy chủ chỉ {current}, nhật ký đã ghi tới {value}, lệch nhau quá 5 phút; người quản trị hãy kiểm tra đồng hồ.",
+		"The server's clock says {current} and the journal reaches {value}, more than 5 minutes apart; the administrator must check the clock.",
+	},
+	faultpb.Reason_REASON_STREAM_FOREIGN: {
+		"Luồng sự kiện {name} không thuộc nhật ký này; người quản trị hãy kiểm tra máy chủ NATS đang nối tới.",
+		"The event stream {name} does not belong to this journal; the administrator must check which NATS server is connected.",
+	},
+	faultpb.Reason_REASON_FEED_STOPPED: {
+		"Việc nhận sự kiện từ {name} đã dừng ở sự kiện {value}; người quản trị hãy xem nhật ký lỗi.",
+		"Following {name} stopped at event {value}; the administrator must look at the log.",
+	},
+	faultpb.Reason_REASON_DUPLICATE_IN_BATCH: {
+		"{value} ở {field} xuất hiện hai lần trong cùng một lô; hãy bỏ một lần.",
+		"{value} in {field} appears twice in one batch; remove one of the two.",
+	},
+	faultpb.Reason_REASON_REQUEST_ID_IN_BATCH: {
+		"{field} đặt mã yêu cầu cho một dòng trong lô; hãy chỉ đặt mã yêu cầu cho cả lô.",
+		"{field} sets a request id for one request of a batch; set one for the batch only.",
+	},
+	faultpb.Reason_REASON_UNIT_UNKNOWN: {
+		"Không có đơn vị {name}; hãy kiểm tra lại tên đơn vị.",
+		"The unit {name} does not exist; check the unit's name.",
+	},
+	faultpb.Reason_REASON_UNIT_NOT_IN_FORCE: {
+		"Đơn vị {name} không tồn tại vào ngày {date}; hãy kiểm tra ngày hoặc chọn đơn vị khác.",
+		"The unit {name} does not exist on {date}; check the date or choose another unit.",
+	},
+
+	// Registry.
+	faultpb.Reason_REASON_TAX_CODE_FORMAT: {
+		"Mã số thuế {value} không đúng dạng; hãy nhập 10 chữ số, 10 chữ số kèm gạch nối và 3 chữ số (0123456789-001), hoặc 12 chữ số.",
+		"The tax code {value} has none of the known forms; give 10 digits, 10 digits with a hyphen and 3 more (0123456789-001), or 12 digits.",
+	},
+	faultpb.Reason_REASON_TAX_CODE_CHECK_DIGIT: {
+		"Mã số thuế {value} sai chữ số kiểm tra; hãy kiểm tra lại 10 chữ số đầu.",
+		"The check digit of tax code {value} is wrong; check its first 10 digits.",
+	},
+	faultpb.Reason_REASON_TAX_CODE_TAKEN: {
+		"Mã số thuế {value} đã thuộc về {name}; hãy kiểm tra lại mã hoặc dùng doanh nghiệp đã có.",
+		"The tax code {value} belongs to {name} already; check the code or use the enterprise that exists.",
+	},
+	faultpb.Reason_REASON_UNIT_CYCLE: {
+		"Đặt {name} dưới {parent} từ ngày {date} sẽ làm đơn vị thành cấp trên của chính nó; hãy chọn cấp trên khác.",
+		"Placing {name} under {parent} from {date} would make the unit its own superior; choose another superior.",
+	},
+	faultpb.Reason_REASON_PARENT_NOT_IN_FORCE: {
+		"Đơn vị cấp trên {name} không tồn tại vào ngày {date}; hãy kiểm tra ngày hoặc chọn cấp trên khác.",
+		"The superior unit {name} does not exist on {date}; check the date or choose another superior.",
+	},
+	faultpb.Reason_REASON_PLACEMENT_INVALID: {
+		"Vị trí của {name} từ ngày {date} trùng ngày với một vị trí khác trong cùng cây, hoặc nằm ngoài thời gian tồn tại của đơn vị; hãy sửa ngày.",
+		"The placement of {name} from {date} begins on the same day as another in its tree, or outside the unit's life; correct the date.",
+	},
+	faultpb.Reason_REASON_UNIT_HAS_CHILDREN: {
+		"Đơn vị {name} còn đơn vị trực thuộc vào ngày {date}; hãy chuyển giao hoặc kết thúc các đơn vị đó trước.",
+		"The unit {name} still has units below it on {date}; move or close those first.",
+	},
+	faultpb.Reason_REASON_UNIT_CLOSED: {
+		"Đơn vị {name} đã kết thúc từ ngày {date}; hãy kiểm tra lại tên đơn vị.",
+		"The unit {name} is closed since {date}; check the unit's name.",
+	},
+	faultpb.Reason_REASON_ENTERPRISE_UNKNOWN: {
+		"Không có doanh nghiệp {name}; hãy kiểm tra lại tên doanh nghiệp.",
+		"The enterprise {name} does not exist; check the enterprise's name.",
+	},
+	faultpb.Reason_REASON_ORGANISATION_NOT_ACTIVE: {
+		"Tổ chức {name} đã giải thể hoặc đã rút vì nhập nhầm nên không làm việc này được nữa; hãy kiểm tra lại tên tổ chức.",
+		"The organisation {name} was dissolved, or withdrawn as entered in error, so this is not possible any more; check the organisation's name.",
+	},
+	faultpb.Reason_REASON_DISSOLVED_BEFORE_FOUNDED: {
+		"Ngày giải thể {value} trước ngày thành lập {founded}; hãy sửa một trong hai ngày.",
+		"The dissolution on {value} lies before the founding on {founded}; correct one of the two dates.",
+	},
+	faultpb.Reason_REASON_SUPERIOR_UNKNOWN: {
+		"Tổ chức cấp trên {name} không tồn tại hoặc chính là tổ chức này; hãy chọn tổ chức khác.",
+		"The superior organisation {name} does not exist or is the organisation itself; choose another.",
+	},
+	faultpb.Reason_REASON_CLOSED_BEFORE_VALID: {
+		"Ngày kết thúc {value} phải sau ngày bắt đầu {from} của đơn vị; hãy sửa ngày.",
+		"The closing day {value} must come after the unit's first day {from}; correct the date.",
+	},
+
+	// Membership.
+	faultpb.Reason_REASON_ORGANISATION_UNKNOWN: {
+		"Không có tổ chức {name}; hãy kiểm tra lại tên tổ chức.",
+		"The organisation {name} is not known; check the organisation's name.",
+	},
+	faultpb.Reason_REASON_ORGANISATION_OF_OTHER_UNIT: {
+		"Tổ chức {name} không thuộc đơn vị {unit}; hãy chọn lại tổ chức hoặc đơn vị.",
+		"The organisation {name} does not belong to the unit {unit}; choose the right organisation or unit.",
+	},
+	faultpb.Reason_REASON_OWNERS_ABOVE_TOTAL: {
+		"Số chủ doanh nghiệp {value} vượt mức được ghi là {limit}; hãy sửa số chủ doanh nghiệp hoặc số người được kết nạp.",
+		"The number of owners {value} is above the {limit} that may be reported; correct the number of owners or of persons admitted.",
+	},
+	faultpb.Reason_REASON_ADMITTED_OUTSIDE_ORGANISATION: {
+		"Ngày kết nạp {value} trước ngày thành lập hoặc sau ngày giải thể của tổ chức {name}; hãy sửa ngày hoặc chọn tổ chức khác.",
+		"The admission on {value} lies before the founding or after the dissolution of the organisation {name}; correct the date or choose another organisation.",
+	},
+	faultpb.Reason_REASON_INTAKE_WITHDRAWN: {
+		"Báo cáo kết nạp {name} đã rút nên không sửa được nữa; hãy nhập báo cáo mới.",
+		"The intake {name} was withdrawn and cannot change any more; report a new one.",
+	},
+	faultpb.Reason_REASON_ORGANISATION_KIND_MISMATCH: {
+		"Tổ chức {name} không kết nạp loại {value}; hãy chọn loại khác hoặc tổ chức khác.",
+		"The organisation {name} does not admit members of the kind {value}; choose another kind or organisation.",
+	},
+
+	// Planning.
+	faultpb.Reason_REASON_INDICATOR_UNKNOWN: {
+		"Không có chỉ tiêu thống kê {name}; hãy kiểm tra lại tên.",
+		"The indicator {name} does not exist; check its name.",
+	},
+	faultpb.Reason_REASON_PERIOD_UNKNOWN: {
+		"Không có kỳ báo cáo {name}; hãy kiểm tra lại tên.",
+		"The reporting period {name} does not exist; check its name.",
+	},
+	faultpb.Reason_REASON_TARGET_TAKEN: {
+		"Đơn vị đã có chỉ tiêu này trong kỳ báo cáo ({name}); hãy sửa chỉ tiêu đã có.",
+		"The unit has a target for this indicator and period already ({name}); change that one.",
+	},
+	faultpb.Reason_REASON_PERIOD_ORDER: {
+		"Các ngày của kỳ báo cáo sai thứ tự; ngày bắt đầu, ngày chốt số liệu và ngày kết thúc phải nối tiếp nhau.",
+		"The dates of the period are out of order; start, cut-off and end must follow one another.",
+	},
+	faultpb.Reason_REASON_INDICATOR_KIND_UNKNOWN: {
+		"Loại {value} không thuộc phép đo của chỉ tiêu này; hãy chọn loại mà phép đo có.",
+		"The kind {value} is not one of the indicator's measure; choose a kind that the measure has.",
+	},
+
+	// Gateway.
+	faultpb.Reason_REASON_FOREIGN_HOST: {
+		"Máy chủ này không phục vụ địa chỉ {value}; hãy dùng địa chỉ mà người quản trị đã công bố.",
+		"This server does not answer for {value}; use the address that the administrator has given.",
+	},
+	faultpb.Reason_REASON_FOREIGN_ORIGIN: {
+		"Yêu cầu do một trang web khác gửi ({value}) nên bị từ chối; hãy gửi từ chính địa chỉ của máy chủ này.",
+		"The request was sent by another web page ({value}) and is refused; send it from this server's own address.",
+	},
+	faultpb.Reason_REASON_CONTENT_TYPE: {
+		"Kiểu nội dung {value} không được nhận; hãy gửi JSON với Content-Type: application/json, mã UTF-8.",
+		"The content type {value} is not accepted; send JSON with Content-Type: application/json, in UTF-8.",
+	},
+	faultpb.Reason_REASON_PATH_INVALID: {
+		"Đường dẫn {value} không đúng dạng; hãy chỉ dùng chữ không dấu, chữ số, gạch nối và không bỏ trống đoạn nào.",
+		"The path {value} is malformed; use plain letters, digits and hyphens, and leave no segment empty.",
+	},
+	faultpb.Reason_REASON_BODY_MISSING: {
+		"Yêu cầu này cần nội dung JSON mà chưa có; hãy gửi ít nhất một đối tượng JSON rỗng.",
+		"This request needs a JSON body and has none; send at least an empty JSON object.",
+	},
+	faultpb.Reason_REASON_BODY_UNEXPECTED: {
+		"Yêu cầu này không nhận nội dung; hãy gửi lại không kèm nội dung.",
+		"This request takes no body; send it again without one.",
+	},
+}

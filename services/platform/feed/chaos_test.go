@@ -1,0 +1,145 @@
+package feed
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"coso/services/platform/feed/feedtest"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// chaos is a registry, a stream and a planning to which things happen.
+type chaos struct {
+	t       *testing.T
+	r       *rand.Rand
+	srv     *feedtest.Server
+	away    bool
+	so      *source
+	si      *sink
+	ops     jetstream.JetStream
+	js      []jetstream.JetStream
+	relays  []*task
+	follows jetstream.JetStream
+	follow  *task
+}
+
+func newChaos(t *testing.T, seed uint64) *chaos {
+	srv := feedtest.NATS(t)
+	c := &chaos{
+		t: t, r: rand.New(rand.NewPCG(seed, seed)), srv: srv, so: newSource(t), si: newSink(t), //nolint:gosec // a script that can be repeated
+		ops: srv.JetStream(), js: []jetstream.JetStream{srv.JetStream(), srv.JetStream()}, follows: srv.JetStream(),
+		relays: make([]*task, 2),
+	}
+	c.so.createEach(1)
+	return c
+}
+
+// step lets one thing happen.
+func (c *chaos) step() {
+	c.t.Helper()
+	switch n := c.r.IntN(100); {
+	case n < 30:
+		c.so.create(1 + c.r.IntN(40))
+	case n < 45:
+		c.so.createEach(1 + c.r.IntN(5))
+	case n < 55:
+		c.so.rename(c.r.IntN(c.so.made), fmt.Sprintf("Đơn vị %d", n))
+	case n < 65:
+		c.toggleRelay(c.r.IntN(len(c.relays)))
+	case n < 80:
+		c.toggleFollower()
+	case n < 85:
+		c.stopRelays()
+		c.so.close()
+		c.so.open()
+	case n < 90:
+		c.toggleNATS()
+	case n < 95 && !c.away:
+		c.srv.Restart()
+	case n < 97 && !c.away:
+		c.deleteStream()
+	case !c.away:
+		cutTail(c.t, c.srv, func() { c.so.create(1 + c.r.IntN(20)) })
+	}
+}
+
+func (c *chaos) toggleRelay(i int) {
+	if c.relays[i] != nil {
+		c.relays[i].stop()
+		c.relays[i] = nil
+		return
+	}
+	c.relays[i] = c.so.relay(c.js[i])
+}
+
+func (c *chaos) stopRelays() {
+	for i := range c.relays {
+		if c.relays[i] != nil {
+			c.toggleRelay(i)
+		}
+	}
+}
+
+// toggleFollower ends the follower together with its store, or begins anew.
+func (c *chaos) toggleFollower() {
+	if c.follow != nil {
+		c.follow.stop()
+		c.follow = nil
+		c.si.close()
+		c.si.open()
+		return
+	}
+	c.follow = c.si.follow(c.follows, c.si.follower())
+}
+
+func (c *chaos) toggleNATS() {
+	if c.away {
+		c.srv.Start()
+	} else {
+		c.srv.Stop()
+	}
+	c.away = !c.away
+}
+
+func (c *chaos) deleteStream() {
+	err := c.ops.DeleteStream(c.t.Context(), StreamName("registry"))
+	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+		c.t.Fatal(err)
+	}
+}
+
+// settle lets everything run and demands that stream and planning hold what the registry does.
+func (c *chaos) settle() {
+	c.t.Helper()
+	if c.away {
+		c.toggleNATS()
+	}
+	if c.relays[0] == nil {
+		c.toggleRelay(0)
+	}
+	if c.follow == nil {
+		c.toggleFollower()
+	}
+	c.so.createEach(1)
+	c.so.mustBeJournal(c.ops)
+	c.si.mustEqual(c.so)
+}
+
+// INV-FEED-ONCE, INV-FEED-IN-PLACE: whatever happens, each event takes effect once and in order.
+func TestEachEventOnceWhateverHappens(t *testing.T) {
+	for _, seed := range []uint64{1, 2, uint64(time.Now().UnixNano())} { //nolint:gosec // a seed, printed as the test's name
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			c := newChaos(t, seed)
+			for range 3 {
+				for range 25 {
+					c.step()
+				}
+				c.settle()
+			}
+		})
+	}
+}

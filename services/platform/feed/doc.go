@@ -1,0 +1,29 @@
+// Package feed carries change events from the journal of one service into the stores of others, over NATS JetStream.
+// The journal is the outbox: Relay publishes what it holds, Follow applies what others published.
+//
+// It guarantees:
+//
+// INV-FEED-IN-PLACE: event N of a journal is message N of its stream, or it is not in the stream. Every message is
+// published on the condition that the stream ends right before it, so that restarts, second relays, lost answers and
+// late arrivals neither skip, repeat nor reorder.
+//
+// INV-FEED-OWN-STREAM: a relay adds to a stream only what continues it. A stream that ends with another journal's
+// event, or with one that the journal does not hold, stops the relay: DataLoss, STREAM_FOREIGN.
+//
+// INV-FEED-ONCE: each event takes effect once in a follower's store. Effect and cursor are one command.
+//
+// INV-FEED-NO-GAP: a follower applies event N+1 after event N and after nothing else. A hole in the stream, an event
+// of another incarnation, or one that it listens to and cannot apply stops it: what came before has taken effect,
+// nothing after it.
+//
+// INV-FEED-WHOLE-ENTRY: a cursor's position is reached only when every event of that journal entry has taken effect, so
+// whoever waits for the position sees all of what was written there.
+//
+// NATS may be away at any time: commands go on, events wait in the journal, and both sides try again with growing
+// pauses. The package leaves to others: what an event means (the followers' handlers), when a copy is too old to rest
+// on, and who is told that a feed has stopped (the caller of Relay and Follow).
+//
+// Streams are limits-based and kept whole. A stream whose first messages are missing goes on as long as its end is the
+// journal's, because those who follow it already lose nothing; the relay warns, and a new follower stops at the gap.
+// The cure is to delete the stream: the relay makes it anew and fills it from the journal.
+package feed

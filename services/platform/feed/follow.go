@@ -1,0 +1,181 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"coso/services/platform/access"
+	"coso/services/platform/fault"
+	"coso/services/platform/store"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	journalpb "coso/proto/gen/coso/journal/v1"
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go/jetstream"
+	"google.golang.org/protobuf/proto"
+)
+
+// Follow applies the events of another service to a store, in order and each once, until ctx ends; then it returns nil.
+// It begins behind the store's cursor and acts as the service of the store, method `follow/<source>`. A stream that does
+// not exist yet is waited for, and so is NATS: services start in any order. Several followers of one source on one store
+// do no harm and are no use.
+//
+// Errors: DataLoss FEED_STOPPED, with the source, the number and the type of the event it stopped at, for an event that
+// it listens to and cannot apply, or a gap; DataLoss INCARNATION_FOREIGN for an event of another journal than the
+// cursor's; Internal for two handlers of one type; what the store says if the cursor cannot be read. Everything before
+// the event named has taken effect, nothing from it on.
+func Follow(ctx context.Context, s *store.Store, js jetstream.JetStream, fl Follower, logger *slog.Logger) error {
+	heard, err := newListening(fl.Handlers)
+	if err != nil {
+		return err
+	}
+	logger = logger.With("feed", "follow", "stream", StreamName(fl.Source))
+	f := &following{
+		store: s, js: js, source: fl.Source, heard: heard, after: fl.After, size: maxBatch,
+		nats: patience{logger: logger}, commits: patience{logger: logger},
+	}
+	ctx = access.WithMethod(access.With(ctx, access.Service(s.Service())), "follow/"+fl.Source)
+	for {
+		err := f.session(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if stop, ok := errors.AsType[*fault.Error](err); ok {
+			return stop
+		}
+		f.nats.failed(ctx, err)
+	}
+}
+
+// following is one follower at work.
+type following struct {
+	store  *store.Store
+	js     jetstream.JetStream
+	source string
+	heard  listening
+	after  func(*store.Tx) error
+	// size is how many events the next command takes.
+	size    int
+	nats    patience
+	commits patience
+	cursor  *journalpb.Cursor
+}
+
+// session follows until something breaks or the connection is made anew. Faults stop the follower; after other errors a
+// new session begins behind the cursor.
+func (f *following) session(ctx context.Context) error {
+	var err error
+	if f.cursor, err = f.store.Cursor(ctx, f.source); err != nil {
+		return fault.From(err)
+	}
+	link, release := untilReconnected(ctx, f.js.Conn())
+	defer release()
+	r, err := f.open(link)
+	for err == nil {
+		if err = f.fetch(ctx, link, r); err == nil {
+			f.nats.fine()
+		}
+	}
+	return err
+}
+
+// fetch asks for messages once and applies what comes. Commands do not end with the connection.
+func (f *following) fetch(ctx, link context.Context, r *reader) error {
+	messages, done, err := r.fetch(link)
+	if err != nil {
+		return err
+	}
+	defer done()
+	for {
+		batch, err := gather(link, messages.Messages())
+		if err != nil {
+			return err
+		}
+		if len(batch) == 0 {
+			return messages.Error()
+		}
+		f.nats.fine()
+		events, broken := r.read(batch)
+		if err := f.apply(ctx, events); err != nil {
+			return err
+		}
+		if broken != nil {
+			return broken
+		}
+	}
+}
+
+// gather waits for a message and takes those that wait behind it; none when the request has ended.
+func gather(ctx context.Context, messages <-chan jetstream.Msg) ([]jetstream.Msg, error) {
+	var out []jetstream.Msg
+	select {
+	case m, ok := <-messages:
+		if !ok {
+			return nil, nil
+		}
+		out = append(out, m)
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	for len(out) < maxBatch {
+		select {
+		case m, ok := <-messages:
+			if !ok {
+				return out, nil
+			}
+			out = append(out, m)
+		default:
+			return out, nil
+		}
+	}
+	return out, nil
+}
+
+// received is one event as it came from the stream.
+type received struct {
+	at Envelope
+	// rest is how many events of the same entry follow.
+	rest uint64
+	// body is nil if nobody listens to the type.
+	body    proto.Message
+	handler Handler
+}
+
+// next checks that an event is the one behind a cursor. INV-FEED-NO-GAP.
+func (e received) next(c *journalpb.Cursor) error {
+	if known := c.GetIncarnation(); len(known) > 0 && uuid.UUID(known) != e.at.Incarnation {
+		return foreignIncarnation(c, e.at.Incarnation.String())
+	}
+	if e.at.Number > c.GetSequence()+1 {
+		return fmt.Errorf("event %d came behind event %d", e.at.Number, c.GetSequence())
+	}
+	return nil
+}
+
+// behind is the cursor behind an event. INV-FEED-WHOLE-ENTRY: while events of the entry are missing, only the position
+// before it is reached.
+func (e received) behind() *journalpb.Cursor {
+	position := e.at.Position
+	if e.rest > 0 {
+		position--
+	}
+	return &journalpb.Cursor{Source: e.at.Source, Incarnation: e.at.Incarnation[:], Sequence: e.at.Number, Position: position}
+}
+
+// foreignIncarnation is the alarm that a source's journal is not the one the cursor belongs to.
+func foreignIncarnation(c *journalpb.Cursor, found string) error {
+	return fault.DataLoss(faultpb.Reason_REASON_INCARNATION_FOREIGN, "", "name", c.GetSource(), "value", found,
+		"current", uuid.UUID(c.GetIncarnation()).String()).
+		With(fmt.Errorf("follow %s: the cursor stands at event %d of another journal", c.GetSource(), c.GetSequence()))
+}
+
+// stopped is the alarm that a follower cannot go on at an event.
+func stopped(source string, number uint64, typ string, why error) error {
+	if f, ok := errors.AsType[*fault.Error](why); ok && f.Reason == faultpb.Reason_REASON_INCARNATION_FOREIGN && f.Kind == fault.KindDataLoss {
+		return f
+	}
+	return fault.DataLoss(faultpb.Reason_REASON_FEED_STOPPED, "", "name", source, "value", fmt.Sprint(number), "type", typ).
+		With(fmt.Errorf("follow %s: event %d, %s: %w", source, number, typ, why))
+}

@@ -1,0 +1,498 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"coso/services/platform/fault"
+	"coso/services/platform/store"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// mustStop demands that a follower stopped at an event, and says so.
+func mustStop(t *testing.T, err error, number uint64) {
+	t.Helper()
+	f := fault.From(err)
+	if f.Kind != fault.KindDataLoss || f.Reason != faultpb.Reason_REASON_FEED_STOPPED {
+		t.Fatalf("the follower ended with %v, want FEED_STOPPED", err)
+	}
+	if f.Params["name"] != "registry" || f.Params["value"] != uintText(number) || !strings.HasPrefix(f.Params["type"], "coso.registry.v") {
+		t.Errorf("%v names %v, want event %d of registry", err, f.Params, number)
+	}
+}
+
+func TestFollowTakesEachEventOnce(t *testing.T) {
+	_, js, follows := connections(t)
+	so, si := newSource(t), newSink(t)
+	si.follow(follows, si.follower()) // before there is a stream
+	so.relay(js)
+	so.create(700)
+	si.mustEqual(so)
+	so.createEach(20)
+	so.rename(3, "Huyện ủy Ứng Hòa")
+	si.mustEqual(so)
+
+	events, err := si.Events(t.Context(), 1, 1)
+	if err != nil || len(events) != 0 {
+		t.Errorf("following announced %d events, %v", len(events), err)
+	}
+}
+
+func TestFollowReachesPositions(t *testing.T) {
+	_, js, follows := connections(t)
+	so, si := newSource(t), newSink(t)
+	so.relay(js)
+	si.follow(follows, si.follower())
+	for range 20 {
+		ctx, recorder := store.Record(asLocal(t))
+		_, err := store.Update(ctx, so.Store, nil, func(tx *store.Tx) (*registrypb.Unit, error) {
+			u := &registrypb.Unit{Name: unitName(so.made), DisplayName: "Đơn vị", Level: "DISTRICT_COMMITTEE", ValidFrom: "2020-01-01"}
+			return so.units.Create(tx, u, &registrypb.UnitCreated{})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		so.made++
+		if err := si.Await(t.Context(), recorder.Positions()); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(records(t, si.Store, si.units.All)); n != so.made {
+			t.Fatalf("planning knows %d units, want %d", n, so.made)
+		}
+	}
+}
+
+// INV-FEED-WHOLE-ENTRY: an entry of which one event is missing is not reached.
+func TestFollowPositionWaitsForWholeEntry(t *testing.T) {
+	_, js, follows := connections(t)
+	so, si := newSource(t), newSink(t)
+	so.create(2)
+	so.create(5)
+	so.relay(js)
+	f := Follower{Source: "registry", Handlers: []Handler{
+		On(func(_ *store.Tx, _ *registrypb.UnitCreated, at Envelope) error {
+			if at.Number == 5 {
+				return errors.New("poison")
+			}
+			return nil
+		}),
+	}}
+	mustStop(t, si.follow(follows, f).failed(), 5)
+	c, err := si.Cursor(t.Context(), "registry")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.GetSequence() != 4 || c.GetPosition() != 1 {
+		t.Errorf("the cursor is at event %d, position %d; want 4, 1", c.GetSequence(), c.GetPosition())
+	}
+}
+
+func TestFollowRestarts(t *testing.T) {
+	srv, js, follows := connections(t)
+	so, si := newSource(t), newSink(t)
+	so.relay(js)
+	for range 5 {
+		follower := si.follow(follows, si.follower())
+		so.create(100)
+		eventually(t, "it begins", func() bool { return si.sequence() > 0 })
+		follower.stop()
+		si.close()
+		so.createEach(3)
+		srv.Restart()
+		si.open()
+	}
+	si.follow(follows, si.follower())
+	si.mustEqual(so)
+}
+
+func TestFollowSurvivesNATSRestart(t *testing.T) {
+	srv, js, follows := connections(t)
+	so, si := newSource(t), newSink(t)
+	so.relay(js)
+	si.follow(follows, si.follower())
+	for range 3 {
+		so.create(30)
+		srv.Restart()
+		so.createEach(3)
+		si.mustEqual(so)
+	}
+}
+
+func TestFollowTwoAtOnce(t *testing.T) {
+	_, js, follows := connections(t)
+	so, si := newSource(t), newSink(t)
+	so.relay(js)
+	si.follow(follows, si.follower())
+	si.follow(follows, si.follower())
+	for range 20 {
+		so.create(7)
+	}
+	si.mustEqual(so)
+}
+
+func TestFollowPassesOverWhatItTookBefore(t *testing.T) {
+	srv, js, follows := connections(t)
+	so, si := newSource(t), newSink(t)
+	so.create(40)
+	relay := so.relay(js)
+	si.follow(follows, si.follower())
+	si.mustEqual(so)
+
+	// A stream that is filled anew is shorter than the cursor for a while.
+	relay.stop()
+	if err := js.DeleteStream(t.Context(), "COSO_REGISTRY"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.CreateStream(t.Context(), streamConfig("registry", so.Incarnation())); err != nil {
+		t.Fatal(err)
+	}
+	relay = so.relay(js)
+	so.create(5)
+	si.mustEqual(so)
+
+	cutTail(t, srv, func() {
+		so.create(25)
+		si.mustEqual(so)
+	})
+	so.create(5)
+	si.mustEqual(so)
+	relay.stop()
+}
+
+func TestFollowIgnoresWhatItDoesNotHear(t *testing.T) {
+	_, js, follows := connections(t)
+	so, si := newSource(t), newSink(t)
+	so.create(3)
+	so.rename(0, "Huyện ủy Ứng Hòa")
+	so.relay(js)
+	var after counter
+	f := Follower{
+		Source: "registry", After: func(*store.Tx) error { after.add(); return nil },
+		Handlers: []Handler{On(func(*store.Tx, *registrypb.OrganisationFounded, Envelope) error {
+			return errors.New("nothing was founded")
+		})},
+	}
+	si.follow(follows, f)
+	eventually(t, "it passes over all", func() bool { return si.sequence() == 4 })
+	if after.n != 0 {
+		t.Errorf("After ran %d times though no handler did", after.n)
+	}
+}
+
+func TestFollowAfterRunsOncePerCommand(t *testing.T) {
+	_, js, follows := connections(t)
+	so, si := newSource(t), newSink(t)
+	so.relay(js)
+	f := si.follower()
+	f.After = func(tx *store.Tx) error {
+		u, _, err := si.units.Find(tx, unitName(29)) // what the handlers did is there
+		if err != nil {
+			return err
+		}
+		count, known, err := si.effects.Find(tx, "after")
+		if err != nil {
+			return err
+		}
+		if !known {
+			count = &registrypb.Enterprise{Name: "after"}
+		}
+		count.Revision++
+		count.DisplayName = u.GetName()
+		return si.effects.Put(tx, count)
+	}
+	so.create(30)
+	follower := si.follow(follows, f)
+	eventually(t, "it takes the events", func() bool { return si.sequence() == 30 })
+	follower.stop()
+	count := records(t, si.Store, si.effects.All)[0]
+	if commands := si.Head().GetPosition(); uint64(count.GetRevision()) != commands {
+		t.Errorf("After took effect %d times in %d commands", count.GetRevision(), commands)
+	}
+	if count.GetDisplayName() != unitName(29) {
+		t.Errorf("the last After saw %q", count.GetDisplayName())
+	}
+}
+
+func TestFollowStopsAtPoison(t *testing.T) {
+	const poison = 6
+	for name, bad := range map[string]func(at Envelope) error{
+		"handler refuses": func(Envelope) error {
+			return fault.NotFound(faultpb.Reason_REASON_UNIT_UNKNOWN, "", "name", "units/x")
+		},
+		"handler fails":  func(Envelope) error { return errors.New("no") },
+		"handler panics": func(Envelope) error { panic("no") },
+		"handler exhausts it": func(Envelope) error {
+			return fault.ResourceExhausted(faultpb.Reason_REASON_TOO_LARGE, "", "limit", "1")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, js, follows := connections(t)
+			so, si := newSource(t), newSink(t)
+			so.create(10)
+			so.relay(js)
+			so.mustBeJournal(js)
+			f := Follower{Source: "registry", Handlers: []Handler{
+				On(func(tx *store.Tx, e *registrypb.UnitCreated, at Envelope) error {
+					if at.Number == poison {
+						return bad(at)
+					}
+					return si.take(tx, e.GetUnit(), at)
+				}),
+			}}
+			for range 2 { // a restart changes nothing
+				mustStop(t, si.follow(follows, f).failed(), poison)
+				if si.sequence() != poison-1 || len(records(t, si.Store, si.units.All)) != poison-1 {
+					t.Errorf("it stands at %d with %d units, want %d", si.sequence(), len(records(t, si.Store, si.units.All)), poison-1)
+				}
+			}
+		})
+	}
+}
+
+func TestFollowStopsWhenAfterFails(t *testing.T) {
+	_, js, follows := connections(t)
+	so, si := newSource(t), newSink(t)
+	so.create(10)
+	so.relay(js)
+	so.mustBeJournal(js)
+	f := si.follower()
+	f.After = func(tx *store.Tx) error {
+		if _, known, err := si.units.Find(tx, unitName(6)); err != nil || known {
+			return errors.Join(err, errors.New("one too many"))
+		}
+		return nil
+	}
+	mustStop(t, si.follow(follows, f).failed(), 7)
+	if si.sequence() != 6 {
+		t.Errorf("it stands at %d, want 6", si.sequence())
+	}
+}
+
+// publish puts the journal's events into a stream by hand, changed by f.
+func (so *source) publish(js jetstream.JetStream, f func(number uint64, m *jetstream.RawStreamMsg)) {
+	so.t.Helper()
+	if _, err := js.CreateStream(so.t.Context(), streamConfig("registry", so.Incarnation())); err != nil {
+		so.t.Fatal(err)
+	}
+	events, err := so.Events(so.t.Context(), 1, so.made)
+	if err != nil {
+		so.t.Fatal(err)
+	}
+	for _, e := range events {
+		m, err := newMessage("registry", e, 0)
+		if err != nil {
+			so.t.Fatal(err)
+		}
+		raw := &jetstream.RawStreamMsg{Header: m.Header, Data: m.Data}
+		f(e.Number, raw)
+		m.Header, m.Data = raw.Header, raw.Data
+		if _, err := js.PublishMsg(so.t.Context(), m); err != nil {
+			so.t.Fatal(err)
+		}
+	}
+}
+
+func TestFollowStopsAtUnreadableEvent(t *testing.T) {
+	for name, spoil := range map[string]func(m *jetstream.RawStreamMsg){
+		"body is no message":       func(m *jetstream.RawStreamMsg) { m.Data = []byte{0xff, 0xff, 0xff} },
+		"unknown version":          func(m *jetstream.RawStreamMsg) { m.Header.Set(headerType, "coso.registry.v2.UnitCreated") },
+		"other envelope":           func(m *jetstream.RawStreamMsg) { m.Header.Set(headerSpec, "2.0") },
+		"no position":              func(m *jetstream.RawStreamMsg) { m.Header.Del(headerPosition) },
+		"no incarnation":           func(m *jetstream.RawStreamMsg) { m.Header.Del(headerIncarnation) },
+		"another service's event":  func(m *jetstream.RawStreamMsg) { m.Header.Set(headerSource, "//coso/award") },
+		"event of another place":   func(m *jetstream.RawStreamMsg) { m.Header.Set(headerID, m.Header.Get(headerIncarnation)+"/9") },
+		"moment in another format": func(m *jetstream.RawStreamMsg) { m.Header.Set(headerTime, "30/11/2020") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, js, follows := connections(t)
+			so, si := newSource(t), newSink(t)
+			so.createEach(5)
+			so.publish(js, func(number uint64, m *jetstream.RawStreamMsg) {
+				if number == 4 {
+					spoil(m)
+				}
+			})
+			mustStop(t, si.follow(follows, si.follower()).failed(), 4)
+			if si.sequence() != 3 {
+				t.Errorf("it stands at %d, want 3", si.sequence())
+			}
+		})
+	}
+}
+
+func TestFollowIgnoresUnreadableBodyItDoesNotHear(t *testing.T) {
+	_, js, follows := connections(t)
+	so, si := newSource(t), newSink(t)
+	so.createEach(3)
+	so.publish(js, func(number uint64, m *jetstream.RawStreamMsg) {
+		if number == 2 {
+			m.Header.Set(headerType, "coso.registry.v7.UnitForgotten")
+			m.Data = []byte{0xff}
+		}
+	})
+	f := Follower{Source: "registry", Handlers: []Handler{
+		On(func(*store.Tx, *registrypb.UnitCreated, Envelope) error { return nil }),
+	}}
+	si.follow(follows, f)
+	eventually(t, "it passes over", func() bool { return si.sequence() == 3 })
+}
+
+func TestFollowStopsAtGap(t *testing.T) {
+	_, js, follows := connections(t)
+	so, si := newSource(t), newSink(t)
+	c := streamConfig("registry", so.Incarnation())
+	c.DenyDelete = false
+	stream, err := js.CreateStream(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	so.create(10)
+	so.relay(js)
+	so.mustBeJournal(js)
+	if err := stream.DeleteMsg(t.Context(), 5); err != nil {
+		t.Fatal(err)
+	}
+	err = si.follow(follows, si.follower()).failed()
+	mustStop(t, err, 6)
+	if !strings.Contains(err.Error(), "gap") || si.sequence() != 4 {
+		t.Errorf("it stands at %d and says %q", si.sequence(), err)
+	}
+}
+
+func TestFollowStopsAtForeignIncarnation(t *testing.T) {
+	demand := func(t *testing.T, err error) {
+		t.Helper()
+		if fault.KindOf(err) != fault.KindDataLoss || fault.ReasonOf(err) != faultpb.Reason_REASON_INCARNATION_FOREIGN {
+			t.Errorf("the follower ended with %v, want INCARNATION_FOREIGN", err)
+		}
+	}
+	t.Run("a new journal's stream", func(t *testing.T) {
+		_, js, follows := connections(t)
+		so, si := newSource(t), newSink(t)
+		so.create(3)
+		relay := so.relay(js)
+		follower := si.follow(follows, si.follower())
+		si.mustEqual(so)
+		relay.stop()
+		if err := js.DeleteStream(t.Context(), "COSO_REGISTRY"); err != nil {
+			t.Fatal(err)
+		}
+		other := newSource(t)
+		other.create(2)
+		other.relay(js)
+		demand(t, follower.failed())
+		if si.sequence() != 3 {
+			t.Errorf("it stands at %d, want 3", si.sequence())
+		}
+	})
+	t.Run("an event in its own stream", func(t *testing.T) {
+		_, js, follows := connections(t)
+		so, si := newSource(t), newSink(t)
+		so.createEach(3)
+		so.publish(js, func(number uint64, m *jetstream.RawStreamMsg) {
+			if number == 3 {
+				id := uuid.NewString()
+				m.Header.Set(headerIncarnation, id)
+				m.Header.Set(headerID, id+"/3")
+			}
+		})
+		demand(t, si.follow(follows, si.follower()).failed())
+		if si.sequence() != 2 {
+			t.Errorf("it stands at %d, want 2", si.sequence())
+		}
+	})
+}
+
+func TestFollowTriesAgain(t *testing.T) {
+	_, js, follows := connections(t)
+	so, si := newSource(t), newSink(t)
+	so.create(5)
+	so.relay(js)
+	var tries counter
+	f := Follower{Source: "registry", Handlers: []Handler{
+		On(func(tx *store.Tx, e *registrypb.UnitCreated, at Envelope) error {
+			if n := tries.add(); n%2 == 1 && n < 10 {
+				return fault.Unavailable(faultpb.Reason_REASON_SERVICE_UNAVAILABLE, "")
+			}
+			return si.take(tx, e.GetUnit(), at)
+		}),
+	}}
+	si.follow(follows, f)
+	si.mustEqual(so)
+}
+
+func TestFollowShrinksCommands(t *testing.T) {
+	_, js, follows := connections(t)
+	so, si := newSource(t), newSink(t)
+	so.create(400)
+	so.relay(js)
+	so.mustBeJournal(js)
+	long := strings.Repeat("đ", 1000) // 400 of them are more than a command may weigh
+	f := Follower{Source: "registry", Handlers: []Handler{
+		On(func(tx *store.Tx, e *registrypb.UnitCreated, at Envelope) error {
+			if err := si.take(tx, e.GetUnit(), at); err != nil {
+				return err
+			}
+			return si.effects.Put(tx, &registrypb.Enterprise{Name: effectName(at.Number), Revision: 1, DisplayName: long})
+		}),
+	}}
+	si.follow(follows, f)
+	si.mustEqual(so)
+}
+
+func TestFollowRefusesTwoHandlersOfOneType(t *testing.T) {
+	_, _, follows := connections(t)
+	si := newSink(t)
+	f := si.follower()
+	f.Handlers = append(f.Handlers, f.Handlers[0])
+	if err := Follow(t.Context(), si.Store, follows, f, logTo(t)); fault.KindOf(err) != fault.KindInternal {
+		t.Errorf("got %v, want Internal", err)
+	}
+}
+
+func TestFollowEndsWhileNATSIsAway(t *testing.T) {
+	srv, js, follows := connections(t)
+	so, si := newSource(t), newSink(t)
+	so.create(3)
+	relay := so.relay(js)
+	follower := si.follow(follows, si.follower())
+	si.mustEqual(so)
+	srv.Stop()
+	relay.stop()
+	follower.stop()
+	waiting := si.follow(follows, si.follower())
+	waiting.stop()
+}
+
+// A lone event takes effect at once: nothing on its way waits for a fixed time.
+func TestFollowIsPrompt(t *testing.T) {
+	_, js, follows := connections(t)
+	so, si := newSource(t), newSink(t)
+	so.relay(js)
+	si.follow(follows, si.follower())
+	so.create(1)
+	si.mustEqual(so)
+	const events = 50
+	began := time.Now()
+	for range events {
+		so.create(1)
+		ctx, cancel := context.WithTimeout(t.Context(), patienceOfTests)
+		err := si.Await(ctx, []store.Position{{Service: "registry", Incarnation: so.Incarnation(), Number: so.Head().GetPosition()}})
+		cancel()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	each := time.Since(began) / events
+	t.Logf("a lone event takes effect after %s", each)
+	if each > 200*time.Millisecond {
+		t.Errorf("a lone event takes effect after %s", each)
+	}
+}

@@ -1,0 +1,127 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go/jetstream"
+	"google.golang.org/protobuf/proto"
+)
+
+const (
+	// maxBatch is how many events one command may take.
+	maxBatch = 500
+	// fetchWait is how long one request for messages stands; heartbeat how often the server says that it still does.
+	fetchWait = 30 * time.Second
+	heartbeat = 2 * time.Second
+	// forgetReader is when the server drops a consumer that nobody asks.
+	forgetReader = 30 * time.Second
+)
+
+// reader reads a stream from behind a cursor. It is made anew after every disturbance: the consumer is the server's
+// throw-away memory, the cursor is what counts.
+type reader struct {
+	f        *following
+	consumer jetstream.Consumer
+	// delivered counts the consumer's messages; seen is the sequence of the last one.
+	delivered uint64
+	seen      uint64
+}
+
+// open makes a reader behind the cursor. A fault means that the stream is another journal's; other errors are NATS's, a
+// missing stream among them.
+func (f *following) open(ctx context.Context) (*reader, error) {
+	ctx, cancel := context.WithTimeout(ctx, askWait)
+	defer cancel()
+	stream, err := f.js.Stream(ctx, StreamName(f.source))
+	if err != nil {
+		return nil, err
+	}
+	made := stream.CachedInfo().Config.Metadata[metaIncarnation]
+	if known := f.cursor.GetIncarnation(); len(known) > 0 && made != uuid.UUID(known).String() {
+		return nil, foreignIncarnation(f.cursor, made)
+	}
+	consumer, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+		Description:       f.store.Service(),
+		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:       f.cursor.GetSequence() + 1,
+		AckPolicy:         jetstream.AckNonePolicy,
+		InactiveThreshold: forgetReader,
+		MemoryStorage:     true,
+		Replicas:          1,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &reader{f: f, consumer: consumer, seen: f.cursor.GetSequence()}, nil
+}
+
+// fetch asks the server for messages: what is there comes at once, what comes later comes when it does. done ends the
+// request and what works for it.
+func (r *reader) fetch(ctx context.Context) (messages jetstream.MessageBatch, done func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchWait)
+	messages, err = r.consumer.Fetch(maxBatch, jetstream.FetchContext(ctx), jetstream.FetchHeartbeat(heartbeat))
+	if err != nil {
+		cancel()
+		return nil, nil, err
+	}
+	return messages, func() {
+		cancel()
+		for range messages.Messages() {
+		}
+	}, nil
+}
+
+// errLost asks for a new session: messages were lost on the way, not in the stream.
+var errLost = errors.New("messages were lost on the way")
+
+// read turns messages into events. It answers those before the first message that breaks the order or cannot be read,
+// and what is wrong with that one.
+func (r *reader) read(batch []jetstream.Msg) ([]received, error) {
+	out := make([]received, 0, len(batch))
+	for _, m := range batch {
+		meta, err := m.Metadata()
+		if err != nil {
+			return out, err
+		}
+		if meta.Sequence.Consumer != r.delivered+1 {
+			return out, fmt.Errorf("%w: message %d after message %d", errLost, meta.Sequence.Stream, r.seen)
+		}
+		r.delivered++
+		e, err := r.event(m, meta.Sequence.Stream)
+		if err != nil {
+			return out, stopped(r.f.source, meta.Sequence.Stream, m.Headers().Get(headerType), err)
+		}
+		r.seen = max(r.seen, meta.Sequence.Stream)
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+// event reads one message. The consumer has delivered every message the stream holds from its start on, so a number
+// that jumps is a hole in the stream.
+func (r *reader) event(m jetstream.Msg, number uint64) (received, error) {
+	if number > r.seen+1 {
+		return received{}, fmt.Errorf("the stream has a gap: message %d follows message %d", number, r.seen)
+	}
+	at, rest, err := readEnvelope(r.f.source, number, m.Headers())
+	if err != nil {
+		return received{}, err
+	}
+	e := received{at: at, rest: rest}
+	if known := r.f.cursor.GetIncarnation(); len(known) > 0 && uuid.UUID(known) != at.Incarnation {
+		return e, foreignIncarnation(r.f.cursor, at.Incarnation.String())
+	}
+	h, ok, err := r.f.heard.find(at.Type)
+	if err != nil || !ok {
+		return e, err
+	}
+	e.handler, e.body = h, h.fresh()
+	if err := proto.Unmarshal(m.Data(), e.body); err != nil {
+		return e, fmt.Errorf("decode: %w", err)
+	}
+	return e, nil
+}

@@ -1,0 +1,57 @@
+package feed
+
+import (
+	"strconv"
+	"testing"
+
+	registrypb "coso/proto/gen/coso/registry/v1"
+)
+
+func uintText(n uint64) string { return strconv.FormatUint(n, 10) }
+
+func TestSubjectOf(t *testing.T) {
+	for typ, want := range map[string]string{
+		"coso.registry.v1.OrganisationFounded":   "coso.registry.organisation.founded",
+		"coso.registry.v1.UnitReparented":        "coso.registry.unit.reparented",
+		"coso.planning.v1.TargetExcessWithdrawn": "coso.planning.target.excess-withdrawn",
+		"coso.planning.v1.TargetReachWithdrawn":  "coso.planning.target.reach-withdrawn",
+		"coso.planning.v1.TargetExceeded":        "coso.planning.target.exceeded",
+		"coso.award.v1.NominationFlagged":        "coso.award.nomination.flagged",
+	} {
+		service := typ[len("coso."):]
+		for i, r := range service {
+			if r == '.' {
+				service = service[:i]
+				break
+			}
+		}
+		if got, err := subjectOf(service, typ); err != nil || got != want {
+			t.Errorf("subjectOf(%s) = %s, %v; want %s", typ, got, err, want)
+		}
+	}
+	for _, typ := range []string{"", "coso", "coso.registry.v1.Unit", "coso.award.v1.NominationFlagged", "coso.registry.UnitCreated", "x.registry.v1.UnitCreated"} {
+		if got, err := subjectOf("registry", typ); err == nil {
+			t.Errorf("subjectOf(registry, %q) = %s", typ, got)
+		}
+	}
+}
+
+func TestNewer(t *testing.T) {
+	older, newer := &registrypb.Unit{Revision: 3}, &registrypb.Unit{Revision: 4}
+	if !Newer(older, newer) || Newer(newer, older) || Newer(newer, newer) || !Newer(nil, older) {
+		t.Error("Newer does not go by the revision")
+	}
+}
+
+func TestWithoutVersion(t *testing.T) {
+	for typ, want := range map[string]string{
+		"coso.registry.v1.UnitCreated": "coso.registry.UnitCreated",
+		"coso.registry.v2.UnitCreated": "coso.registry.UnitCreated",
+		"UnitCreated":                  "UnitCreated",
+		"":                             "",
+	} {
+		if got := withoutVersion(typ); got != want {
+			t.Errorf("withoutVersion(%q) = %q, want %q", typ, got, want)
+		}
+	}
+}

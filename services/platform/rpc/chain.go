@@ -1,0 +1,165 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"coso/services/platform/access"
+	"coso/services/platform/fault"
+	"coso/services/platform/store"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+)
+
+// call is one call on its way through the chain.
+type call struct {
+	// method is the full method, `/coso.registry.v1.UnitService/GetUnit`; service and name are its halves.
+	method, service, name string
+	// stream: messages come and go while the handler runs. request is nil then.
+	stream  bool
+	request proto.Message
+	// undecoded is why the request could not be read; nil: it could.
+	undecoded error
+	// requestID, principal, asked and recorder are set by the steps.
+	requestID string
+	principal access.Principal
+	// asked are the positions the caller wants to see; recorder notes those the call reaches.
+	asked    []store.Position
+	recorder *store.Recorder
+}
+
+func newCall(method string) *call {
+	c := &call{method: method}
+	c.service, c.name, _ = strings.Cut(strings.TrimPrefix(method, "/"), "/")
+	return c
+}
+
+// step is one part of the chain: it may refuse, change the context or the call, and see what the rest answered.
+type step func(ctx context.Context, c *call, next func(context.Context) error) error
+
+// chain is the way of every call, outermost first. Statuses are made outside of everything that can fail; the log sees
+// the cause of a refusal, and panics as errors; what can be refused without the store is refused before waiting for it.
+func (s *Server) chain() []step {
+	return []step{answerStatus, nameRequest, s.observe, recoverPanic, s.gate.pass, limitTime, identify, admitRequest, s.atPosition}
+}
+
+func (s *Server) run(ctx context.Context, c *call, handle func(context.Context) error) error {
+	for _, at := range slices.Backward(s.steps) {
+		next := handle
+		handle = func(ctx context.Context) error { return at(ctx, c, next) }
+	}
+	return handle(ctx)
+}
+
+func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	c := newCall(info.FullMethod)
+	c.undecoded, _ = ctx.Value(undecodedKey{}).(error)
+	request, ok := req.(proto.Message)
+	if !ok && c.undecoded == nil {
+		c.undecoded = fault.Internal(fmt.Errorf("a request of type %T", req))
+	}
+	c.request = request
+	var answer any
+	err := s.run(ctx, c, func(ctx context.Context) (err error) {
+		answer, err = handle(ctx, req)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer, nil
+}
+
+func (s *Server) streaming(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	c := newCall(info.FullMethod)
+	c.stream = true
+	return s.run(ss.Context(), c, func(ctx context.Context) error {
+		return handle(srv, &stream{ServerStream: ss, ctx: ctx})
+	})
+}
+
+// answerStatus is where refusals become statuses.
+func answerStatus(ctx context.Context, c *call, next func(context.Context) error) error {
+	return fault.ToStatus(next(ctx), c.requestID).Err()
+}
+
+// identify says who acts. Before identities exist, whoever reaches a loopback address is the one local principal.
+func identify(ctx context.Context, c *call, next func(context.Context) error) error {
+	c.principal = access.Principal{Name: access.Local}
+	return next(access.WithMethod(access.With(ctx, c.principal), c.method))
+}
+
+func admitRequest(ctx context.Context, c *call, next func(context.Context) error) error {
+	if c.undecoded != nil {
+		return c.undecoded
+	}
+	if !c.stream {
+		if err := admit(c.request); err != nil {
+			return err
+		}
+	}
+	return next(ctx)
+}
+
+// admit refuses a message that is too large or breaks the rules of its proto file, and prepares it otherwise.
+func admit(m proto.Message) error {
+	if proto.Size(m) > maxRequest {
+		return tooLarge()
+	}
+	prepare(m.ProtoReflect())
+	return fault.Validate(m)
+}
+
+// unknown answers calls of methods that nobody registered.
+func unknown(_ any, ss grpc.ServerStream) error {
+	method, _ := grpc.MethodFromServerStream(ss)
+	return unknownMethod(method)
+}
+
+func unknownMethod(method string) error {
+	return fault.Unimplemented(faultpb.Reason_REASON_METHOD_UNKNOWN, "", "value", method)
+}
+
+// stream treats the messages of a stream as the chain treats a request.
+type stream struct {
+	grpc.ServerStream
+
+	ctx context.Context //nolint:containedctx // a stream carries its context
+}
+
+// Context is the call's, as the chain made it.
+func (s *stream) Context() context.Context { return s.ctx }
+
+// RecvMsg reads and admits the next message.
+func (s *stream) RecvMsg(m any) error {
+	e := &envelope{message: m}
+	if err := fromLibrary(s.ServerStream.RecvMsg(e)); err != nil {
+		return err
+	}
+	if e.err != nil {
+		return e.err
+	}
+	if message, ok := m.(proto.Message); ok {
+		return admit(message)
+	}
+	return nil
+}
+
+// SendMsg sends an answer.
+func (s *stream) SendMsg(m any) error { return fromLibrary(s.ServerStream.SendMsg(m)) }
+
+// fromLibrary classifies what the gRPC library says about a stream; io.EOF is its ordinary end.
+func fromLibrary(err error) error {
+	if err == nil || errors.Is(err, io.EOF) {
+		return err
+	}
+	return fault.FromStatus(status.Convert(err))
+}

@@ -1,0 +1,392 @@
+package rpc_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/emptypb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"coso/services/platform/access"
+	"coso/services/platform/fault"
+	"coso/services/platform/rpc"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
+)
+
+func TestHandlerSeesPreparedRequest(t *testing.T) { // INV-RPC-PREPARED
+	everyWay(t, func(t *testing.T, b *bench) {
+		var seen *registrypb.CreateUnitRequest
+		b.units.during(func(_ context.Context, req proto.Message) error {
+			seen, _ = proto.Clone(req).(*registrypb.CreateUnitRequest)
+			return nil
+		})
+		sent := unit()
+		sent.DisplayName = "Hue\u0323\u0302 uy\u0309" // Huệ uỷ, decomposed
+		sent.Etag = "kept"
+		sent.ClosedOn = "2020-01-01"
+		sent.Revision = 7
+		sent.CreateTime = timestamppb.Now()
+		sent.UpdateTime = timestamppb.Now()
+		newer := protowire.AppendString(protowire.AppendTag(nil, 900, protowire.BytesType), "newer")
+		sent.ProtoReflect().SetUnknown(newer)
+		req := &registrypb.CreateUnitRequest{Unit: sent, UnitId: "hue"}
+		before := proto.Clone(req)
+
+		got, err := b.client().CreateUnit(t.Context(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := unit()
+		want.DisplayName = "Hu\u1ec7 u\u1ef7"
+		want.Etag = "kept"
+		want.ProtoReflect().SetUnknown(newer)
+		if !proto.Equal(seen.GetUnit(), want) {
+			t.Errorf("the handler saw %v, want %v", seen.GetUnit(), want)
+		}
+		if got.GetRevision() != 1 || got.GetDisplayName() != want.GetDisplayName() || string(got.ProtoReflect().GetUnknown()) != string(newer) {
+			t.Errorf("answered %v", got)
+		}
+		if !proto.Equal(req, before) {
+			t.Errorf("the caller's message changed to %v", req)
+		}
+	})
+}
+
+func TestBrokenRulesAreNamedByTheRequest(t *testing.T) {
+	everyWay(t, func(t *testing.T, b *bench) {
+		b.units.during(func(context.Context, proto.Message) error {
+			t.Error("a handler saw a broken request")
+			return nil
+		})
+		bad := unit()
+		bad.DisplayName = ""
+		bad.Placements[0].FromDate = "28/10/1995"
+		_, err := b.client().CreateUnit(t.Context(), &registrypb.CreateUnitRequest{Unit: bad})
+		got := refused(t, err, fault.KindInvalidArgument, faultpb.Reason_REASON_FIELD_REQUIRED, "unit.displayName")
+
+		st := status.Convert(err)
+		locales := map[string]string{}
+		for _, d := range st.Details() {
+			switch d := d.(type) {
+			case *errdetails.ErrorInfo:
+				if d.GetDomain() != fault.Domain || d.GetReason() != "FIELD_REQUIRED" {
+					t.Errorf("ErrorInfo %v", d)
+				}
+			case *errdetails.BadRequest:
+				var fields []string
+				for _, v := range d.GetFieldViolations() {
+					fields = append(fields, v.GetField()+" "+v.GetReason())
+				}
+				want := []string{"unit.displayName FIELD_REQUIRED", "unit.placements[0].fromDate DATE_INVALID"}
+				if diff := cmp.Diff(want, fields); diff != "" {
+					t.Errorf("violations (-want +got):\n%s", diff)
+				}
+			case *errdetails.LocalizedMessage:
+				locales[d.GetLocale()] = d.GetMessage()
+			}
+		}
+		if locales["vi-VN"] != got.MsgVi || locales["en"] != st.Message() || got.MsgVi == st.Message() || got.MsgVi == "" {
+			t.Errorf("texts %q, message %q", locales, st.Message())
+		}
+	})
+}
+
+func TestRefusalOfTheServiceKeepsItsReason(t *testing.T) {
+	everyWay(t, func(t *testing.T, b *bench) {
+		_, err := b.client().GetUnit(t.Context(), &registrypb.GetUnitRequest{Name: "units/nowhere"})
+		refused(t, err, fault.KindNotFound, faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "name")
+		b.create(t, "tay-ho")
+		_, err = b.client().CreateUnit(t.Context(), &registrypb.CreateUnitRequest{Unit: unit(), UnitId: "tay-ho"})
+		refused(t, err, fault.KindAlreadyExists, faultpb.Reason_REASON_RESOURCE_EXISTS, "name")
+	})
+}
+
+func TestInnerTextsStayInside(t *testing.T) { // INV-RPC-NOTHING-ESCAPES
+	for name, during := range map[string]func(context.Context, proto.Message) error{
+		"panic": func(context.Context, proto.Message) error { panic("secret of the inside") },
+		"error": func(context.Context, proto.Message) error { return errors.New("secret of the inside") },
+		"status": func(context.Context, proto.Message) error {
+			return status.Error(codes.NotFound, "secret of the inside")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			everyWay(t, func(t *testing.T, b *bench) {
+				b.units.during(during)
+				var header metadata.MD
+				_, err := b.client().GetUnit(with(t, rpc.RequestIDHeader, "office-17"),
+					&registrypb.GetUnitRequest{Name: "units/tay-ho"}, grpc.Header(&header))
+				got := refused(t, err, fault.KindInternal, faultpb.Reason_REASON_INTERNAL, "")
+				if strings.Contains(fmt.Sprint(status.Convert(err).Proto()), "secret") {
+					t.Errorf("the caller sees %v", status.Convert(err).Proto())
+				}
+				if got.Params["requestId"] != "office-17" || !strings.Contains(got.Msg, "office-17") {
+					t.Errorf("the refusal does not name its request: %v", got)
+				}
+				if id := only(t, header, rpc.RequestIDHeader); id != "office-17" {
+					t.Errorf("request id %q", id)
+				}
+				log := b.log.String()
+				if strings.Count(log, "office-17") != 1 || !strings.Contains(log, "secret of the inside") {
+					t.Errorf("not logged once with its cause:\n%s", log)
+				}
+				if stack := strings.Contains(log, "goroutine"); stack != (name == "panic") {
+					t.Errorf("stack in the log: %v", stack)
+				}
+			})
+		})
+	}
+}
+
+func TestRequestIDs(t *testing.T) {
+	everyWay(t, func(t *testing.T, b *bench) {
+		b.create(t, "tay-ho")
+		var inside string
+		b.units.during(func(ctx context.Context, _ proto.Message) error {
+			inside = rpc.RequestID(ctx)
+			return nil
+		})
+		for given, kept := range map[string]bool{
+			"":                       false,
+			"0198f0c2-aa":            true,
+			strings.Repeat("x", 128): true,
+			strings.Repeat("x", 129): false,
+			"two words":              false,
+		} {
+			ctx := t.Context()
+			if given != "" {
+				ctx = with(t, rpc.RequestIDHeader, given)
+			}
+			var header metadata.MD
+			if _, err := b.client().GetUnit(ctx, &registrypb.GetUnitRequest{Name: "units/tay-ho"}, grpc.Header(&header)); err != nil {
+				t.Fatal(err)
+			}
+			got := only(t, header, rpc.RequestIDHeader)
+			if got != inside {
+				t.Errorf("answered %q, inside %q", got, inside)
+			}
+			if kept && got != given {
+				t.Errorf("%q became %q", given, got)
+			}
+			if id, err := uuid.Parse(got); !kept && (err != nil || id.Version() != 7) {
+				t.Errorf("%q became %q, want a UUIDv7", given, got)
+			}
+		}
+	})
+}
+
+func TestHandlerKnowsWhoAndWhat(t *testing.T) {
+	everyWay(t, func(t *testing.T, b *bench) {
+		const parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+		b.units.during(func(ctx context.Context, _ proto.Message) error {
+			if p, ok := access.From(ctx); !ok || p != (access.Principal{Name: access.Local}) {
+				t.Errorf("principal %v", p)
+			}
+			if m := access.Method(ctx); m != registrypb.UnitService_CreateUnit_FullMethodName {
+				t.Errorf("method %q", m)
+			}
+			if id := trace.SpanContextFromContext(ctx).TraceID().String(); id != "4bf92f3577b34da6a3ce929d0e0e4736" {
+				t.Errorf("trace %s", id)
+			}
+			return nil
+		})
+		if _, err := b.client().CreateUnit(with(t, "traceparent", parent), &registrypb.CreateUnitRequest{Unit: unit()}); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestDeadlines(t *testing.T) {
+	everyWay(t, func(t *testing.T, b *bench) {
+		b.create(t, "tay-ho")
+		var left time.Duration
+		b.units.during(func(ctx context.Context, _ proto.Message) error {
+			deadline, ok := ctx.Deadline()
+			if !ok {
+				t.Error("no deadline")
+			}
+			left = time.Until(deadline)
+			return nil
+		})
+		read := func(ctx context.Context) error {
+			_, err := b.client().GetUnit(ctx, &registrypb.GetUnitRequest{Name: "units/tay-ho"})
+			return err
+		}
+		write := func(ctx context.Context) error {
+			_, err := b.client().CreateUnit(ctx, &registrypb.CreateUnitRequest{Unit: unit()})
+			return err
+		}
+		for _, c := range []struct {
+			name     string
+			call     func(context.Context) error
+			given    time.Duration
+			low, top time.Duration
+		}{
+			{"read without", read, 0, 20 * time.Second, 30 * time.Second},
+			{"read with a later one", read, time.Hour, 20 * time.Second, 30 * time.Second},
+			{"read with an earlier one", read, 12 * time.Second, 2 * time.Second, 12 * time.Second},
+			{"write without", write, 0, 5 * time.Second, 15 * time.Second},
+			{"write with a later one", write, time.Hour, 5 * time.Second, 15 * time.Second},
+			{"write with an earlier one", write, 12 * time.Second, 2 * time.Second, 12 * time.Second},
+		} {
+			ctx, cancel := t.Context(), func() {}
+			if c.given > 0 {
+				ctx, cancel = context.WithTimeout(ctx, c.given)
+			}
+			err := c.call(ctx)
+			cancel()
+			if err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			if left < c.low || left > c.top {
+				t.Errorf("%s: the handler has %v, want %v to %v", c.name, left, c.low, c.top)
+			}
+		}
+	})
+}
+
+func TestPassedDeadlineAndCallerGone(t *testing.T) {
+	everyWay(t, func(t *testing.T, b *bench) {
+		get := func(ctx context.Context) error {
+			_, err := b.client().GetUnit(ctx, &registrypb.GetUnitRequest{Name: "units/tay-ho"})
+			return err
+		}
+		// What the service itself gives up.
+		b.units.during(func(context.Context, proto.Message) error { return fmt.Errorf("asking: %w", context.DeadlineExceeded) })
+		refused(t, get(t.Context()), fault.KindDeadlineExceeded, faultpb.Reason_REASON_DEADLINE_EXCEEDED, "")
+
+		// What the caller gives up, which its own side answers.
+		b.units.during(func(ctx context.Context, _ proto.Message) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+		defer cancel()
+		refused(t, get(ctx), fault.KindDeadlineExceeded, faultpb.Reason_REASON_DEADLINE_EXCEEDED, "")
+		eventually(t, "the passed deadline is logged", func() bool { return strings.Contains(b.log.String(), `"code":"DeadlineExceeded"`) })
+
+		gone, leave := context.WithCancel(t.Context())
+		entered := make(chan struct{})
+		b.units.during(func(ctx context.Context, _ proto.Message) error {
+			close(entered)
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		go func() {
+			<-entered
+			leave()
+		}()
+		refused(t, get(gone), fault.KindCancelled, faultpb.Reason_REASON_CANCELLED, "")
+		eventually(t, "the caller's leaving is logged", func() bool { return strings.Contains(b.log.String(), `"code":"Canceled"`) })
+	})
+}
+
+func TestTooLarge(t *testing.T) {
+	everyWay(t, func(t *testing.T, b *bench) {
+		b.units.during(func(context.Context, proto.Message) error {
+			t.Error("a handler saw a request that is too large")
+			return nil
+		})
+		for _, size := range []int{1 << 20, 3 << 20, 5 << 20} { // the last is beyond what TCP reads
+			large := unit()
+			large.DisplayName = strings.Repeat("a", size)
+			_, err := b.client().CreateUnit(t.Context(), &registrypb.CreateUnitRequest{Unit: large})
+			got := refused(t, err, fault.KindResourceExhausted, faultpb.Reason_REASON_TOO_LARGE, "")
+			if size < 4<<20 && got.Params["limit"] != "1 MiB" {
+				t.Errorf("%d bytes: %v", size, got)
+			}
+		}
+	})
+}
+
+func TestRequestJustWithinTheLimit(t *testing.T) {
+	everyWay(t, func(t *testing.T, b *bench) {
+		req := &registrypb.GetUnitRequest{Name: "units/tay-ho"}
+		filler := protowire.AppendBytes(protowire.AppendTag(nil, 900, protowire.BytesType), make([]byte, 1<<20-proto.Size(req)-5))
+		req.ProtoReflect().SetUnknown(filler)
+		if n := proto.Size(req); n != 1<<20 {
+			t.Fatalf("the request has %d bytes", n)
+		}
+		_, err := b.client().GetUnit(t.Context(), req)
+		refused(t, err, fault.KindNotFound, faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "name")
+	})
+}
+
+func TestUnknownMethods(t *testing.T) {
+	everyWay(t, func(t *testing.T, b *bench) {
+		for _, method := range []string{"/coso.registry.v1.UnitService/Abolish", "/coso.nowhere.v1.Service/Get"} {
+			err := b.conn.Invoke(t.Context(), method, &emptypb.Empty{}, &emptypb.Empty{})
+			got := refused(t, err, fault.KindUnimplemented, faultpb.Reason_REASON_METHOD_UNKNOWN, "")
+			if got.Params["value"] != method {
+				t.Errorf("%v", got)
+			}
+			_, err = b.conn.NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true}, method)
+			if b.addr == "" {
+				refused(t, err, fault.KindUnimplemented, faultpb.Reason_REASON_METHOD_UNKNOWN, "")
+			}
+		}
+	})
+}
+
+func TestUndecodableRequests(t *testing.T) { // INV-RPC-NOTHING-ESCAPES
+	t.Parallel()
+	b := newBench(t, true)
+	b.units.during(func(context.Context, proto.Message) error {
+		t.Error("a handler saw a request that could not be decoded")
+		return nil
+	})
+	raw := func(bytes []byte) error {
+		// An empty message may hold any bytes, and is encoded as them.
+		m := &emptypb.Empty{}
+		m.ProtoReflect().SetUnknown(bytes)
+		return b.conn.Invoke(t.Context(), registrypb.UnitService_GetUnit_FullMethodName, m, &registrypb.Unit{})
+	}
+	text := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), "units/\xff")
+	if utf8.Valid(text) {
+		t.Fatal("the text is whole")
+	}
+	refused(t, raw(text), fault.KindInvalidArgument, faultpb.Reason_REASON_TEXT_INVALID, "")
+	cut := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.BytesType), 40)
+	refused(t, raw(cut), fault.KindInvalidArgument, faultpb.Reason_REASON_BODY_INVALID, "")
+	if n := strings.Count(b.log.String(), `"code":"InvalidArgument"`); n != 2 {
+		t.Errorf("logged %d times, want 2:\n%s", n, b.log.String())
+	}
+}
+
+func TestLogNeverRepeatsRequests(t *testing.T) {
+	everyWay(t, func(t *testing.T, b *bench) {
+		secret := unit()
+		secret.ValidFrom = "private-value"
+		_, err := b.client().CreateUnit(t.Context(), &registrypb.CreateUnitRequest{Unit: secret})
+		refused(t, err, fault.KindInvalidArgument, faultpb.Reason_REASON_DATE_INVALID, "unit.validFrom")
+		b.create(t, "tay-ho")
+		log := b.log.String()
+		if strings.Contains(log, "private-value") || strings.Contains(log, "Tây Hồ") {
+			t.Errorf("the log repeats a request:\n%s", log)
+		}
+		for _, want := range []string{
+			`"level":"INFO"`, `"reason":"REASON_DATE_INVALID"`, `"field":"unit.validFrom"`, `"principal":"principals/local"`,
+			`"level":"DEBUG"`, `"code":"OK"`, `"service":"registry"`, `"method":"` + registrypb.UnitService_CreateUnit_FullMethodName + `"`,
+		} {
+			if !strings.Contains(log, want) {
+				t.Errorf("the log lacks %s:\n%s", want, log)
+			}
+		}
+	})
+}

@@ -1,0 +1,15 @@
+// Package rpc is how requests reach a service and how its answers leave: one chain of steps, the same on TCP and in
+// memory. On the way in, a call gets its request id, trace, deadline, limit of size and principal; its message is cleared of
+// what the server owns, brought to NFC and checked by the rules of its proto file; positions asked for are awaited. On
+// the way out, refusals become statuses, and the positions written or read go with the answer. Each call is logged once,
+// counted and timed here. What a request means is the business of the service behind the chain.
+//
+// INV-RPC-ONE-CHAIN: a call is treated the same whatever it came by.
+// INV-RPC-NOTHING-ESCAPES: every error that a handler, a panic or the chain causes leaves as the status of a fault; an
+// unclassified one shows nothing but its request id.
+// INV-RPC-PREPARED: a handler sees no OUTPUT_ONLY field set by a caller, no text that is not NFC and no message that breaks
+// the rules of its proto file; fields of newer clients survive.
+// INV-RPC-MERGE-MASK: an update changes what its mask names, or without a mask what it sets, and nothing else.
+// INV-RPC-LOOPBACK: without identities nothing listens on, or calls, an address that other machines can reach.
+// INV-RPC-STOP-ENDS: a stop lets calls finish within its context and then cuts them; it always ends.
+package rpc

@@ -1,0 +1,278 @@
+package rpc_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"coso/services/platform/fault"
+	"coso/services/platform/rpc"
+	"coso/services/platform/store"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// units is a service as services are written, on a real store; what during was given runs first in every call.
+type units struct {
+	registrypb.UnimplementedUnitServiceServer
+
+	store *store.Store
+	table *store.Table[*registrypb.Unit]
+	hook  atomic.Pointer[func(ctx context.Context, req proto.Message) error]
+}
+
+func (u *units) during(do func(ctx context.Context, req proto.Message) error) { u.hook.Store(&do) }
+
+func (u *units) at(ctx context.Context, req proto.Message) error {
+	if do := u.hook.Load(); do != nil {
+		return (*do)(ctx, req)
+	}
+	return nil
+}
+
+func (u *units) CreateUnit(ctx context.Context, req *registrypb.CreateUnitRequest) (*registrypb.Unit, error) {
+	if err := u.at(ctx, req); err != nil {
+		return nil, err
+	}
+	name := "units/" + rpc.NewID(req.GetUnitId())
+	return store.Update(ctx, u.store, req, func(tx *store.Tx) (*registrypb.Unit, error) {
+		unit := proto.CloneOf(req.GetUnit())
+		unit.Name = name
+		return u.table.Create(tx, unit, &registrypb.UnitCreated{})
+	})
+}
+
+func (u *units) GetUnit(ctx context.Context, req *registrypb.GetUnitRequest) (*registrypb.Unit, error) {
+	if err := u.at(ctx, req); err != nil {
+		return nil, err
+	}
+	return store.View(ctx, u.store, func(tx *store.ReadTx) (*registrypb.Unit, error) {
+		return u.table.Get(tx, req.GetName())
+	})
+}
+
+func (u *units) UpdateUnit(ctx context.Context, req *registrypb.UpdateUnitRequest) (*registrypb.Unit, error) {
+	if err := u.at(ctx, req); err != nil {
+		return nil, err
+	}
+	return store.Update(ctx, u.store, req, func(tx *store.Tx) (*registrypb.Unit, error) {
+		cur, err := u.table.Current(tx, req.GetUnit().GetName(), req.GetUnit().GetEtag())
+		if err != nil {
+			return nil, err
+		}
+		next, err := rpc.Merge(cur, req.GetUnit(), req.GetUpdateMask())
+		if err != nil {
+			return nil, err
+		}
+		return u.table.Put(tx, next, &registrypb.UnitUpdated{})
+	})
+}
+
+// talkMethod is a method whose messages go both ways: requests for units in, units out.
+const talkMethod = "/coso.test.v1.TalkService/Talk"
+
+// talk is the service of talkMethod; hear is what it does.
+type talk struct {
+	hear func(ss grpc.ServerStream) error
+}
+
+func (k *talk) register(r grpc.ServiceRegistrar) {
+	r.RegisterService(&grpc.ServiceDesc{
+		ServiceName: "coso.test.v1.TalkService", HandlerType: (*any)(nil),
+		Streams: []grpc.StreamDesc{{
+			StreamName: "Talk", ServerStreams: true, ClientStreams: true,
+			Handler: func(_ any, ss grpc.ServerStream) error { return k.hear(ss) },
+		}},
+	}, k)
+}
+
+// open starts a talk.
+func (b *bench) open(t *testing.T, hear func(ss grpc.ServerStream) error) grpc.ClientStream {
+	t.Helper()
+	b.talk.hear = hear
+	cs, err := b.conn.NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, talkMethod)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cs
+}
+
+// logbook keeps the log lines of a server for a test.
+type logbook struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logbook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logbook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// bench is a server with the units on it, and a way in.
+type bench struct {
+	*rpc.Server
+	units *units
+	talk  *talk
+	store *store.Store
+	conn  grpc.ClientConnInterface
+	log   *logbook
+	// addr is where it listens; "" in memory.
+	addr string
+}
+
+func (b *bench) client() registrypb.UnitServiceClient { return registrypb.NewUnitServiceClient(b.conn) }
+
+// everyWay runs a test over both transports.
+func everyWay(t *testing.T, test func(t *testing.T, b *bench)) {
+	t.Helper()
+	t.Parallel()
+	for _, way := range []string{"memory", "tcp"} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			test(t, newBench(t, way == "tcp"))
+		})
+	}
+}
+
+func newBench(t *testing.T, tcp bool) *bench {
+	t.Helper()
+	table := store.NewTable("units", (*registrypb.Unit).GetName)
+	log := &logbook{}
+	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	s, err := store.Open(store.Options{
+		Dir: t.TempDir(), Service: "registry", Schema: store.NewSchema(table), Sources: []string{"planning"},
+		Logger: logger, MapSize: 16 << 20,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{
+		Server: rpc.New(rpc.Options{Service: "registry", Store: s, Logger: logger}),
+		units:  &units{store: s, table: table}, talk: &talk{}, store: s, log: log,
+	}
+	b.talk.register(b.Server)
+	registrypb.RegisterUnitServiceServer(b.Server, b.units)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+		defer cancel()
+		b.Stop(ctx)
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	b.conn = b.Conn()
+	if tcp {
+		b.listen(t)
+	}
+	return b
+}
+
+func (b *bench) listen(t *testing.T) {
+	t.Helper()
+	lis, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.addr = lis.Addr().String()
+	served := make(chan error, 1)
+	go func() { served <- b.Serve(context.WithoutCancel(t.Context()), lis) }()
+	conn, err := rpc.Dial(t.Context(), b.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.conn = conn
+	t.Cleanup(func() {
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+		defer cancel()
+		b.Stop(ctx)
+		if err := <-served; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+}
+
+// unit is a good unit.
+func unit() *registrypb.Unit {
+	return &registrypb.Unit{
+		DisplayName: "Quận ủy Tây Hồ", Level: "DISTRICT_COMMITTEE", ValidFrom: "1995-10-28",
+		Placements: []*registrypb.Placement{{Tree: "party", Parent: "units/ha-noi", FromDate: "1995-10-28"}},
+	}
+}
+
+// create records a good unit.
+func (b *bench) create(t *testing.T, id string) *registrypb.Unit {
+	t.Helper()
+	u, err := b.client().CreateUnit(t.Context(), &registrypb.CreateUnitRequest{Unit: unit(), UnitId: id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// with is a context with metadata for the call.
+func with(t *testing.T, pairs ...string) context.Context {
+	t.Helper()
+	return metadata.AppendToOutgoingContext(t.Context(), pairs...)
+}
+
+// only is the one value of a key of an answer's header.
+func only(t *testing.T, md metadata.MD, key string) string {
+	t.Helper()
+	v := md.Get(key)
+	if len(v) != 1 {
+		t.Fatalf("header %s = %q, want one value", key, v)
+	}
+	return v[0]
+}
+
+// refused checks kind, reason and field of what a call answered, and gives it back as clients see it.
+func refused(t *testing.T, err error, kind fault.Kind, reason faultpb.Reason, field string) *fault.Error {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("answered, want %v %v", kind, reason)
+	}
+	got := fault.From(fault.FromStatus(status.Convert(err)))
+	if got.Kind != kind || got.Reason != reason || got.Field != field {
+		t.Fatalf("refused with %v %v %q (%v), want %v %v %q", got.Kind, got.Reason, got.Field, err, kind, reason, field)
+	}
+	return got
+}
+
+// eventually polls until ok, for 10 seconds at most.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("not within 10 seconds: %s", what)
+		}
+	}
+}

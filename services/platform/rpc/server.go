@@ -1,0 +1,148 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"github.com/fullstorydev/grpchan/inprocgrpc"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+
+	"coso/services/platform/store"
+)
+
+// ErrNotLoopback says that an address can be reached from, or is on, another machine while nobody has to prove who they
+// are.
+var ErrNotLoopback = errors.New("without sign-in only loopback addresses are used: 127.0.0.1, [::1], localhost or a Unix socket")
+
+// Options say what a server serves.
+type Options struct {
+	// Service is the service's bare name: `registry`.
+	Service string
+	// Store is the service's state; calls that name positions wait for it.
+	Store *store.Store
+	// Logger takes one line per call; nil: slog.Default.
+	Logger *slog.Logger
+}
+
+// Server serves one service on TCP and in memory. It is safe for concurrent use, except that every service must be
+// registered before the first call.
+type Server struct {
+	store  *store.Store
+	logger *slog.Logger
+	meters meters
+	steps  []step
+	gate   *gate
+	health *health.Server
+	tcp    *grpc.Server
+	memory *inprocgrpc.Channel
+	// methods are the full names of what is registered.
+	methods map[string]bool
+}
+
+// New makes a server with the health service on it. It serves in memory at once, on TCP from Serve on.
+func New(o Options) *Server {
+	s := &Server{
+		store: o.Store, logger: o.Logger, meters: newMeters(), gate: newGate(), health: health.NewServer(),
+		methods: map[string]bool{},
+	}
+	if s.logger == nil {
+		s.logger = slog.Default()
+	}
+	s.logger = s.logger.With("service", o.Service)
+	s.steps = s.chain()
+	s.tcp = grpc.NewServer(
+		grpc.UnaryInterceptor(s.unary),
+		grpc.StreamInterceptor(s.streaming),
+		grpc.UnknownServiceHandler(unknown),
+		grpc.ForceServerCodecV2(codec{}),
+		grpc.MaxRecvMsgSize(maxFrame),
+		grpc.MaxHeaderListSize(maxHeaders),
+	)
+	s.memory = (&inprocgrpc.Channel{}).
+		WithServerUnaryInterceptor(s.unary).
+		WithServerStreamInterceptor(s.streaming).
+		WithCloner(cloner{})
+	s.RegisterService(&healthpb.Health_ServiceDesc, healthServer{s.health})
+	return s
+}
+
+// RegisterService registers a service on both ways in and reports it healthy. It implements grpc.ServiceRegistrar; it
+// panics when the implementation does not fit the description or the service is there already.
+func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
+	desc = tolerant(desc)
+	s.memory.RegisterService(desc, impl)
+	s.tcp.RegisterService(desc, impl)
+	for _, m := range desc.Methods {
+		s.methods["/"+desc.ServiceName+"/"+m.MethodName] = true
+	}
+	for _, m := range desc.Streams {
+		s.methods["/"+desc.ServiceName+"/"+m.StreamName] = true
+	}
+	s.health.SetServingStatus(desc.ServiceName, healthpb.HealthCheckResponse_SERVING)
+}
+
+// Conn is the way to the server from within its process: messages are cloned, not encoded, and pass the same chain.
+// After Stop its calls are Unavailable.
+func (s *Server) Conn() grpc.ClientConnInterface { return conn{s.memory, s.methods} }
+
+// Serve answers on lis, which it closes, until Stop or until ctx ends, which stops the server within the longest deadline
+// of a call. It returns nil after a stop, and ErrNotLoopback, without serving, for a listener that other machines can
+// reach.
+func (s *Server) Serve(ctx context.Context, lis net.Listener) error {
+	if !local(lis.Addr()) {
+		return errors.Join(fmt.Errorf("listen on %s: %w", lis.Addr(), ErrNotLoopback), lis.Close())
+	}
+	defer context.AfterFunc(ctx, func() {
+		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), readLimit)
+		defer cancel()
+		s.Stop(within)
+	})()
+	if err := s.tcp.Serve(lis); !errors.Is(err, grpc.ErrServerStopped) {
+		return err
+	}
+	return nil
+}
+
+// Stop reports the server unhealthy, refuses new calls, ends the contexts of streams and lets the other calls finish until
+// ctx ends; what runs then is cut: its context ends and its caller hears UNAVAILABLE. It returns when all calls have
+// ended, or a second after cutting them. It may be called again.
+func (s *Server) Stop(ctx context.Context) {
+	s.health.Shutdown()
+	s.gate.close()
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		s.tcp.GracefulStop()
+		<-s.gate.idle
+	}()
+	select {
+	case <-drained:
+		return
+	case <-ctx.Done():
+	}
+	s.logger.WarnContext(ctx, "calls were cut", "calls", s.gate.cut())
+	go s.tcp.Stop()
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), cutWait)
+	defer cancel()
+	select {
+	case <-drained:
+	case <-within.Done():
+		s.logger.ErrorContext(within, "calls did not end when they were cut")
+	}
+}
+
+// local says whether only this machine can reach the address.
+func local(a net.Addr) bool {
+	switch a := a.(type) {
+	case *net.TCPAddr:
+		return a.IP.IsLoopback()
+	case *net.UnixAddr:
+		return true
+	}
+	return false
+}

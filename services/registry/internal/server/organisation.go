@@ -1,0 +1,183 @@
+package server
+
+import (
+	"context"
+	"slices"
+
+	historypb "coso/proto/gen/coso/history/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/civil"
+	"coso/services/platform/fault"
+	"coso/services/platform/rpc"
+	"coso/services/platform/store"
+	"coso/services/registry/internal/organisation"
+	"coso/services/registry/internal/records"
+)
+
+const organisations = "organisations/"
+
+// CreateOrganisation records a founding.
+func (s *Server) CreateOrganisation(
+	ctx context.Context, req *registrypb.CreateOrganisationRequest,
+) (*registrypb.Organisation, error) {
+	name := organisations + rpc.NewID(req.GetOrganisationId())
+	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.Organisation, error) {
+		return foundOrganisation(tx, req, name)
+	})
+}
+
+// BatchCreateOrganisations records foundings, all or none.
+func (s *Server) BatchCreateOrganisations(
+	ctx context.Context, req *registrypb.BatchCreateOrganisationsRequest,
+) (*registrypb.BatchCreateOrganisationsResponse, error) {
+	names := newNames(organisations, req.GetRequests(), (*registrypb.CreateOrganisationRequest).GetOrganisationId)
+	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.BatchCreateOrganisationsResponse, error) {
+		founded, err := each(req.GetRequests(), func(i int, r *registrypb.CreateOrganisationRequest) (*registrypb.Organisation, error) {
+			return foundOrganisation(tx, r, names[i])
+		})
+		return &registrypb.BatchCreateOrganisationsResponse{Organisations: founded}, err
+	})
+}
+
+func foundOrganisation(
+	tx *store.Tx, req *registrypb.CreateOrganisationRequest, name string,
+) (*registrypb.Organisation, error) {
+	refs, err := organisationRefs(tx, req.GetOrganisation())
+	if err != nil {
+		return nil, err
+	}
+	next, event, err := organisation.Found(req.GetOrganisation(), name, refs, tx.Today())
+	if err != nil {
+		return nil, fault.In("organisation", err)
+	}
+	next, err = records.Organisations.Create(tx, next, event)
+	return next, fault.In("organisation", err)
+}
+
+// GetOrganisation answers one organisation.
+func (s *Server) GetOrganisation(
+	ctx context.Context, req *registrypb.GetOrganisationRequest,
+) (*registrypb.Organisation, error) {
+	return store.View(ctx, s.store, func(tx *store.ReadTx) (*registrypb.Organisation, error) {
+		return records.Organisations.Get(tx, req.GetName())
+	})
+}
+
+// ListOrganisations answers a page of organisations.
+func (s *Server) ListOrganisations(
+	ctx context.Context, req *registrypb.ListOrganisationsRequest,
+) (*registrypb.ListOrganisationsResponse, error) {
+	day, err := asOf(req.GetAsOf(), civil.Date{})
+	if err != nil {
+		return nil, err
+	}
+	named := containing(req.GetQuery())
+	return store.View(ctx, s.store, func(tx *store.ReadTx) (*registrypb.ListOrganisationsResponse, error) {
+		found, next, err := records.Organisations.List(tx, req, organisationRange(req), func(o *registrypb.Organisation) bool {
+			return organisationAsked(req, o) && (day.IsZero() || organisation.Existed(o, day)) && named(o.GetDisplayName())
+		})
+		return &registrypb.ListOrganisationsResponse{Organisations: found, NextPageToken: next}, err
+	})
+}
+
+func organisationRange(req *registrypb.ListOrganisationsRequest) store.Range[*registrypb.Organisation] {
+	switch {
+	case req.GetEnterprise() != "":
+		return store.Having(records.OrganisationsByEnterprise, store.Text(req.GetEnterprise()))
+	case req.GetUnit() != "":
+		return store.Having(records.OrganisationsByUnit, store.Text(req.GetUnit()))
+	}
+	return store.Every[*registrypb.Organisation]()
+}
+
+func organisationAsked(req *registrypb.ListOrganisationsRequest, o *registrypb.Organisation) bool {
+	state := o.GetState() == req.GetState()
+	if req.GetState() == registrypb.OrganisationState_ORGANISATION_STATE_UNSPECIFIED {
+		state = o.GetState() != registrypb.OrganisationState_ORGANISATION_STATE_WITHDRAWN
+	}
+	return state &&
+		(req.GetUnit() == "" || o.GetUnit() == req.GetUnit()) &&
+		(len(req.GetKinds()) == 0 || slices.Contains(req.GetKinds(), o.GetKind()))
+}
+
+// UpdateOrganisation corrects what was recorded.
+func (s *Server) UpdateOrganisation(
+	ctx context.Context, req *registrypb.UpdateOrganisationRequest,
+) (*registrypb.Organisation, error) {
+	asked := req.GetOrganisation()
+	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.Organisation, error) {
+		cur, err := records.Organisations.Current(tx, asked.GetName(), asked.GetEtag())
+		if err != nil {
+			return nil, fault.In("organisation", err)
+		}
+		merged, err := rpc.Merge(cur, asked, req.GetUpdateMask())
+		if err != nil {
+			return nil, err
+		}
+		refs, err := organisationRefs(tx, merged)
+		if err != nil {
+			return nil, err
+		}
+		next, event, err := organisation.Update(cur, merged, refs, tx.Today())
+		if err != nil || event == nil {
+			return next, fault.In("organisation", err)
+		}
+		next, err = records.Organisations.Put(tx, next, event)
+		return next, fault.In("organisation", err)
+	})
+}
+
+// DissolveOrganisation ends an organisation.
+func (s *Server) DissolveOrganisation(
+	ctx context.Context, req *registrypb.DissolveOrganisationRequest,
+) (*registrypb.Organisation, error) {
+	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.Organisation, error) {
+		cur, err := records.Organisations.Current(tx, req.GetName(), req.GetEtag())
+		if err != nil {
+			return nil, err
+		}
+		next, event, err := organisation.Dissolve(cur, req, tx.Today())
+		if err != nil {
+			return nil, err
+		}
+		return records.Organisations.Put(tx, next, event)
+	})
+}
+
+// WithdrawOrganisation takes back an organisation that was entered in error.
+func (s *Server) WithdrawOrganisation(
+	ctx context.Context, req *registrypb.WithdrawOrganisationRequest,
+) (*registrypb.Organisation, error) {
+	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.Organisation, error) {
+		cur, err := records.Organisations.Current(tx, req.GetName(), req.GetEtag())
+		if err != nil {
+			return nil, err
+		}
+		next, event, err := organisation.Withdraw(cur, req)
+		if err != nil {
+			return nil, err
+		}
+		return records.Organisations.Put(tx, next, event)
+	})
+}
+
+// ListOrganisationHistory answers who changed an organisation, when and what.
+func (s *Server) ListOrganisationHistory(
+	ctx context.Context, req *registrypb.ListOrganisationHistoryRequest,
+) (*historypb.History, error) {
+	return store.View(ctx, s.store, func(tx *store.ReadTx) (*historypb.History, error) {
+		return records.Organisations.History(tx, req)
+	})
+}
+
+// organisationRefs reads the records that an organisation names.
+func organisationRefs(tx *store.Tx, o *registrypb.Organisation) (refs organisation.Refs, err error) {
+	if refs.Unit, _, err = records.Units.Find(tx, o.GetUnit()); err != nil {
+		return refs, err
+	}
+	if refs.Enterprise, _, err = records.Enterprises.Find(tx, o.GetEnterprise()); err != nil {
+		return refs, err
+	}
+	refs.Superior, _, err = records.Organisations.Find(tx, o.GetSuperior())
+	return refs, err
+}

@@ -1,0 +1,79 @@
+// Package server answers the registry's gRPC methods, one file per noun, in the order of the proto files. A method is one
+// store.Update or one store.View: read what the rule needs, ask the rule, put what it says. It decides nothing itself.
+//
+// Rules and tables name the fields of a resource; where the resource is a part of the request, the method says so with
+// fault.In, so that a refusal names the field as the caller wrote it: `requests[3].organisation.foundedOn`.
+//
+// An update that changes nothing is no change: it answers the resource as it is, without revision, history or event.
+package server
+
+import (
+	"fmt"
+	"strings"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/civil"
+	"coso/services/platform/fault"
+	"coso/services/platform/rpc"
+	"coso/services/platform/store"
+	"coso/services/platform/text"
+	"google.golang.org/grpc"
+)
+
+// Server answers all methods of the registry. It is safe for concurrent use.
+type Server struct {
+	registrypb.UnimplementedUnitServiceServer
+	registrypb.UnimplementedEnterpriseServiceServer
+	registrypb.UnimplementedOrganisationServiceServer
+	store *store.Store
+}
+
+// Register registers the registry's services, answered from s.
+func Register(r grpc.ServiceRegistrar, s *store.Store) {
+	srv := &Server{store: s}
+	registrypb.RegisterUnitServiceServer(r, srv)
+	registrypb.RegisterEnterpriseServiceServer(r, srv)
+	registrypb.RegisterOrganisationServiceServer(r, srv)
+}
+
+// newNames chooses the names of what a batch creates, before its command runs: a closure may run again.
+func newNames[R any](collection string, requests []R, id func(R) string) []string {
+	names := make([]string, len(requests))
+	for i, r := range requests {
+		names[i] = collection + rpc.NewID(id(r))
+	}
+	return names
+}
+
+// each runs the requests of a batch in order, inside one command. The first refusal ends it and names its request; only
+// the batch may carry a request id.
+func each[R interface{ GetRequestId() string }, T any](requests []R, create func(i int, r R) (T, error)) ([]T, error) {
+	out := make([]T, 0, len(requests))
+	for i, r := range requests {
+		at := fmt.Sprintf("requests[%d]", i)
+		if r.GetRequestId() != "" {
+			return nil, fault.InvalidArgument(faultpb.Reason_REASON_REQUEST_ID_IN_BATCH, at+".requestId")
+		}
+		made, err := create(i, r)
+		if err != nil {
+			return nil, fault.In(at, err)
+		}
+		out = append(out, made)
+	}
+	return out, nil
+}
+
+// asOf reads the day a question is about; otherwise is meant where none is given.
+func asOf(day string, otherwise civil.Date) (civil.Date, error) {
+	if day == "" {
+		return otherwise, nil
+	}
+	return civil.Field("asOf", day)
+}
+
+// containing says of a name whether it contains the query, whatever the case and diacritics.
+func containing(query string) func(name string) bool {
+	folded := text.Fold(query)
+	return func(name string) bool { return folded == "" || strings.Contains(text.Fold(name), folded) }
+}

@@ -1,0 +1,129 @@
+package server
+
+import (
+	"cmp"
+	"context"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	historypb "coso/proto/gen/coso/history/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/civil"
+	"coso/services/platform/fault"
+	"coso/services/platform/rpc"
+	"coso/services/platform/store"
+	"coso/services/registry/internal/records"
+	"coso/services/registry/internal/unit"
+)
+
+const units = "units/"
+
+// CreateUnit records a unit.
+func (s *Server) CreateUnit(ctx context.Context, req *registrypb.CreateUnitRequest) (*registrypb.Unit, error) {
+	name := units + rpc.NewID(req.GetUnitId())
+	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.Unit, error) {
+		next, event, err := unit.Create(req.GetUnit(), name, unitsIn(tx))
+		if err != nil {
+			return nil, fault.In("unit", err)
+		}
+		next, err = records.Units.Create(tx, next, event)
+		return next, fault.In("unit", err)
+	})
+}
+
+// GetUnit answers one unit.
+func (s *Server) GetUnit(ctx context.Context, req *registrypb.GetUnitRequest) (*registrypb.Unit, error) {
+	day, err := asOf(req.GetAsOf(), civil.Date{})
+	if err != nil {
+		return nil, err
+	}
+	return store.View(ctx, s.store, func(tx *store.ReadTx) (*registrypb.Unit, error) {
+		u, err := records.Units.Get(tx, req.GetName())
+		if err == nil && !day.IsZero() && !unit.InForce(u, day) {
+			return nil, fault.NotFound(faultpb.Reason_REASON_UNIT_NOT_IN_FORCE, "asOf", "name", u.GetName(), "date", day.String())
+		}
+		return u, err
+	})
+}
+
+// ListUnits answers a page of the units of a day.
+func (s *Server) ListUnits(ctx context.Context, req *registrypb.ListUnitsRequest) (*registrypb.ListUnitsResponse, error) {
+	tree, parent, named := cmp.Or(req.GetTree(), unit.DefaultTree), req.GetParent(), containing(req.GetQuery())
+	in := store.Every[*registrypb.Unit]()
+	if parent != "" {
+		in = store.Having(records.UnitsBelow, records.Below(parent).Text(tree))
+	}
+	return store.View(ctx, s.store, func(tx *store.ReadTx) (*registrypb.ListUnitsResponse, error) {
+		day, err := asOf(req.GetAsOf(), tx.Today())
+		if err != nil {
+			return nil, err
+		}
+		found, next, err := records.Units.List(tx, req, in, func(u *registrypb.Unit) bool {
+			there := unit.InForce(u, day) && (parent == "" || unit.Below(u, tree, parent, day))
+			return there && named(u.GetDisplayName())
+		})
+		return &registrypb.ListUnitsResponse{Units: found, NextPageToken: next}, err
+	})
+}
+
+// UpdateUnit changes what a unit is called and its level.
+func (s *Server) UpdateUnit(ctx context.Context, req *registrypb.UpdateUnitRequest) (*registrypb.Unit, error) {
+	asked := req.GetUnit()
+	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.Unit, error) {
+		cur, err := records.Units.Current(tx, asked.GetName(), asked.GetEtag())
+		if err != nil {
+			return nil, fault.In("unit", err)
+		}
+		merged, err := rpc.Merge(cur, asked, req.GetUpdateMask())
+		if err != nil {
+			return nil, err
+		}
+		next, event, err := unit.Update(cur, merged)
+		if err != nil || event == nil {
+			return next, fault.In("unit", err)
+		}
+		next, err = records.Units.Put(tx, next, event)
+		return next, fault.In("unit", err)
+	})
+}
+
+// ReparentUnit moves a unit under another superior.
+func (s *Server) ReparentUnit(ctx context.Context, req *registrypb.ReparentUnitRequest) (*registrypb.Unit, error) {
+	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.Unit, error) {
+		cur, err := records.Units.Current(tx, req.GetName(), req.GetEtag())
+		if err != nil {
+			return nil, err
+		}
+		next, event, err := unit.Reparent(cur, req, unitsIn(tx))
+		if err != nil {
+			return nil, err
+		}
+		return records.Units.Put(tx, next, event)
+	})
+}
+
+// CloseUnit ends a unit.
+func (s *Server) CloseUnit(ctx context.Context, req *registrypb.CloseUnitRequest) (*registrypb.Unit, error) {
+	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.Unit, error) {
+		cur, err := records.Units.Current(tx, req.GetName(), req.GetEtag())
+		if err != nil {
+			return nil, err
+		}
+		next, event, err := unit.Close(cur, req, records.Units.By(tx, records.UnitsBelow, records.Below(req.GetName())))
+		if err != nil {
+			return nil, err
+		}
+		return records.Units.Put(tx, next, event)
+	})
+}
+
+// ListUnitHistory answers who changed a unit, when and what.
+func (s *Server) ListUnitHistory(ctx context.Context, req *registrypb.ListUnitHistoryRequest) (*historypb.History, error) {
+	return store.View(ctx, s.store, func(tx *store.ReadTx) (*historypb.History, error) {
+		return records.Units.History(tx, req)
+	})
+}
+
+// unitsIn lets the rules look units up.
+func unitsIn(tx *store.Tx) unit.Lookup {
+	return func(name string) (*registrypb.Unit, bool, error) { return records.Units.Find(tx, name) }
+}
