@@ -20,7 +20,7 @@ type meter struct {
 
 func newMeter(w io.Writer) *meter {
 	f, ok := w.(*os.File)
-	return &meter{w: w, terminal: ok && term.IsTerminal(int(f.Fd()))} //nolint:gosec // a file descriptor fits
+	return &meter{w: w, terminal: ok && term.IsTerminal(int(f.Fd()))}
 }
 
 // step notes that more rows of a file's all are done.
@@ -35,16 +35,16 @@ func (m *meter) step(file string, all, more int) {
 	}
 	m.done += more
 	if m.bar != nil {
-		_ = m.bar.Add(more) //nolint:errcheck // a bar that cannot be drawn is no reason to stop
+		_ = m.bar.Add(more)
 	} else if m.done == all && more > 0 {
-		_, _ = fmt.Fprintf(m.w, "%s: %d of %d rows\n", file, m.done, all) //nolint:errcheck // as above
+		_, _ = fmt.Fprintf(m.w, "%s: %d of %d rows\n", file, m.done, all)
 	}
 }
 
 // end leaves the bar of the last file.
 func (m *meter) end() {
 	if m.bar != nil {
-		_ = m.bar.Finish() //nolint:errcheck // a bar that cannot be drawn is no reason to stop
+		_ = m.bar.Finish()
 		m.bar = nil
 	}
 }

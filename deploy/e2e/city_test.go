@@ -13,11 +13,12 @@ import (
 	"coso/deploy/internal/client"
 	"coso/deploy/internal/report"
 
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/testing/protocmp"
+
 	awardpb "coso/proto/gen/coso/award/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
-	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/testing/protocmp"
 )
 
 func progressOf(t *testing.T, c *client.Client, unit, asOf string) *planningpb.Progress {

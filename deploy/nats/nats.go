@@ -64,9 +64,20 @@ func (s *Server) Stop() {
 // logged hands the server's log to slog; what it tells for debugging is left out.
 type logged struct{ l *slog.Logger }
 
-func (g logged) Noticef(format string, v ...any) { g.l.Debug(fmt.Sprintf(format, v...)) }
-func (g logged) Warnf(format string, v ...any)   { g.l.Warn(fmt.Sprintf(format, v...)) }
-func (g logged) Fatalf(format string, v ...any)  { g.l.Error(fmt.Sprintf(format, v...)) }
-func (g logged) Errorf(format string, v ...any)  { g.l.Error(fmt.Sprintf(format, v...)) }
-func (g logged) Debugf(string, ...any)           {}
-func (g logged) Tracef(string, ...any)           {}
+func (g logged) Noticef(format string, v ...any) {
+	g.l.Debug("nats-server", "says", fmt.Sprintf(format, v...))
+}
+
+func (g logged) Warnf(format string, v ...any) {
+	g.l.Warn("nats-server", "says", fmt.Sprintf(format, v...))
+}
+
+func (g logged) Fatalf(format string, v ...any) {
+	g.l.Error("nats-server", "says", fmt.Sprintf(format, v...))
+}
+
+func (g logged) Errorf(format string, v ...any) {
+	g.l.Error("nats-server", "says", fmt.Sprintf(format, v...))
+}
+func (g logged) Debugf(string, ...any) {}
+func (g logged) Tracef(string, ...any) {}

@@ -21,7 +21,6 @@ import (
 	"coso/services/platform/store"
 
 	statuspb "google.golang.org/genproto/googleapis/rpc/status"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 )
@@ -79,7 +78,7 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 	if err != nil {
 		return unreachable(c.base, err)
 	}
-	defer func() { _ = resp.Body.Close() }() //nolint:errcheck // the body was read; closing says nothing new
+	defer func() { _ = resp.Body.Close() }()
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
 		return fmt.Errorf("read the answer of %s: %w", c.base, err)
@@ -122,7 +121,7 @@ func refusal(code int, raw []byte) error {
 	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(raw, st); err != nil {
 		return fmt.Errorf("HTTP %d with a body that is no coso error; is this a coso server?", code)
 	}
-	return fault.FromStatus(status.FromProto(st))
+	return fault.FromProto(st)
 }
 
 func unreachable(base string, err error) error {

@@ -6,11 +6,12 @@ import (
 	"strconv"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	membershippb "coso/proto/gen/coso/membership/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // noun is what a sheet may hold: its columns, and the messages that its rows become.

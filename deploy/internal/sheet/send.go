@@ -137,13 +137,13 @@ func setRequestID(m proto.Message, id string) {
 func (s *Sheet) requestID(act string, rows []Row) string {
 	h := sha256.New()
 	for _, part := range []string{s.noun.name, act} {
-		_, _ = io.WriteString(h, part+"\n") //nolint:errcheck // a hash takes everything
+		_, _ = io.WriteString(h, part+"\n")
 	}
 	for _, r := range rows {
 		for _, c := range s.noun.columns {
-			_, _ = io.WriteString(h, strconv.Quote(r.Cell(c.name))+",") //nolint:errcheck // a hash takes everything
+			_, _ = io.WriteString(h, strconv.Quote(r.Cell(c.name))+",")
 		}
-		_, _ = io.WriteString(h, "\n") //nolint:errcheck // a hash takes everything
+		_, _ = io.WriteString(h, "\n")
 	}
 	return "sheet-" + hex.EncodeToString(h.Sum(nil)[:16])
 }

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -73,7 +74,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Read reads a sheet from a file.
 func Read(path string) (*Sheet, error) {
-	raw, err := os.ReadFile(path) //nolint:gosec // the user names the file
+	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +103,10 @@ func Parse(file string, raw []byte) (*Sheet, error) {
 		return nil, &Error{File: file, Line: 1, Err: err}
 	}
 	s := &Sheet{File: file, Noun: n.name, noun: n}
-	return s, s.readRows(r, header)
+	if err := s.readRows(r, header); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // brokenAt is the line of the first byte that is no UTF-8; 0: none.
@@ -123,8 +127,7 @@ func (s *Sheet) readRows(r *csv.Reader, header []string) error {
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		var broken *csv.ParseError
-		if errors.As(err, &broken) {
+		if broken, ok := errors.AsType[*csv.ParseError](err); ok {
 			return &Error{File: s.File, Line: broken.StartLine, Err: broken.Err}
 		}
 		if err != nil {
@@ -171,7 +174,7 @@ func nounOf(header []string) (*noun, error) {
 
 // closest is the noun that shares most columns with the header, and the columns it lacks.
 func closest(header []string) (best *noun, missing []string) {
-	most := -1
+	most := math.MinInt
 	for _, n := range nouns {
 		var lacks []string
 		shared := 0

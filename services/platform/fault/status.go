@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	statuspb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -113,6 +114,9 @@ func reasonName(r faultpb.Reason) string { return strings.TrimPrefix(r.String(),
 func reasonOf(name string) faultpb.Reason {
 	return faultpb.Reason(faultpb.Reason_value[reasonPrefix+name])
 }
+
+// FromProto is FromStatus for the form that travels in HTTP bodies.
+func FromProto(st *statuspb.Status) error { return FromStatus(status.FromProto(st)) }
 
 // FromStatus returns the Error that a coso service turned into st, for clients; nil if st is OK. A status that no coso
 // service wrote (a proxy's, the gRPC library's own) becomes an Error of the kind of its code, with the general texts of

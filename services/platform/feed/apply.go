@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 
+	journalpb "coso/proto/gen/coso/journal/v1"
 	"coso/services/platform/fault"
 	"coso/services/platform/store"
-
-	journalpb "coso/proto/gen/coso/journal/v1"
 )
 
 // growth is how fast commands grow again after they had to shrink, in events.
@@ -40,7 +39,7 @@ func (f *following) apply(ctx context.Context, events []received) error {
 // shrink makes the next command smaller after one was refused, so that every event before the one at fault takes
 // effect. The error stops the follower: the first event is at fault.
 func (f *following) shrink(events []received, err error) error {
-	at, known := errors.AsType[*refusal](err)
+	at, known := errors.AsType[*refusedError](err)
 	switch {
 	case known && at.index > 0:
 		f.size = at.index
@@ -62,14 +61,14 @@ func transient(err error) bool {
 	}
 }
 
-// refusal says which event of a command was at fault.
-type refusal struct {
+// refusedError says which event of a command was at fault.
+type refusedError struct {
 	index int
 	err   error
 }
 
-func (r *refusal) Error() string { return r.err.Error() }
-func (r *refusal) Unwrap() error { return r.err }
+func (r *refusedError) Error() string { return r.err.Error() }
+func (r *refusedError) Unwrap() error { return r.err }
 
 // command applies events and moves the cursor, in one command: INV-FEED-ONCE. Events that have taken effect before are
 // passed over.
@@ -82,14 +81,14 @@ func (f *following) command(ctx context.Context, events []received) (*journalpb.
 		cursor, handled := start, false
 		for i, e := range events {
 			if err := e.next(cursor); err != nil {
-				return nil, &refusal{index: i, err: err}
+				return nil, &refusedError{index: i, err: err}
 			}
 			if e.at.Number <= cursor.GetSequence() {
 				continue
 			}
 			if e.body != nil {
 				if err := e.handler.run(tx, e.body, e.at); err != nil {
-					return nil, &refusal{index: i, err: err}
+					return nil, &refusedError{index: i, err: err}
 				}
 				handled = true
 			}

@@ -9,16 +9,16 @@ import (
 	"testing"
 	"time"
 
-	"coso/services/platform/access"
-	"coso/services/platform/feed/feedtest"
-	"coso/services/platform/store"
-
-	registrypb "coso/proto/gen/coso/registry/v1"
 	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
+
+	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/access"
+	"coso/services/platform/feed/feedtest"
+	"coso/services/platform/store"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, feedtest.Leaks()...) }
@@ -42,9 +42,13 @@ func eventually(t *testing.T, what string, ok func() bool) {
 }
 
 // logTo writes what the feed tells an operator into the test's log.
-func logTo(t *testing.T) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }
+func logTo(t *testing.T) *slog.Logger {
+	t.Helper()
+	return slog.New(slog.NewTextHandler(t.Output(), nil))
+}
 
 func asLocal(t *testing.T) context.Context {
+	t.Helper()
 	return access.With(t.Context(), access.Principal{Name: access.Local})
 }
 
@@ -270,7 +274,8 @@ type task struct {
 }
 
 func start(t *testing.T, run func(ctx context.Context) error) *task {
-	ctx, cancel := context.WithCancel(context.Background())
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
 	k := &task{t: t, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(k.done)
@@ -358,7 +363,8 @@ func (so *source) mustBeJournal(js jetstream.JetStream) {
 func connections(t *testing.T) (srv *feedtest.Server, relays, follows jetstream.JetStream) {
 	t.Helper()
 	srv = feedtest.NATS(t)
-	return srv, srv.JetStream(), srv.JetStream()
+	relays, follows = srv.JetStream(), srv.JetStream()
+	return srv, relays, follows
 }
 
 // counter counts what closures do; they may run on another goroutine.

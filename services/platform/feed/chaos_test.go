@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"coso/services/platform/feed/feedtest"
-
 	"github.com/nats-io/nats.go/jetstream"
+
+	"coso/services/platform/feed/feedtest"
 )
 
 // chaos is a registry, a stream and a planning to which things happen.
@@ -28,6 +28,7 @@ type chaos struct {
 }
 
 func newChaos(t *testing.T, seed uint64) *chaos {
+	t.Helper()
 	srv := feedtest.NATS(t)
 	c := &chaos{
 		t: t, r: rand.New(rand.NewPCG(seed, seed)), srv: srv, so: newSource(t), si: newSink(t), //nolint:gosec // a script that can be repeated
@@ -131,7 +132,7 @@ func (c *chaos) settle() {
 
 // INV-FEED-ONCE, INV-FEED-IN-PLACE: whatever happens, each event takes effect once and in order.
 func TestEachEventOnceWhateverHappens(t *testing.T) {
-	for _, seed := range []uint64{1, 2, uint64(time.Now().UnixNano())} { //nolint:gosec // a seed, printed as the test's name
+	for _, seed := range []uint64{1, 2, uint64(time.Now().UnixNano())} {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			c := newChaos(t, seed)
 			for range 3 {

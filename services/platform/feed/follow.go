@@ -6,15 +6,15 @@ import (
 	"fmt"
 	"log/slog"
 
-	"coso/services/platform/access"
-	"coso/services/platform/fault"
-	"coso/services/platform/store"
-
-	faultpb "coso/proto/gen/coso/fault/v1"
-	journalpb "coso/proto/gen/coso/journal/v1"
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go/jetstream"
 	"google.golang.org/protobuf/proto"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	journalpb "coso/proto/gen/coso/journal/v1"
+	"coso/services/platform/access"
+	"coso/services/platform/fault"
+	"coso/services/platform/store"
 )
 
 // Follow applies the events of another service to a store, in order and each once, until ctx ends; then it returns nil.
@@ -37,16 +37,14 @@ func Follow(ctx context.Context, s *store.Store, js jetstream.JetStream, fl Foll
 		nats: patience{logger: logger}, commits: patience{logger: logger},
 	}
 	ctx = access.WithMethod(access.With(ctx, access.Service(s.Service())), "follow/"+fl.Source)
-	for {
+	for ctx.Err() == nil {
 		err := f.session(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if stop, ok := errors.AsType[*fault.Error](err); ok {
+		if stop, ok := errors.AsType[*fault.Error](err); ok && ctx.Err() == nil {
 			return stop
 		}
 		f.nats.failed(ctx, err)
 	}
+	return nil
 }
 
 // following is one follower at work.

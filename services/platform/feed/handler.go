@@ -5,12 +5,12 @@ import (
 	"strings"
 	"time"
 
-	"coso/services/platform/fault"
-	"coso/services/platform/store"
-
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"coso/services/platform/fault"
+	"coso/services/platform/store"
 )
 
 // Envelope is what is known of an event besides its body.

@@ -8,10 +8,10 @@ import (
 	"strings"
 	"time"
 
-	"coso/services/platform/store"
-
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
+
+	"coso/services/platform/store"
 )
 
 // The headers of an event: CloudEvents 1.0 in the binary mode of NATS, W3C trace context, and coso's own.

@@ -8,11 +8,11 @@ import (
 	"slices"
 	"time"
 
-	"coso/services/platform/fault"
-	"coso/services/platform/store"
-
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"coso/services/platform/fault"
+	"coso/services/platform/store"
 )
 
 const (
@@ -37,18 +37,16 @@ const (
 func Relay(ctx context.Context, s *store.Store, js jetstream.JetStream, logger *slog.Logger) error {
 	logger = logger.With("feed", "relay", "stream", StreamName(s.Service()))
 	r := &relay{store: s, js: js, logger: logger, patience: patience{logger: logger}}
-	for {
+	for ctx.Err() == nil {
 		err := r.session(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if f, ok := errors.AsType[*fault.Error](err); ok {
-			return f
+		if stop, ok := errors.AsType[*fault.Error](err); ok && ctx.Err() == nil {
+			return stop
 		}
 		if !errors.Is(err, errLookAgain) {
 			r.patience.failed(ctx, err)
 		}
 	}
+	return nil
 }
 
 // errLookAgain asks for a comparison though nothing went wrong.

@@ -6,19 +6,20 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
-	"coso/services/platform/fault"
-	"coso/services/platform/feed/feedtest"
-	"coso/services/platform/store"
-
-	faultpb "coso/proto/gen/coso/fault/v1"
-	registrypb "coso/proto/gen/coso/registry/v1"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/fault"
+	"coso/services/platform/feed/feedtest"
+	"coso/services/platform/store"
 )
 
 func TestRelayPublishesTheJournal(t *testing.T) {
@@ -203,73 +204,76 @@ func TestRelayEndsWhileNATSIsAway(t *testing.T) {
 	relay.stop()
 }
 
+// put publishes an event by hand, wherever the stream ends.
+func (so *source) put(js jetstream.JetStream, e store.Event) {
+	so.t.Helper()
+	m, err := newMessage("registry", e, 0)
+	if err != nil {
+		so.t.Fatal(err)
+	}
+	if _, err := js.PublishMsg(so.t.Context(), m); err != nil {
+		so.t.Fatal(err)
+	}
+}
+
+// makeStream makes the registry's stream, with settings changed by f.
+func (so *source) makeStream(js jetstream.JetStream, f func(*jetstream.StreamConfig)) {
+	so.t.Helper()
+	c := streamConfig("registry", so.Incarnation())
+	f(&c)
+	if _, err := js.CreateStream(so.t.Context(), c); err != nil {
+		so.t.Fatal(err)
+	}
+}
+
+func (so *source) events(from uint64) []store.Event {
+	so.t.Helper()
+	events, err := so.Events(so.t.Context(), from, 100)
+	if err != nil {
+		so.t.Fatal(err)
+	}
+	return events
+}
+
+func asMade(*jetstream.StreamConfig) {}
+
 func TestRelayRefusesForeignStream(t *testing.T) {
-	put := func(t *testing.T, js jetstream.JetStream, e store.Event) {
-		m, err := newMessage("registry", e, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := js.PublishMsg(t.Context(), m); err != nil {
-			t.Fatal(err)
-		}
+	change := func(f func(*jetstream.StreamConfig)) func(*source, jetstream.JetStream) {
+		return func(so *source, js jetstream.JetStream) { so.makeStream(js, f) }
 	}
-	change := func(f func(*jetstream.StreamConfig)) func(*testing.T, *source, jetstream.JetStream) {
-		return func(t *testing.T, so *source, js jetstream.JetStream) {
-			c := streamConfig("registry", so.Incarnation())
-			f(&c)
-			if _, err := js.CreateStream(t.Context(), c); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	own := change(func(*jetstream.StreamConfig) {})
-	for name, prepare := range map[string]func(t *testing.T, so *source, js jetstream.JetStream){
-		"made for another journal": change(func(c *jetstream.StreamConfig) {
-			c.Metadata[metaIncarnation] = uuid.NewString()
-		}),
-		"made for nobody":      change(func(c *jetstream.StreamConfig) { c.Metadata = nil }),
-		"drops old messages":   change(func(c *jetstream.StreamConfig) { c.MaxMsgs = 10; c.Discard = jetstream.DiscardOld }),
-		"kept in memory":       change(func(c *jetstream.StreamConfig) { c.Storage = jetstream.MemoryStorage }),
-		"takes other subjects": change(func(c *jetstream.StreamConfig) { c.Subjects = []string{"coso.registry.unit.*"} }),
-		"subjects are taken":   change(func(c *jetstream.StreamConfig) { c.Name = "SOMETHING"; c.Metadata = nil }),
-		"ends with other's event": func(t *testing.T, so *source, js jetstream.JetStream) {
-			own(t, so, js)
-			other := newSource(t)
+	for name, prepare := range map[string]func(so *source, js jetstream.JetStream){
+		"made for another journal": change(func(c *jetstream.StreamConfig) { c.Metadata[metaIncarnation] = uuid.NewString() }),
+		"made for nobody":          change(func(c *jetstream.StreamConfig) { c.Metadata = nil }),
+		"drops old messages":       change(func(c *jetstream.StreamConfig) { c.MaxMsgs, c.Discard = 10, jetstream.DiscardOld }),
+		"drops aged messages":      change(func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour }),
+		"kept in memory":           change(func(c *jetstream.StreamConfig) { c.Storage = jetstream.MemoryStorage }),
+		"takes other subjects":     change(func(c *jetstream.StreamConfig) { c.Subjects = []string{"coso.registry.unit.*"} }),
+		"subjects are taken":       change(func(c *jetstream.StreamConfig) { c.Name, c.Metadata = "SOMETHING", nil }),
+		"ends with another journal's event": func(so *source, js jetstream.JetStream) {
+			so.makeStream(js, asMade)
+			other := newSource(so.t)
 			other.create(1)
-			events, err := other.Events(t.Context(), 1, 1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			put(t, js, events[0])
+			so.put(js, other.events(1)[0])
 		},
-		"ends with an event in another's place": func(t *testing.T, so *source, js jetstream.JetStream) {
-			own(t, so, js)
-			events, err := so.Events(t.Context(), 2, 1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			put(t, js, events[0])
+		"ends with the event of another place": func(so *source, js jetstream.JetStream) {
+			so.makeStream(js, asMade)
+			so.put(js, so.events(2)[0])
 		},
-		"longer than the journal": func(t *testing.T, so *source, js jetstream.JetStream) {
-			own(t, so, js)
-			events, err := so.Events(t.Context(), 1, 3)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, e := range append(events, events[2]) {
-				put(t, js, e)
+		"longer than the journal": func(so *source, js jetstream.JetStream) {
+			so.makeStream(js, asMade)
+			for _, e := range append(so.events(1), so.events(3)...) {
+				so.put(js, e)
 			}
 		},
-		"emptied": func(t *testing.T, so *source, js jetstream.JetStream) {
-			relay := so.relay(js)
-			so.mustBeJournal(js)
-			relay.stop()
-			stream, err := js.Stream(t.Context(), "COSO_REGISTRY")
+		"emptied": func(so *source, js jetstream.JetStream) {
+			so.makeStream(js, asMade)
+			so.put(js, so.events(1)[0])
+			stream, err := js.Stream(so.t.Context(), "COSO_REGISTRY")
 			if err != nil {
-				t.Fatal(err)
+				so.t.Fatal(err)
 			}
-			if err := stream.Purge(t.Context()); err != nil {
-				t.Fatal(err)
+			if err := stream.Purge(so.t.Context()); err != nil {
+				so.t.Fatal(err)
 			}
 		},
 	} {
@@ -277,7 +281,7 @@ func TestRelayRefusesForeignStream(t *testing.T) {
 			_, js, _ := connections(t)
 			so := newSource(t)
 			so.createEach(3)
-			prepare(t, so, js)
+			prepare(so, js)
 			before := lastSequence(t, js)
 			err := so.relay(js).failed()
 			if fault.KindOf(err) != fault.KindDataLoss || fault.ReasonOf(err) != faultpb.Reason_REASON_STREAM_FOREIGN {

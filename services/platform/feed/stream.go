@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"time"
 
-	"coso/services/platform/fault"
-
-	faultpb "coso/proto/gen/coso/fault/v1"
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go/jetstream"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	"coso/services/platform/fault"
 )
 
 // metaIncarnation is the key in a stream's metadata that holds the UUID of the journal it was made for.
@@ -19,8 +19,8 @@ const metaIncarnation = "incarnation"
 // askWait bounds one question to NATS.
 const askWait = 5 * time.Second
 
-// errSubjectsTaken is the server's code for subjects that another stream has.
-const errSubjectsTaken jetstream.ErrorCode = 10065
+// codeSubjectsTaken is the server's code for subjects that another stream has.
+const codeSubjectsTaken jetstream.ErrorCode = 10065
 
 // streamConfig is a service's stream as its relay makes it. Messages have no ids, so the window for duplicates, which
 // cannot be switched off, is as small as the server allows.
@@ -48,7 +48,7 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.St
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		stream, err = js.CreateStream(ctx, want)
 	}
-	if api, ok := errors.AsType[jetstream.JetStreamError](err); ok && api.APIError() != nil && api.APIError().ErrorCode == errSubjectsTaken {
+	if api, ok := errors.AsType[jetstream.JetStreamError](err); ok && api.APIError() != nil && api.APIError().ErrorCode == codeSubjectsTaken {
 		return nil, foreign(want.Name, fmt.Errorf("another stream takes subjects of %s: %w", want.Subjects[0], err))
 	}
 	if err != nil {

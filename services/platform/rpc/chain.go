@@ -42,6 +42,8 @@ func newCall(method string) *call {
 	return c
 }
 
+var errNoAnswer = errors.New("the handler gave neither an answer nor an error")
+
 // step is one part of the chain: it may refuse, change the context or the call, and see what the rest answered.
 type step func(ctx context.Context, c *call, next func(context.Context) error) error
 
@@ -70,6 +72,9 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 	var answer any
 	err := s.run(ctx, c, func(ctx context.Context) (err error) {
 		answer, err = handle(ctx, req)
+		if m, ok := answer.(proto.Message); err == nil && (!ok || !m.ProtoReflect().IsValid()) {
+			return fault.Internal(errNoAnswer)
+		}
 		return err
 	})
 	if err != nil {

@@ -31,7 +31,8 @@ import (
 )
 
 func TestHandlerSeesPreparedRequest(t *testing.T) { // INV-RPC-PREPARED
-	everyWay(t, func(t *testing.T, b *bench) {
+	everyWay(t, func(b *bench) {
+		t := b.T
 		var seen *registrypb.CreateUnitRequest
 		b.units.during(func(_ context.Context, req proto.Message) error {
 			seen, _ = proto.Clone(req).(*registrypb.CreateUnitRequest)
@@ -70,7 +71,8 @@ func TestHandlerSeesPreparedRequest(t *testing.T) { // INV-RPC-PREPARED
 }
 
 func TestBrokenRulesAreNamedByTheRequest(t *testing.T) {
-	everyWay(t, func(t *testing.T, b *bench) {
+	everyWay(t, func(b *bench) {
+		t := b.T
 		b.units.during(func(context.Context, proto.Message) error {
 			t.Error("a handler saw a broken request")
 			return nil
@@ -109,10 +111,11 @@ func TestBrokenRulesAreNamedByTheRequest(t *testing.T) {
 }
 
 func TestRefusalOfTheServiceKeepsItsReason(t *testing.T) {
-	everyWay(t, func(t *testing.T, b *bench) {
+	everyWay(t, func(b *bench) {
+		t := b.T
 		_, err := b.client().GetUnit(t.Context(), &registrypb.GetUnitRequest{Name: "units/nowhere"})
 		refused(t, err, fault.KindNotFound, faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "name")
-		b.create(t, "tay-ho")
+		b.create(t)
 		_, err = b.client().CreateUnit(t.Context(), &registrypb.CreateUnitRequest{Unit: unit(), UnitId: "tay-ho"})
 		refused(t, err, fault.KindAlreadyExists, faultpb.Reason_REASON_RESOURCE_EXISTS, "name")
 	})
@@ -127,7 +130,8 @@ func TestInnerTextsStayInside(t *testing.T) { // INV-RPC-NOTHING-ESCAPES
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			everyWay(t, func(t *testing.T, b *bench) {
+			everyWay(t, func(b *bench) {
+				t := b.T
 				b.units.during(during)
 				var header metadata.MD
 				_, err := b.client().GetUnit(with(t, rpc.RequestIDHeader, "office-17"),
@@ -154,9 +158,18 @@ func TestInnerTextsStayInside(t *testing.T) { // INV-RPC-NOTHING-ESCAPES
 	}
 }
 
+func TestNoAnswerIsInternal(t *testing.T) {
+	everyWay(t, func(b *bench) {
+		t := b.T
+		_, err := b.client().CloseUnit(t.Context(), &registrypb.CloseUnitRequest{Name: "units/a", ClosedOn: "2020-01-01"})
+		refused(t, err, fault.KindInternal, faultpb.Reason_REASON_INTERNAL, "")
+	})
+}
+
 func TestRequestIDs(t *testing.T) {
-	everyWay(t, func(t *testing.T, b *bench) {
-		b.create(t, "tay-ho")
+	everyWay(t, func(b *bench) {
+		t := b.T
+		b.create(t)
 		var inside string
 		b.units.during(func(ctx context.Context, _ proto.Message) error {
 			inside = rpc.RequestID(ctx)
@@ -192,7 +205,8 @@ func TestRequestIDs(t *testing.T) {
 }
 
 func TestHandlerKnowsWhoAndWhat(t *testing.T) {
-	everyWay(t, func(t *testing.T, b *bench) {
+	everyWay(t, func(b *bench) {
+		t := b.T
 		const parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 		b.units.during(func(ctx context.Context, _ proto.Message) error {
 			if p, ok := access.From(ctx); !ok || p != (access.Principal{Name: access.Local}) {
@@ -213,8 +227,9 @@ func TestHandlerKnowsWhoAndWhat(t *testing.T) {
 }
 
 func TestDeadlines(t *testing.T) {
-	everyWay(t, func(t *testing.T, b *bench) {
-		b.create(t, "tay-ho")
+	everyWay(t, func(b *bench) {
+		t := b.T
+		b.create(t)
 		var left time.Duration
 		b.units.during(func(ctx context.Context, _ proto.Message) error {
 			deadline, ok := ctx.Deadline()
@@ -262,7 +277,8 @@ func TestDeadlines(t *testing.T) {
 }
 
 func TestPassedDeadlineAndCallerGone(t *testing.T) {
-	everyWay(t, func(t *testing.T, b *bench) {
+	everyWay(t, func(b *bench) {
+		t := b.T
 		get := func(ctx context.Context) error {
 			_, err := b.client().GetUnit(ctx, &registrypb.GetUnitRequest{Name: "units/tay-ho"})
 			return err
@@ -298,7 +314,8 @@ func TestPassedDeadlineAndCallerGone(t *testing.T) {
 }
 
 func TestTooLarge(t *testing.T) {
-	everyWay(t, func(t *testing.T, b *bench) {
+	everyWay(t, func(b *bench) {
+		t := b.T
 		b.units.during(func(context.Context, proto.Message) error {
 			t.Error("a handler saw a request that is too large")
 			return nil
@@ -316,7 +333,8 @@ func TestTooLarge(t *testing.T) {
 }
 
 func TestRequestJustWithinTheLimit(t *testing.T) {
-	everyWay(t, func(t *testing.T, b *bench) {
+	everyWay(t, func(b *bench) {
+		t := b.T
 		req := &registrypb.GetUnitRequest{Name: "units/tay-ho"}
 		filler := protowire.AppendBytes(protowire.AppendTag(nil, 900, protowire.BytesType), make([]byte, 1<<20-proto.Size(req)-5))
 		req.ProtoReflect().SetUnknown(filler)
@@ -329,7 +347,8 @@ func TestRequestJustWithinTheLimit(t *testing.T) {
 }
 
 func TestUnknownMethods(t *testing.T) {
-	everyWay(t, func(t *testing.T, b *bench) {
+	everyWay(t, func(b *bench) {
+		t := b.T
 		for _, method := range []string{"/coso.registry.v1.UnitService/Abolish", "/coso.nowhere.v1.Service/Get"} {
 			err := b.conn.Invoke(t.Context(), method, &emptypb.Empty{}, &emptypb.Empty{})
 			got := refused(t, err, fault.KindUnimplemented, faultpb.Reason_REASON_METHOD_UNKNOWN, "")
@@ -370,12 +389,13 @@ func TestUndecodableRequests(t *testing.T) { // INV-RPC-NOTHING-ESCAPES
 }
 
 func TestLogNeverRepeatsRequests(t *testing.T) {
-	everyWay(t, func(t *testing.T, b *bench) {
+	everyWay(t, func(b *bench) {
+		t := b.T
 		secret := unit()
 		secret.ValidFrom = "private-value"
 		_, err := b.client().CreateUnit(t.Context(), &registrypb.CreateUnitRequest{Unit: secret})
 		refused(t, err, fault.KindInvalidArgument, faultpb.Reason_REASON_DATE_INVALID, "unit.validFrom")
-		b.create(t, "tay-ho")
+		b.create(t)
 		log := b.log.String()
 		if strings.Contains(log, "private-value") || strings.Contains(log, "Tây Hồ") {
 			t.Errorf("the log repeats a request:\n%s", log)
@@ -389,4 +409,20 @@ func TestLogNeverRepeatsRequests(t *testing.T) {
 			}
 		}
 	})
+}
+
+// BenchmarkCall is what the chain and the transport cost a small read.
+func BenchmarkCall(bb *testing.B) {
+	for _, way := range []string{"memory", "tcp"} {
+		bb.Run(way, func(bb *testing.B) {
+			b := newBench(bb, way == "tcp")
+			b.create(bb)
+			req := &registrypb.GetUnitRequest{Name: "units/tay-ho"}
+			for bb.Loop() {
+				if _, err := b.client().GetUnit(bb.Context(), req); err != nil {
+					bb.Fatal(err)
+				}
+			}
+		})
+	}
 }

@@ -1,6 +1,7 @@
 package rpc_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,9 +23,6 @@ import (
 
 // changeable are the fields of an organisation that a client may change.
 var changeable = []string{"display_name", "kind", "enterprise", "unit", "superior", "founded_on", "founding_decision"}
-
-// mayBeEmpty are those of them that may be empty.
-var mayBeEmpty = []string{"superior", "founding_decision"}
 
 // organisations draws a valid organisation in which what may be empty sometimes is.
 func organisations(t *rapid.T, label string) *registrypb.Organisation {
@@ -64,9 +62,9 @@ func TestMergeChangesWhatTheMaskNames(t *testing.T) { // INV-RPC-MERGE-MASK
 		for _, name := range changeable {
 			f := want.ProtoReflect().Descriptor().Fields().ByName(protoreflect.Name(name))
 			switch {
-			case len(named) == 0 && patch.ProtoReflect().Has(f), contains(named, name) && patch.ProtoReflect().Has(f):
+			case len(named) == 0 && patch.ProtoReflect().Has(f), slices.Contains(named, name) && patch.ProtoReflect().Has(f):
 				want.ProtoReflect().Set(f, patch.ProtoReflect().Get(f))
-			case contains(named, name):
+			case slices.Contains(named, name):
 				want.ProtoReflect().Clear(f)
 			}
 		}
@@ -77,15 +75,6 @@ func TestMergeChangesWhatTheMaskNames(t *testing.T) { // INV-RPC-MERGE-MASK
 			t.Error("an argument changed")
 		}
 	})
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 func TestMergeRefuses(t *testing.T) { // INV-RPC-MERGE-MASK
@@ -179,8 +168,9 @@ func TestMergeKnowsZeroFromUnset(t *testing.T) {
 }
 
 func TestUpdateThroughTheChain(t *testing.T) {
-	everyWay(t, func(t *testing.T, b *bench) {
-		was := b.create(t, "tay-ho")
+	everyWay(t, func(b *bench) {
+		t := b.T
+		was := b.create(t)
 		patch := &registrypb.Unit{Name: was.GetName(), Etag: was.GetEtag(), DisplayName: "Quận uỷ Tây Hồ", ClosedOn: "2020-01-01"}
 		got, err := b.client().UpdateUnit(t.Context(), &registrypb.UpdateUnitRequest{Unit: patch})
 		if err != nil {

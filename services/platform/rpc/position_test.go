@@ -37,7 +37,8 @@ func (b *bench) position(number uint64) string {
 }
 
 func TestAnswersNamePositions(t *testing.T) {
-	everyWay(t, func(t *testing.T, b *bench) {
+	everyWay(t, func(b *bench) {
+		t := b.T
 		var header metadata.MD
 		if _, err := b.client().CreateUnit(t.Context(), &registrypb.CreateUnitRequest{Unit: unit(), UnitId: "tay-ho"}, grpc.Header(&header)); err != nil {
 			t.Fatal(err)
@@ -61,8 +62,9 @@ func TestAnswersNamePositions(t *testing.T) {
 }
 
 func TestReadWaitsForItsPosition(t *testing.T) {
-	everyWay(t, func(t *testing.T, b *bench) {
-		b.create(t, "tay-ho")
+	everyWay(t, func(b *bench) {
+		t := b.T
+		b.create(t)
 		if _, err := b.get(t, b.position(1)); err != nil {
 			t.Fatalf("a position reached long ago: %v", err)
 		}
@@ -97,8 +99,9 @@ func TestReadWaitsForItsPosition(t *testing.T) {
 }
 
 func TestPositionNotReached(t *testing.T) {
-	everyWay(t, func(t *testing.T, b *bench) {
-		b.create(t, "tay-ho")
+	everyWay(t, func(b *bench) {
+		t := b.T
+		b.create(t)
 		_, err := b.get(t, b.position(99))
 		got := refused(t, err, fault.KindUnavailable, faultpb.Reason_REASON_POSITION_NOT_REACHED, "coso-position")
 		if got.Params["value"] != b.position(99) {
@@ -108,8 +111,9 @@ func TestPositionNotReached(t *testing.T) {
 }
 
 func TestPositionsRefused(t *testing.T) {
-	everyWay(t, func(t *testing.T, b *bench) {
-		b.create(t, "tay-ho")
+	everyWay(t, func(b *bench) {
+		t := b.T
+		b.create(t)
 		other := store.Position{Service: "registry", Incarnation: uuid.New(), Number: 1}.String()
 		_, err := b.get(t, other)
 		refused(t, err, fault.KindFailedPrecondition, faultpb.Reason_REASON_INCARNATION_FOREIGN, "coso-position")
@@ -123,15 +127,17 @@ func TestPositionsRefused(t *testing.T) {
 }
 
 func TestInvalidRequestDoesNotWait(t *testing.T) {
-	everyWay(t, func(t *testing.T, b *bench) {
+	everyWay(t, func(b *bench) {
+		t := b.T
 		_, err := b.client().GetUnit(with(t, rpc.PositionHeader, b.position(99)), &registrypb.GetUnitRequest{Name: "?"})
 		refused(t, err, fault.KindInvalidArgument, faultpb.Reason_REASON_FIELD_FORMAT, "name")
 	})
 }
 
 func TestOutgoingCarriesTheCall(t *testing.T) {
-	everyWay(t, func(t *testing.T, b *bench) {
-		b.create(t, "tay-ho")
+	everyWay(t, func(b *bench) {
+		t := b.T
+		b.create(t)
 		const parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 		elsewhere := store.Position{Service: "membership", Incarnation: uuid.New(), Number: 9}
 		var md metadata.MD

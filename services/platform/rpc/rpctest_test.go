@@ -111,6 +111,11 @@ func (b *bench) open(t *testing.T, hear func(ss grpc.ServerStream) error) grpc.C
 	return cs
 }
 
+// CloseUnit forgets to answer.
+func (*units) CloseUnit(context.Context, *registrypb.CloseUnitRequest) (*registrypb.Unit, error) {
+	return nil, nil //nolint:nilnil // the mistake under test
+}
+
 // logbook keeps the log lines of a server for a test.
 type logbook struct {
 	mu  sync.Mutex
@@ -131,7 +136,10 @@ func (l *logbook) String() string {
 
 // bench is a server with the units on it, and a way in.
 type bench struct {
+	// T is the test, of everyWay.
+	*testing.T
 	*rpc.Server
+
 	units *units
 	talk  *talk
 	store *store.Store
@@ -144,18 +152,20 @@ type bench struct {
 func (b *bench) client() registrypb.UnitServiceClient { return registrypb.NewUnitServiceClient(b.conn) }
 
 // everyWay runs a test over both transports.
-func everyWay(t *testing.T, test func(t *testing.T, b *bench)) {
+func everyWay(t *testing.T, test func(b *bench)) {
 	t.Helper()
 	t.Parallel()
 	for _, way := range []string{"memory", "tcp"} {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
-			test(t, newBench(t, way == "tcp"))
+			b := newBench(t, way == "tcp")
+			b.T = t
+			test(b)
 		})
 	}
 }
 
-func newBench(t *testing.T, tcp bool) *bench {
+func newBench(t testing.TB, tcp bool) *bench {
 	t.Helper()
 	table := store.NewTable("units", (*registrypb.Unit).GetName)
 	log := &logbook{}
@@ -188,7 +198,7 @@ func newBench(t *testing.T, tcp bool) *bench {
 	return b
 }
 
-func (b *bench) listen(t *testing.T) {
+func (b *bench) listen(t testing.TB) {
 	t.Helper()
 	lis, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -223,10 +233,10 @@ func unit() *registrypb.Unit {
 	}
 }
 
-// create records a good unit.
-func (b *bench) create(t *testing.T, id string) *registrypb.Unit {
+// create records a good unit as units/tay-ho.
+func (b *bench) create(t testing.TB) *registrypb.Unit {
 	t.Helper()
-	u, err := b.client().CreateUnit(t.Context(), &registrypb.CreateUnitRequest{Unit: unit(), UnitId: id})
+	u, err := b.client().CreateUnit(t.Context(), &registrypb.CreateUnitRequest{Unit: unit(), UnitId: "tay-ho"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,8 @@ func (b *bench) healthOf(ctx context.Context, service string) (healthpb.HealthCh
 }
 
 func TestHealth(t *testing.T) {
-	everyWay(t, func(t *testing.T, b *bench) {
+	everyWay(t, func(b *bench) {
+		t := b.T
 		for _, service := range []string{"", unitService} {
 			if got, err := b.healthOf(t.Context(), service); err != nil || got != healthpb.HealthCheckResponse_SERVING {
 				t.Errorf("%q is %v, %v", service, got, err)
@@ -64,7 +65,8 @@ func TestHealth(t *testing.T) {
 }
 
 func TestStopLetsCallsFinish(t *testing.T) { // INV-RPC-STOP-ENDS
-	everyWay(t, func(t *testing.T, b *bench) {
+	everyWay(t, func(b *bench) {
+		t := b.T
 		entered, release := make(chan struct{}), make(chan struct{})
 		b.units.during(func(context.Context, proto.Message) error {
 			close(entered)
@@ -104,7 +106,8 @@ func TestStopLetsCallsFinish(t *testing.T) { // INV-RPC-STOP-ENDS
 }
 
 func TestStopCutsWhatDoesNotFinish(t *testing.T) { // INV-RPC-STOP-ENDS
-	everyWay(t, func(t *testing.T, b *bench) {
+	everyWay(t, func(b *bench) {
+		t := b.T
 		entered := make(chan struct{})
 		b.units.during(func(ctx context.Context, _ proto.Message) error {
 			close(entered)
@@ -128,7 +131,8 @@ func TestStopCutsWhatDoesNotFinish(t *testing.T) { // INV-RPC-STOP-ENDS
 }
 
 func TestStopEndsBesideCallThatDoesNot(t *testing.T) { // INV-RPC-STOP-ENDS
-	everyWay(t, func(t *testing.T, b *bench) {
+	everyWay(t, func(b *bench) {
+		t := b.T
 		entered, release := make(chan struct{}), make(chan struct{})
 		b.units.during(func(context.Context, proto.Message) error {
 			close(entered)
@@ -159,17 +163,15 @@ func TestStopEndsBesideCallThatDoesNot(t *testing.T) { // INV-RPC-STOP-ENDS
 }
 
 func TestStopEndsStreams(t *testing.T) {
-	everyWay(t, func(t *testing.T, b *bench) {
+	everyWay(t, func(b *bench) {
+		t := b.T
+		entered := make(chan struct{})
 		waiting := b.open(t, func(ss grpc.ServerStream) error {
+			close(entered)
 			<-ss.Context().Done()
 			return ss.Context().Err()
 		})
-		if err := waiting.SendMsg(&registrypb.GetUnitRequest{Name: "units/a"}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := waiting.Header(); err != nil {
-			t.Fatal(err)
-		}
+		<-entered
 		start := time.Now()
 		b.Stop(t.Context())
 		if took := time.Since(start); took > 5*time.Second {

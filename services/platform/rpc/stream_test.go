@@ -44,7 +44,8 @@ func say(cs grpc.ClientStream, req any) (*registrypb.Unit, error) {
 }
 
 func TestStreamsPassTheChain(t *testing.T) { // INV-RPC-ONE-CHAIN
-	everyWay(t, func(t *testing.T, b *bench) {
+	everyWay(t, func(b *bench) {
+		t := b.T
 		cs := b.open(t, func(ss grpc.ServerStream) error {
 			if p, ok := access.From(ss.Context()); !ok || p.Name != access.Local {
 				t.Errorf("principal %v", p)
@@ -79,7 +80,8 @@ func TestStreamsPassTheChain(t *testing.T) { // INV-RPC-ONE-CHAIN
 }
 
 func TestStreamsRefuse(t *testing.T) { // INV-RPC-NOTHING-ESCAPES
-	everyWay(t, func(t *testing.T, b *bench) {
+	everyWay(t, func(b *bench) {
+		t := b.T
 		_, err := say(b.open(t, echo), &registrypb.GetUnitRequest{Name: "?"})
 		refused(t, err, fault.KindInvalidArgument, faultpb.Reason_REASON_FIELD_FORMAT, "name")
 

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -93,8 +94,7 @@ func (r *running) cause() error {
 
 func stopAll(logger *slog.Logger, active []*running) error {
 	var failed error
-	for i := len(active) - 1; i >= 0; i-- {
-		r := active[i]
+	for _, r := range slices.Backward(active) {
 		r.cancel()
 		select {
 		case <-r.done:

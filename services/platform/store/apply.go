@@ -6,9 +6,10 @@ import (
 
 	"coso/services/platform/fault"
 
-	journalpb "coso/proto/gen/coso/journal/v1"
 	bolt "go.etcd.io/bbolt"
 	"google.golang.org/protobuf/proto"
+
+	journalpb "coso/proto/gen/coso/journal/v1"
 )
 
 const (

@@ -9,11 +9,12 @@ import (
 	"coso/services/platform/access"
 	"coso/services/platform/fault"
 
-	faultpb "coso/proto/gen/coso/fault/v1"
-	journalpb "coso/proto/gen/coso/journal/v1"
 	bolt "go.etcd.io/bbolt"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	journalpb "coso/proto/gen/coso/journal/v1"
 )
 
 // maxGroup bounds how many commands become one entry.

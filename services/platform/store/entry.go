@@ -7,10 +7,11 @@ import (
 
 	"coso/services/platform/fault"
 
-	faultpb "coso/proto/gen/coso/fault/v1"
-	journalpb "coso/proto/gen/coso/journal/v1"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	journalpb "coso/proto/gen/coso/journal/v1"
 )
 
 // entryFormat is the version of an entry's form.

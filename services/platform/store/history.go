@@ -9,12 +9,13 @@ import (
 
 	"coso/services/platform/fault"
 
-	historypb "coso/proto/gen/coso/history/v1"
-	journalpb "coso/proto/gen/coso/journal/v1"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/structpb"
+
+	historypb "coso/proto/gen/coso/history/v1"
+	journalpb "coso/proto/gen/coso/journal/v1"
 )
 
 const bucketHistory = "history"

@@ -5,8 +5,9 @@ import (
 
 	"coso/services/platform/fault"
 
-	faultpb "coso/proto/gen/coso/fault/v1"
 	"google.golang.org/protobuf/proto"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
 )
 
 // reducer keeps one derived table in step with its source: a pure, versioned function of the changes of one table.

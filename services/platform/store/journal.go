@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"sort"
@@ -8,10 +9,11 @@ import (
 
 	"coso/services/platform/fault"
 
-	faultpb "coso/proto/gen/coso/fault/v1"
-	journalpb "coso/proto/gen/coso/journal/v1"
 	"github.com/google/uuid"
 	bolt "go.etcd.io/bbolt"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	journalpb "coso/proto/gen/coso/journal/v1"
 )
 
 // Event is one change event as the journal holds it.
@@ -154,7 +156,7 @@ func (s *Store) verifySome(ctx context.Context, head **journalpb.Head) (end bool
 }
 
 func sameHead(walked, stored *journalpb.Head) error {
-	if string(walked.GetHash()) != string(stored.GetHash()) || walked.GetEvents() != stored.GetEvents() {
+	if !bytes.Equal(walked.GetHash(), stored.GetHash()) || walked.GetEvents() != stored.GetEvents() {
 		return fault.DataLoss(faultpb.Reason_REASON_DATA_DAMAGED, "", "name", "head")
 	}
 	return nil

@@ -7,8 +7,9 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -16,10 +17,11 @@ import (
 	"coso/services/platform/access"
 	"coso/services/platform/fault"
 
-	registrypb "coso/proto/gen/coso/registry/v1"
 	bolt "go.etcd.io/bbolt"
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
+
+	registrypb "coso/proto/gen/coso/registry/v1"
 )
 
 // fact is what the model knows of one enterprise.
@@ -63,11 +65,11 @@ func (m *model) change(name string, f func(*fact)) bool {
 // INV-STORE-MODEL: after any script of commands, refusals, panics, reopenings and rebuilds the store holds what the model
 // holds, and its indexes, counters and history equal a recount.
 func TestModel(t *testing.T) {
+	root := t.TempDir()
+	runs := 0
 	rapid.Check(t, func(rt *rapid.T) {
-		dir, err := os.MkdirTemp(t.TempDir(), "store")
-		if err != nil {
-			rt.Fatal(err)
-		}
+		dir := filepath.Join(root, strconv.Itoa(runs))
+		runs++
 		b := open(t, dir)
 		m := &model{have: map[string]fact{}}
 		name := rapid.Custom(func(t *rapid.T) int { return rapid.IntRange(0, 7).Draw(t, "id") })

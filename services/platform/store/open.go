@@ -14,10 +14,12 @@ import (
 	"coso/services/platform/civil"
 	"coso/services/platform/fault"
 
-	faultpb "coso/proto/gen/coso/fault/v1"
-	journalpb "coso/proto/gen/coso/journal/v1"
 	"github.com/google/uuid"
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	journalpb "coso/proto/gen/coso/journal/v1"
 )
 
 // storeFormat is the version of a store's file.
@@ -110,7 +112,7 @@ func openFile(path string, mapSize int) (*bolt.DB, error) {
 	switch {
 	case err == nil:
 		return db, nil
-	case errors.Is(err, bolt.ErrTimeout):
+	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, fault.Unavailable(faultpb.Reason_REASON_DATA_LOCKED, "", "name", path)
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fault.Internal(fmt.Errorf("open %s: %w", path, err))

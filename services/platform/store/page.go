@@ -8,8 +8,9 @@ import (
 
 	"coso/services/platform/fault"
 
-	faultpb "coso/proto/gen/coso/fault/v1"
 	"google.golang.org/protobuf/proto"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
 )
 
 // PageRequest is a request for a page of a list.

@@ -10,8 +10,9 @@ import (
 
 	"coso/services/platform/fault"
 
-	faultpb "coso/proto/gen/coso/fault/v1"
 	"github.com/google/uuid"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
 )
 
 // Position is a place in one service's journal.

@@ -7,10 +7,11 @@ import (
 
 	"coso/services/platform/fault"
 
-	faultpb "coso/proto/gen/coso/fault/v1"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
 )
 
 // recordFormat is the version of a stored record: its first byte.

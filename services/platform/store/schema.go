@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"strings"
 
-	journalpb "coso/proto/gen/coso/journal/v1"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	journalpb "coso/proto/gen/coso/journal/v1"
 )
 
 // AnyTable is a Table or Copy of whatever type.

@@ -4,20 +4,29 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
+	"os"
 	"testing"
 	"time"
 
 	"coso/services/platform/access"
 
-	faultpb "coso/proto/gen/coso/fault/v1"
-	registrypb "coso/proto/gen/coso/registry/v1"
 	bolt "go.etcd.io/bbolt"
 	"go.uber.org/goleak"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(crashDir); dir != "" {
+		if err := writeUntilKilled(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // schema is a small schema on messages of the registry: two indexes, one of them unique, a counter and a copy.
 type schema struct {
@@ -85,7 +94,7 @@ func open(t testing.TB, dir string, change ...func(*Options)) *bench {
 	b := &bench{schema: newSchema(), dir: dir, now: time.Date(2020, 11, 30, 8, 0, 0, 0, time.UTC)}
 	o := Options{
 		Dir: dir, Service: "registry", Schema: b.all, Sources: []string{"membership"},
-		Clock: func() time.Time { return b.now }, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Clock: func() time.Time { return b.now }, Logger: slog.New(slog.DiscardHandler),
 	}
 	for _, f := range change {
 		f(&o)

@@ -3,8 +3,9 @@ package store
 import (
 	"coso/services/platform/fault"
 
-	faultpb "coso/proto/gen/coso/fault/v1"
 	"google.golang.org/protobuf/proto"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
 )
 
 // Limits of what one change may weigh; beyond is ResourceExhausted.

@@ -9,10 +9,11 @@ import (
 	"coso/services/platform/civil"
 	"coso/services/platform/fault"
 
-	journalpb "coso/proto/gen/coso/journal/v1"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	journalpb "coso/proto/gen/coso/journal/v1"
 )
 
 // Reader is what tables are read through: a Tx or a ReadTx.

@@ -7,10 +7,11 @@ import (
 	"coso/services/platform/access"
 	"coso/services/platform/fault"
 
-	faultpb "coso/proto/gen/coso/fault/v1"
 	bolt "go.etcd.io/bbolt"
 	"go.opentelemetry.io/otel/propagation"
 	"google.golang.org/protobuf/proto"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
 )
 
 var (

@@ -3,10 +3,13 @@ package follow_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/goleak"
+	"google.golang.org/protobuf/proto"
 
 	awardpb "coso/proto/gen/coso/award/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
@@ -16,9 +19,6 @@ import (
 	"coso/services/platform/feed/feedtest"
 	"coso/services/platform/run"
 	"coso/services/platform/store"
-	"github.com/nats-io/nats.go/jetstream"
-	"go.uber.org/goleak"
-	"google.golang.org/protobuf/proto"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // patience is how long anything may take.
 const patience = 30 * time.Second
 
-var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+var quiet = slog.New(slog.DiscardHandler)
 
 // planning announces what a test says, through a journal and a relay of its own.
 type planning struct {
@@ -72,8 +72,9 @@ func exceeded(target string, version, actual int64) *planningpb.TargetExceeded {
 	return &planningpb.TargetExceeded{Evidence: evidence(target, version, actual)}
 }
 
-func excessWithdrawn(target string, version, actual int64) *planningpb.TargetExcessWithdrawn {
-	return &planningpb.TargetExcessWithdrawn{Evidence: evidence(target, version, actual)}
+// excessWithdrawn says that the result is back at the target.
+func excessWithdrawn(target string) *planningpb.TargetExcessWithdrawn {
+	return &planningpb.TargetExcessWithdrawn{Evidence: evidence(target, 1, 6)}
 }
 
 // evidence is complete, as planning sends it.

@@ -4,14 +4,15 @@ import (
 	"context"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
+
 	awardpb "coso/proto/gen/coso/award/v1"
 	journalpb "coso/proto/gen/coso/journal/v1"
 	"coso/services/platform/access"
 	"coso/services/platform/feed/feedtest"
 	"coso/services/platform/store"
-	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/testing/protocmp"
 )
 
 // nomination is what award should hold, but for etag and times.
@@ -41,7 +42,7 @@ func TestLifeOfANomination(t *testing.T) {
 	want.Evidence, want.EvidenceEvent = evidence("t", 1, 7), 1
 	c.holds(want)
 
-	c.hears(p.says(excessWithdrawn("t", 1, 6)))
+	c.hears(p.says(excessWithdrawn("t")))
 	want.State, want.Withdrawal, want.Revision = awardpb.NominationState_NOMINATION_STATE_EXCESS_WITHDRAWN, evidence("t", 1, 6), 2
 	c.holds(want)
 
@@ -87,7 +88,7 @@ func TestOneNominationPerTarget(t *testing.T) {
 func TestWithdrawalOfNoNominationIsPassedOver(t *testing.T) {
 	srv := feedtest.NATS(t)
 	p, c := newPlanning(t, srv.JetStream()), newCouncil(t, srv)
-	c.hears(p.says(excessWithdrawn("never", 1, 6)))
+	c.hears(p.says(excessWithdrawn("never")))
 	c.holds()
 	c.hears(p.says(exceeded("t", 1, 7)))
 	if got := c.nominations(); len(got) != 1 {
@@ -101,8 +102,8 @@ func TestHearingEverythingAgainChangesNothing(t *testing.T) {
 	srv := feedtest.NATS(t)
 	p, c := newPlanning(t, srv.JetStream()), newCouncil(t, srv)
 	c.hears(p.says(
-		exceeded("open", 1, 7), excessWithdrawn("open", 1, 6), exceeded("open", 1, 8),
-		exceeded("flagged", 1, 7), excessWithdrawn("flagged", 1, 6),
+		exceeded("open", 1, 7), excessWithdrawn("open"), exceeded("open", 1, 8),
+		exceeded("flagged", 1, 7), excessWithdrawn("flagged"),
 	))
 	before, said := c.nominations(), c.announced()
 

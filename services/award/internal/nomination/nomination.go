@@ -17,9 +17,10 @@ package nomination
 import (
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	awardpb "coso/proto/gen/coso/award/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
-	"google.golang.org/protobuf/proto"
 )
 
 // Name answers the name of the nomination of a target: `targets/x` is nominated as `nominations/x`.

@@ -3,14 +3,15 @@ package nomination_test
 import (
 	"testing"
 
-	awardpb "coso/proto/gen/coso/award/v1"
-	planningpb "coso/proto/gen/coso/planning/v1"
-	"coso/services/award/internal/nomination"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 	"pgregory.net/rapid"
+
+	awardpb "coso/proto/gen/coso/award/v1"
+	planningpb "coso/proto/gen/coso/planning/v1"
+	"coso/services/award/internal/nomination"
 )
 
 func evidence(actual int64) *planningpb.Evidence {

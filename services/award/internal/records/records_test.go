@@ -4,17 +4,17 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
 	awardpb "coso/proto/gen/coso/award/v1"
 	"coso/services/platform/access"
 	"coso/services/platform/store"
-	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -118,7 +118,7 @@ func walk(
 func open(t *testing.T, dir string, schema *store.Schema) *store.Store {
 	t.Helper()
 	s, err := store.Open(store.Options{
-		Dir: dir, Service: "award", Schema: schema, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Dir: dir, Service: "award", Schema: schema, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -3,9 +3,10 @@
 package server
 
 import (
+	"google.golang.org/grpc"
+
 	awardpb "coso/proto/gen/coso/award/v1"
 	"coso/services/platform/store"
-	"google.golang.org/grpc"
 )
 
 // Server answers all methods of award. It is safe for concurrent use.

@@ -2,10 +2,13 @@ package follow_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/goleak"
+	"google.golang.org/protobuf/proto"
 
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/membership"
@@ -13,9 +16,6 @@ import (
 	"coso/services/platform/feed"
 	"coso/services/platform/run"
 	"coso/services/platform/store"
-	"github.com/nats-io/nats.go/jetstream"
-	"go.uber.org/goleak"
-	"google.golang.org/protobuf/proto"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // patience is how long anything may take.
 const patience = 30 * time.Second
 
-var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+var quiet = slog.New(slog.DiscardHandler)
 
 // registry announces what a test says, through a journal and a relay of its own.
 type registry struct {

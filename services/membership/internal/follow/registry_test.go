@@ -3,6 +3,12 @@ package follow_test
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
+
 	faultpb "coso/proto/gen/coso/fault/v1"
 	membershippb "coso/proto/gen/coso/membership/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
@@ -12,11 +18,6 @@ import (
 	"coso/services/platform/feed/feedtest"
 	"coso/services/platform/rpc"
 	"coso/services/platform/store"
-	"github.com/google/go-cmp/cmp"
-	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/testing/protocmp"
 )
 
 func unit(revision int64, name, closed string) *registrypb.Unit {

@@ -14,12 +14,13 @@
 package intake
 
 import (
+	"google.golang.org/protobuf/proto"
+
 	faultpb "coso/proto/gen/coso/fault/v1"
 	membershippb "coso/proto/gen/coso/membership/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/platform/civil"
 	"coso/services/platform/fault"
-	"google.golang.org/protobuf/proto"
 )
 
 // Refs are the records that an intake names, as the registry last announced them; nil where none of the name is known.

@@ -4,15 +4,16 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
+
 	faultpb "coso/proto/gen/coso/fault/v1"
 	membershippb "coso/proto/gen/coso/membership/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/membership/internal/intake"
 	"coso/services/platform/civil"
 	"coso/services/platform/fault"
-	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/testing/protocmp"
 )
 
 var today = civil.MustParse("2020-11-30")

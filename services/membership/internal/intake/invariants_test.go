@@ -3,13 +3,14 @@ package intake_test
 import (
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+
 	membershippb "coso/proto/gen/coso/membership/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/membership/internal/intake"
 	"coso/services/platform/civil"
-	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
-	"pgregory.net/rapid"
 )
 
 var (
@@ -75,6 +76,7 @@ func TestDayProperty(t *testing.T) {
 // INV-INTAKE-ORGANISATION.
 func TestOrganisationProperty(t *testing.T) {
 	groups := map[membershippb.IntakeKind][]registrypb.OrganisationKind{
+		membershippb.IntakeKind_INTAKE_KIND_UNSPECIFIED:             nil,
 		membershippb.IntakeKind_INTAKE_KIND_PARTY_MEMBER:            {1, 2, 3, 4, 5},
 		membershippb.IntakeKind_INTAKE_KIND_TRADE_UNION_MEMBER:      {6, 7},
 		membershippb.IntakeKind_INTAKE_KIND_YOUTH_UNION_MEMBER:      {8, 9, 10, 11, 12},

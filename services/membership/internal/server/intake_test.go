@@ -3,11 +3,12 @@ package server_test
 import (
 	"testing"
 
-	membershippb "coso/proto/gen/coso/membership/v1"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
+
+	membershippb "coso/proto/gen/coso/membership/v1"
 )
 
 func TestCreateIntake(t *testing.T) {

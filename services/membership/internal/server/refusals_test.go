@@ -1,14 +1,16 @@
 package server_test
 
 import (
+	"context"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 	membershippb "coso/proto/gen/coso/membership/v1"
 	"coso/services/platform/fault"
-	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/testing/protocmp"
-	"google.golang.org/protobuf/types/known/fieldmaskpb"
 )
 
 // What an intake may not say: refused when it is reported, alone or in a batch, and when another is corrected to it.
@@ -125,89 +127,89 @@ func TestRequestsThatMayNotBe(t *testing.T) {
 	}
 	tests := []struct {
 		name   string
-		call   func(t *testing.T) error
+		call   func(context.Context) error
 		kind   fault.Kind
 		reason faultpb.Reason
 		field  string
 	}{
 		{
-			"duplicate id", func(t *testing.T) error {
-				_, err := d.CreateIntake(t.Context(), &membershippb.CreateIntakeRequest{Intake: party(), IntakeId: "there"})
+			"duplicate id", func(ctx context.Context) error {
+				_, err := d.CreateIntake(ctx, &membershippb.CreateIntakeRequest{Intake: party(), IntakeId: "there"})
 				return err
 			}, fault.KindAlreadyExists, faultpb.Reason_REASON_RESOURCE_EXISTS, "intake.name",
 		}, {
-			"duplicate id within a batch", func(t *testing.T) error {
-				_, err := d.BatchCreateIntakes(t.Context(), two(
+			"duplicate id within a batch", func(ctx context.Context) error {
+				_, err := d.BatchCreateIntakes(ctx, two(
 					&membershippb.CreateIntakeRequest{Intake: party(), IntakeId: "twice"},
 					&membershippb.CreateIntakeRequest{Intake: party(), IntakeId: "twice"}))
 				return err
 			}, fault.KindAlreadyExists, faultpb.Reason_REASON_RESOURCE_EXISTS, "requests[1].intake.name",
 		}, {
-			"request id within a batch", func(t *testing.T) error {
-				_, err := d.BatchCreateIntakes(t.Context(), two(
+			"request id within a batch", func(ctx context.Context) error {
+				_, err := d.BatchCreateIntakes(ctx, two(
 					&membershippb.CreateIntakeRequest{Intake: party()},
 					&membershippb.CreateIntakeRequest{Intake: party(), RequestId: "r-2"}))
 				return err
 			}, fault.KindInvalidArgument, faultpb.Reason_REASON_REQUEST_ID_IN_BATCH, "requests[1].requestId",
 		}, {
-			"reused request id", func(t *testing.T) error {
-				_, err := d.CreateIntake(t.Context(), &membershippb.CreateIntakeRequest{Intake: party(), IntakeId: "other", RequestId: "r-1"})
+			"reused request id", func(ctx context.Context) error {
+				_, err := d.CreateIntake(ctx, &membershippb.CreateIntakeRequest{Intake: party(), IntakeId: "other", RequestId: "r-1"})
 				return err
 			}, fault.KindAlreadyExists, faultpb.Reason_REASON_REQUEST_ID_REUSED, "requestId",
 		}, {
-			"update of a stale etag", func(t *testing.T) error {
-				_, err := d.UpdateIntake(t.Context(), &membershippb.UpdateIntakeRequest{
+			"update of a stale etag", func(ctx context.Context) error {
+				_, err := d.UpdateIntake(ctx, &membershippb.UpdateIntakeRequest{
 					Intake: &membershippb.Intake{Name: "intakes/there", Etag: stale, MemberCount: 9},
 				})
 				return err
 			}, fault.KindAborted, faultpb.Reason_REASON_ETAG_STALE, "intake.etag",
 		}, {
-			"withdrawal of a stale etag", func(t *testing.T) error {
-				_, err := d.WithdrawIntake(t.Context(), &membershippb.WithdrawIntakeRequest{Name: "intakes/there", Reason: "nhập nhầm", Etag: stale})
+			"withdrawal of a stale etag", func(ctx context.Context) error {
+				_, err := d.WithdrawIntake(ctx, &membershippb.WithdrawIntakeRequest{Name: "intakes/there", Reason: "nhập nhầm", Etag: stale})
 				return err
 			}, fault.KindAborted, faultpb.Reason_REASON_ETAG_STALE, "etag",
 		}, {
-			"withdrawal without a reason", func(t *testing.T) error {
-				_, err := d.WithdrawIntake(t.Context(), &membershippb.WithdrawIntakeRequest{Name: "intakes/there"})
+			"withdrawal without a reason", func(ctx context.Context) error {
+				_, err := d.WithdrawIntake(ctx, &membershippb.WithdrawIntakeRequest{Name: "intakes/there"})
 				return err
 			}, fault.KindInvalidArgument, faultpb.Reason_REASON_FIELD_REQUIRED, "reason",
 		}, {
-			"update of what the server owns", func(t *testing.T) error {
-				_, err := d.UpdateIntake(t.Context(), &membershippb.UpdateIntakeRequest{
+			"update of what the server owns", func(ctx context.Context) error {
+				_, err := d.UpdateIntake(ctx, &membershippb.UpdateIntakeRequest{
 					Intake: &membershippb.Intake{Name: "intakes/there"}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"state"}},
 				})
 				return err
 			}, fault.KindInvalidArgument, faultpb.Reason_REASON_MASK_FIXED_FIELD, "updateMask",
 		}, {
-			"get of nothing", func(t *testing.T) error {
-				_, err := d.GetIntake(t.Context(), &membershippb.GetIntakeRequest{Name: "intakes/nowhere"})
+			"get of nothing", func(ctx context.Context) error {
+				_, err := d.GetIntake(ctx, &membershippb.GetIntakeRequest{Name: "intakes/nowhere"})
 				return err
 			}, fault.KindNotFound, faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "name",
 		}, {
-			"update of nothing", func(t *testing.T) error {
-				_, err := d.UpdateIntake(t.Context(), &membershippb.UpdateIntakeRequest{Intake: &membershippb.Intake{Name: "intakes/nowhere"}})
+			"update of nothing", func(ctx context.Context) error {
+				_, err := d.UpdateIntake(ctx, &membershippb.UpdateIntakeRequest{Intake: &membershippb.Intake{Name: "intakes/nowhere"}})
 				return err
 			}, fault.KindNotFound, faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "intake.name",
 		}, {
-			"history of nothing", func(t *testing.T) error {
-				_, err := d.ListIntakeHistory(t.Context(), &membershippb.ListIntakeHistoryRequest{Name: "intakes/nowhere"})
+			"history of nothing", func(ctx context.Context) error {
+				_, err := d.ListIntakeHistory(ctx, &membershippb.ListIntakeHistoryRequest{Name: "intakes/nowhere"})
 				return err
 			}, fault.KindNotFound, faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "name",
 		}, {
-			"list from no day", func(t *testing.T) error {
-				_, err := d.ListIntakes(t.Context(), &membershippb.ListIntakesRequest{FromDate: "2020-02-30"})
+			"list from no day", func(ctx context.Context) error {
+				_, err := d.ListIntakes(ctx, &membershippb.ListIntakesRequest{FromDate: "2020-02-30"})
 				return err
 			}, fault.KindInvalidArgument, faultpb.Reason_REASON_DATE_INVALID, "fromDate",
 		}, {
-			"list to no day", func(t *testing.T) error {
-				_, err := d.ListIntakes(t.Context(), &membershippb.ListIntakesRequest{ToDate: "2019-02-29"})
+			"list to no day", func(ctx context.Context) error {
+				_, err := d.ListIntakes(ctx, &membershippb.ListIntakesRequest{ToDate: "2019-02-29"})
 				return err
 			}, fault.KindInvalidArgument, faultpb.Reason_REASON_DATE_INVALID, "toDate",
 		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			d.refusedWith(t, func() error { return tt.call(t) }, tt.kind, tt.reason, tt.field)
+			d.refusedWith(t, func() error { return tt.call(t.Context()) }, tt.kind, tt.reason, tt.field)
 		})
 	}
 	d.onlyIntakeIs(t, updated)

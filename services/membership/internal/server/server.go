@@ -8,9 +8,10 @@
 package server
 
 import (
+	"google.golang.org/grpc"
+
 	membershippb "coso/proto/gen/coso/membership/v1"
 	"coso/services/platform/store"
-	"google.golang.org/grpc"
 )
 
 // Server answers all methods of membership. It is safe for concurrent use.

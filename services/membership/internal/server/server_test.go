@@ -2,11 +2,14 @@ package server_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"slices"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 	membershippb "coso/proto/gen/coso/membership/v1"
@@ -17,9 +20,6 @@ import (
 	"coso/services/platform/fault"
 	"coso/services/platform/run"
 	"coso/services/platform/store"
-	"go.uber.org/goleak"
-	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -40,7 +40,7 @@ func open(t *testing.T) *desk {
 		t.Fatal(err)
 	}
 	s, err := membership.New(run.Options{
-		Dir: t.TempDir(), Clock: func() time.Time { return now }, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Dir: t.TempDir(), Clock: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

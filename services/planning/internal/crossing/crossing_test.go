@@ -6,9 +6,10 @@ import (
 
 	"coso/services/planning/internal/crossing"
 
-	planningpb "coso/proto/gen/coso/planning/v1"
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
+
+	planningpb "coso/proto/gen/coso/planning/v1"
 )
 
 const (

@@ -7,12 +7,13 @@ import (
 	"coso/services/planning/internal/indicator"
 	"coso/services/platform/fault"
 
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/testing/protocmp"
+
 	faultpb "coso/proto/gen/coso/fault/v1"
 	membershippb "coso/proto/gen/coso/membership/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
-	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/testing/protocmp"
 )
 
 func organisation(state registrypb.OrganisationState) *registrypb.Organisation {

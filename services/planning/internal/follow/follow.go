@@ -13,9 +13,10 @@ import (
 	"coso/services/platform/feed"
 	"coso/services/platform/store"
 
+	"google.golang.org/protobuf/proto"
+
 	membershippb "coso/proto/gen/coso/membership/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
-	"google.golang.org/protobuf/proto"
 )
 
 // Followers are the followers of one store, which is the only one they may be given to.

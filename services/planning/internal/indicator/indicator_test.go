@@ -7,14 +7,15 @@ import (
 	"coso/services/planning/internal/indicator"
 	"coso/services/platform/fault"
 
-	faultpb "coso/proto/gen/coso/fault/v1"
-	membershippb "coso/proto/gen/coso/membership/v1"
-	planningpb "coso/proto/gen/coso/planning/v1"
-	registrypb "coso/proto/gen/coso/registry/v1"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	membershippb "coso/proto/gen/coso/membership/v1"
+	planningpb "coso/proto/gen/coso/planning/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
 )
 
 const (

@@ -7,11 +7,12 @@ import (
 	"coso/services/platform/civil"
 	"coso/services/platform/fault"
 
-	faultpb "coso/proto/gen/coso/fault/v1"
-	planningpb "coso/proto/gen/coso/planning/v1"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	planningpb "coso/proto/gen/coso/planning/v1"
 )
 
 func of(start, cutOff, end string) *planningpb.Period {

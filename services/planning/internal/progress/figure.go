@@ -5,8 +5,9 @@ import (
 
 	"coso/services/platform/text"
 
-	planningpb "coso/proto/gen/coso/planning/v1"
 	"google.golang.org/protobuf/proto"
+
+	planningpb "coso/proto/gen/coso/planning/v1"
 )
 
 // Figure holds a result against a target; nil: there is none. Percent and standing rest on the assigned value.

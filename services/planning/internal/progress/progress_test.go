@@ -12,10 +12,11 @@ import (
 
 	"coso/services/planning/internal/progress"
 
-	planningpb "coso/proto/gen/coso/planning/v1"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
+
+	planningpb "coso/proto/gen/coso/planning/v1"
 )
 
 var update = flag.Bool("update", false, "write testdata/progress.txt from what is computed now")

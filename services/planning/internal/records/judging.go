@@ -14,9 +14,10 @@ import (
 	"coso/services/platform/fault"
 	"coso/services/platform/store"
 
+	"google.golang.org/protobuf/proto"
+
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
-	"google.golang.org/protobuf/proto"
 )
 
 // Judge holds targets against their results as they are now, and announces the crossings that have come or gone, in

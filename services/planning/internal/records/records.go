@@ -47,23 +47,26 @@ var (
 )
 
 // TargetsByPlan finds the target of a period, unit and indicator, or those of a unit in a period.
-var TargetsByPlan = store.NewUnique("plan", faultpb.Reason_REASON_TARGET_TAKEN, "indicator",
-	func(t *planningpb.Target) []store.Key {
-		return []store.Key{store.Text(t.GetPeriod()).Text(t.GetUnit()).Text(t.GetIndicator())}
-	})
+var TargetsByPlan = store.NewUnique("plan", faultpb.Reason_REASON_TARGET_TAKEN, "indicator", planOf)
+
+func planOf(t *planningpb.Target) []store.Key {
+	return []store.Key{store.Text(t.GetPeriod()).Text(t.GetUnit()).Text(t.GetIndicator())}
+}
 
 // TargetsByUnit finds the targets of a unit.
-var TargetsByUnit = store.NewIndex("unit", func(t *planningpb.Target) []store.Key {
-	return []store.Key{store.Text(t.GetUnit())}
-})
+var TargetsByUnit = store.NewIndex("unit", unitOf)
+
+func unitOf(t *planningpb.Target) []store.Key { return []store.Key{store.Text(t.GetUnit())} }
 
 // TargetsByPeriod finds the targets of a period.
-var TargetsByPeriod = store.NewIndex("period", func(t *planningpb.Target) []store.Key {
-	return []store.Key{store.Text(t.GetPeriod())}
-})
+var TargetsByPeriod = store.NewIndex("period", periodOf)
 
-// UnitsByParent finds the units that are, were or will be placed directly under a unit in a tree.
-var UnitsByParent = store.NewIndex("parent", func(u *registrypb.Unit) []store.Key {
+func periodOf(t *planningpb.Target) []store.Key { return []store.Key{store.Text(t.GetPeriod())} }
+
+// UnitsByParent finds the units that were, are or will be placed directly under a unit in a tree.
+var UnitsByParent = store.NewIndex("parent", placesOf)
+
+func placesOf(u *registrypb.Unit) []store.Key {
 	var keys []store.Key
 	for _, p := range u.GetPlacements() {
 		if p.GetParent() != "" {
@@ -71,7 +74,7 @@ var UnitsByParent = store.NewIndex("parent", func(u *registrypb.Unit) []store.Ke
 		}
 	}
 	return keys
-})
+}
 
 // Schema is everything planning's store holds.
 var Schema = store.NewSchema(Indicators, Periods, Targets, Units, Facts, Crossings)

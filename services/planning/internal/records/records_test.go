@@ -1,21 +1,27 @@
-package records_test
+package records
 
 import (
 	"context"
-	"io"
+	"flag"
+	"fmt"
 	"log/slog"
+	"os"
 	"testing"
 	"time"
 
-	"coso/services/planning/internal/records"
 	"coso/services/platform/access"
 	"coso/services/platform/store"
 
-	planningpb "coso/proto/gen/coso/planning/v1"
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
+
+	planningpb "coso/proto/gen/coso/planning/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
 )
+
+var update = flag.Bool("update", false, "write the golden files")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -31,12 +37,12 @@ type failing interface {
 }
 
 // open opens a store in dir; close checks its chain and closes it.
-func open(t failing, dir string) (s *store.Store, closed func()) {
+func open(t failing, dir string, schema *store.Schema) (s *store.Store, closed func()) {
 	t.Helper()
 	s, err := store.Open(store.Options{
-		Dir: dir, Service: "planning", Schema: records.Schema, Sources: []string{"registry", "membership"},
+		Dir: dir, Service: "planning", Schema: schema, Sources: []string{"registry", "membership"},
 		Clock:  func() time.Time { return time.Date(2020, 12, 15, 8, 0, 0, 0, time.UTC) },
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), MapSize: 16 << 20,
+		Logger: slog.New(slog.DiscardHandler), MapSize: 16 << 20,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -84,3 +90,39 @@ const (
 	founded = planningpb.Measure_MEASURE_ORGANISATIONS_FOUNDED
 	members = planningpb.Measure_MEASURE_MEMBERS_ADMITTED
 )
+
+// The schema is final: a change of this file is a change of stored data, and its commit says why.
+func TestSchemaIsGolden(t *testing.T) {
+	const golden = "testdata/schema.txt"
+	got := Schema.String()
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("schema (-want +got):\n%s", diff)
+	}
+}
+
+func TestIndexKeysAreGolden(t *testing.T) {
+	target := &planningpb.Target{Unit: "units/u", Indicator: "indicators/i", Period: "periods/p"}
+	u := &registrypb.Unit{Placements: []*registrypb.Placement{
+		{Tree: "party", Parent: "units/a"}, {Tree: "party"}, {Tree: "youth", Parent: "units/b"},
+	}}
+	var got []string
+	for _, keys := range [][]store.Key{planOf(target), unitOf(target), periodOf(target), placesOf(u)} {
+		got = append(got, fmt.Sprintf("%q", keys))
+	}
+	want := []string{
+		`["periods/p\x00\x01units/u\x00\x01indicators/i\x00\x01"]`, `["units/u\x00\x01"]`, `["periods/p\x00\x01"]`,
+		`["party\x00\x01units/a\x00\x01" "youth\x00\x01units/b\x00\x01"]`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("keys (-want +got):\n%s", diff)
+	}
+}

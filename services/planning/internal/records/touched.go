@@ -30,7 +30,7 @@ func (c *Touched) ReplaceFacts(tx *store.Tx, set *planningpb.FactSet) error {
 	if err != nil || known && old.GetSourceRevision() >= set.GetSourceRevision() {
 		return err
 	}
-	for _, f := range slices.Concat(set.GetFacts()) {
+	for _, f := range slices.Concat(old.GetFacts(), set.GetFacts()) {
 		c.facts[f.GetUnit()] = append(c.facts[f.GetUnit()], f)
 	}
 	return Facts.Put(tx, set)

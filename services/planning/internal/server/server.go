@@ -15,9 +15,10 @@ import (
 	"coso/services/platform/rpc"
 	"coso/services/platform/store"
 
+	"google.golang.org/grpc"
+
 	faultpb "coso/proto/gen/coso/fault/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
-	"google.golang.org/grpc"
 )
 
 // Server answers all methods of planning. It is safe for concurrent use.

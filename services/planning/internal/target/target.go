@@ -10,10 +10,11 @@ package target
 import (
 	"coso/services/platform/fault"
 
+	"google.golang.org/protobuf/proto"
+
 	faultpb "coso/proto/gen/coso/fault/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
-	"google.golang.org/protobuf/proto"
 )
 
 // Refs are the records that a target names, as stored; nil where there is none of the name.

@@ -9,10 +9,11 @@
 package enterprise
 
 import (
+	"google.golang.org/protobuf/proto"
+
 	faultpb "coso/proto/gen/coso/fault/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/platform/fault"
-	"google.golang.org/protobuf/proto"
 )
 
 // Create records the enterprise asked for, under name; unit is the one it names, nil if there is none of the name.

@@ -3,15 +3,16 @@ package enterprise_test
 import (
 	"testing"
 
-	faultpb "coso/proto/gen/coso/fault/v1"
-	registrypb "coso/proto/gen/coso/registry/v1"
-	"coso/services/platform/fault"
-	"coso/services/registry/internal/enterprise"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 	"pgregory.net/rapid"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/fault"
+	"coso/services/registry/internal/enterprise"
 )
 
 const name = "enterprises/hoa-sen"

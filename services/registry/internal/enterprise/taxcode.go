@@ -16,16 +16,13 @@ var weights = [9]int{31, 29, 23, 19, 17, 13, 7, 5, 3}
 // 10 less the remainder of the weighted sum by 11; where that would be 10 no code is issued. InvalidArgument
 // TAX_CODE_FORMAT for any other text, blanks around it included, and TAX_CODE_CHECK_DIGIT for a code never issued.
 func KindOf(code string) (registrypb.TaxCodeKind, error) {
-	none := registrypb.TaxCodeKind_TAX_CODE_KIND_UNSPECIFIED
 	kind := formOf(code)
-	switch kind {
-	case registrypb.TaxCodeKind_TAX_CODE_KIND_PERSONAL_12:
-		return kind, nil
-	case none:
-		return none, fault.InvalidArgument(faultpb.Reason_REASON_TAX_CODE_FORMAT, "taxCode", "value", code)
+	if kind == registrypb.TaxCodeKind_TAX_CODE_KIND_UNSPECIFIED {
+		return kind, fault.InvalidArgument(faultpb.Reason_REASON_TAX_CODE_FORMAT, "taxCode", "value", code)
 	}
-	if code[9:10] != checkDigit(code[:9]) {
-		return none, fault.InvalidArgument(faultpb.Reason_REASON_TAX_CODE_CHECK_DIGIT, "taxCode", "value", code)
+	if kind != registrypb.TaxCodeKind_TAX_CODE_KIND_PERSONAL_12 && code[9:10] != checkDigit(code[:9]) {
+		return registrypb.TaxCodeKind_TAX_CODE_KIND_UNSPECIFIED,
+			fault.InvalidArgument(faultpb.Reason_REASON_TAX_CODE_CHECK_DIGIT, "taxCode", "value", code)
 	}
 	return kind, nil
 }

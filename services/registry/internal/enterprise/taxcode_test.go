@@ -1,15 +1,17 @@
 package enterprise_test
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/platform/fault"
 	"coso/services/registry/internal/enterprise"
-	"pgregory.net/rapid"
 )
 
 const (
@@ -106,13 +108,13 @@ func TestMistypedProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		code := []byte(codes.Draw(t, "code"))
 		i := rapid.IntRange(0, 9).Draw(t, "place")
-		wrong := []byte(string(code))
+		wrong := bytes.Clone(code)
 		if rapid.Bool().Draw(t, "swap") && i < 9 {
 			wrong[i], wrong[i+1] = wrong[i+1], wrong[i]
 		} else {
 			wrong[i] = '0' + (wrong[i]-'0'+byte(rapid.IntRange(1, 9).Draw(t, "by")))%10
 		}
-		if string(wrong) == string(code) {
+		if bytes.Equal(wrong, code) {
 			return
 		}
 		if _, err := enterprise.KindOf(string(wrong)); fault.ReasonOf(err) != badDigit {
@@ -128,19 +130,22 @@ func FuzzKindOf(f *testing.F) {
 	} {
 		f.Add(code)
 	}
-	forms := map[registrypb.TaxCodeKind]*regexp.Regexp{
-		ten:      regexp.MustCompile(`^[0-9]{10}$`),
-		branch:   regexp.MustCompile(`^[0-9]{10}-([1-9][0-9]{2}|0[1-9][0-9]|00[1-9])$`),
-		personal: regexp.MustCompile(`^[0-9]{12}$`),
+	forms := []struct {
+		kind registrypb.TaxCodeKind
+		form *regexp.Regexp
+	}{
+		{ten, regexp.MustCompile(`^[0-9]{10}$`)},
+		{branch, regexp.MustCompile(`^[0-9]{10}-([1-9][0-9]{2}|0[1-9][0-9]|00[1-9])$`)},
+		{personal, regexp.MustCompile(`^[0-9]{12}$`)},
 	}
 	f.Fuzz(func(t *testing.T, code string) {
 		kind, err := enterprise.KindOf(code)
 		want, reason := none, badFormat
-		for k, form := range forms {
-			if !form.MatchString(code) {
+		for _, f := range forms {
+			if !f.form.MatchString(code) {
 				continue
 			}
-			if want, reason = k, unknown; k != personal && !issued(code[:10]) {
+			if want, reason = f.kind, unknown; f.kind != personal && !issued(code[:10]) {
 				want, reason = none, badDigit
 			}
 		}

@@ -3,11 +3,12 @@ package organisation_test
 import (
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/platform/civil"
 	"coso/services/registry/internal/organisation"
-	"google.golang.org/protobuf/proto"
-	"pgregory.net/rapid"
 )
 
 // life is one organisation under random commands, at days that only go forward.

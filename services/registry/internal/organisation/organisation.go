@@ -13,11 +13,12 @@
 package organisation
 
 import (
+	"google.golang.org/protobuf/proto"
+
 	faultpb "coso/proto/gen/coso/fault/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/platform/civil"
 	"coso/services/platform/fault"
-	"google.golang.org/protobuf/proto"
 )
 
 // Refs are the records that an organisation names, as stored; nil where there is none of the name.

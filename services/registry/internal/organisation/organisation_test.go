@@ -3,15 +3,16 @@ package organisation_test
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
+
 	faultpb "coso/proto/gen/coso/fault/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/platform/civil"
 	"coso/services/platform/fault"
 	"coso/services/registry/internal/organisation"
-	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/testing/protocmp"
 )
 
 const (
@@ -54,18 +55,30 @@ type wrong struct {
 }
 
 var wrongs = []wrong{
-	{"a day that is none", func(o *registrypb.Organisation, _ *organisation.Refs) { o.FoundedOn = "2020-02-30" },
-		fault.KindInvalidArgument, faultpb.Reason_REASON_DATE_INVALID, "foundedOn"},
-	{"tomorrow", func(o *registrypb.Organisation, _ *organisation.Refs) { o.FoundedOn = "2020-12-02" },
-		fault.KindInvalidArgument, faultpb.Reason_REASON_DATE_IN_FUTURE, "foundedOn"},
-	{"unknown unit", func(_ *registrypb.Organisation, r *organisation.Refs) { r.Unit = nil },
-		fault.KindFailedPrecondition, faultpb.Reason_REASON_UNIT_UNKNOWN, "unit"},
-	{"before the unit", func(o *registrypb.Organisation, _ *organisation.Refs) { o.FoundedOn = "1995-10-27" },
-		fault.KindFailedPrecondition, faultpb.Reason_REASON_UNIT_NOT_IN_FORCE, "unit"},
-	{"when the unit is closed", func(o *registrypb.Organisation, _ *organisation.Refs) { o.FoundedOn = "2020-11-15" },
-		fault.KindFailedPrecondition, faultpb.Reason_REASON_UNIT_NOT_IN_FORCE, "unit"},
-	{"unknown enterprise", func(_ *registrypb.Organisation, r *organisation.Refs) { r.Enterprise = nil },
-		fault.KindFailedPrecondition, faultpb.Reason_REASON_ENTERPRISE_UNKNOWN, "enterprise"},
+	{
+		"a day that is none", func(o *registrypb.Organisation, _ *organisation.Refs) { o.FoundedOn = "2020-02-30" },
+		fault.KindInvalidArgument, faultpb.Reason_REASON_DATE_INVALID, "foundedOn",
+	},
+	{
+		"tomorrow", func(o *registrypb.Organisation, _ *organisation.Refs) { o.FoundedOn = "2020-12-02" },
+		fault.KindInvalidArgument, faultpb.Reason_REASON_DATE_IN_FUTURE, "foundedOn",
+	},
+	{
+		"unknown unit", func(_ *registrypb.Organisation, r *organisation.Refs) { r.Unit = nil },
+		fault.KindFailedPrecondition, faultpb.Reason_REASON_UNIT_UNKNOWN, "unit",
+	},
+	{
+		"before the unit", func(o *registrypb.Organisation, _ *organisation.Refs) { o.FoundedOn = "1995-10-27" },
+		fault.KindFailedPrecondition, faultpb.Reason_REASON_UNIT_NOT_IN_FORCE, "unit",
+	},
+	{
+		"when the unit is closed", func(o *registrypb.Organisation, _ *organisation.Refs) { o.FoundedOn = "2020-11-15" },
+		fault.KindFailedPrecondition, faultpb.Reason_REASON_UNIT_NOT_IN_FORCE, "unit",
+	},
+	{
+		"unknown enterprise", func(_ *registrypb.Organisation, r *organisation.Refs) { r.Enterprise = nil },
+		fault.KindFailedPrecondition, faultpb.Reason_REASON_ENTERPRISE_UNKNOWN, "enterprise",
+	},
 	{"unknown superior", func(o *registrypb.Organisation, r *organisation.Refs) {
 		o.Superior, r.Superior = "organisations/none", nil
 	}, fault.KindFailedPrecondition, faultpb.Reason_REASON_SUPERIOR_UNKNOWN, "superior"},
@@ -156,16 +169,26 @@ func TestDissolve(t *testing.T) {
 	}{
 		{"on the day of its founding", recorded(active, "2020-06-01", ""), "2020-06-01", 0, 0, ""},
 		{"today", recorded(active, "2020-06-01", ""), "2020-12-01", 0, 0, ""},
-		{"tomorrow", recorded(active, "2020-06-01", ""), "2020-12-02",
-			fault.KindInvalidArgument, faultpb.Reason_REASON_DATE_IN_FUTURE, "dissolvedOn"},
-		{"a day that is none", recorded(active, "2020-06-01", ""), "2020-06-31",
-			fault.KindInvalidArgument, faultpb.Reason_REASON_DATE_INVALID, "dissolvedOn"},
-		{"before its founding", recorded(active, "2020-06-01", ""), "2020-05-31",
-			fault.KindFailedPrecondition, faultpb.Reason_REASON_DISSOLVED_BEFORE_FOUNDED, "dissolvedOn"},
-		{"twice", recorded(dissolved, "2020-06-01", "2020-07-01"), "2020-08-01",
-			fault.KindFailedPrecondition, faultpb.Reason_REASON_ORGANISATION_NOT_ACTIVE, "name"},
-		{"what never was", recorded(withdrawn, "2020-06-01", ""), "2020-08-01",
-			fault.KindFailedPrecondition, faultpb.Reason_REASON_ORGANISATION_NOT_ACTIVE, "name"},
+		{
+			"tomorrow", recorded(active, "2020-06-01", ""), "2020-12-02",
+			fault.KindInvalidArgument, faultpb.Reason_REASON_DATE_IN_FUTURE, "dissolvedOn",
+		},
+		{
+			"a day that is none", recorded(active, "2020-06-01", ""), "2020-06-31",
+			fault.KindInvalidArgument, faultpb.Reason_REASON_DATE_INVALID, "dissolvedOn",
+		},
+		{
+			"before its founding", recorded(active, "2020-06-01", ""), "2020-05-31",
+			fault.KindFailedPrecondition, faultpb.Reason_REASON_DISSOLVED_BEFORE_FOUNDED, "dissolvedOn",
+		},
+		{
+			"twice", recorded(dissolved, "2020-06-01", "2020-07-01"), "2020-08-01",
+			fault.KindFailedPrecondition, faultpb.Reason_REASON_ORGANISATION_NOT_ACTIVE, "name",
+		},
+		{
+			"what never was", recorded(withdrawn, "2020-06-01", ""), "2020-08-01",
+			fault.KindFailedPrecondition, faultpb.Reason_REASON_ORGANISATION_NOT_ACTIVE, "name",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			cmd := &registrypb.DissolveOrganisationRequest{Name: name, DissolvedOn: tc.on, DissolutionDecision: "9-QĐ/QU"}

@@ -4,17 +4,17 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/platform/access"
 	"coso/services/platform/store"
-	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/proto"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -59,7 +59,7 @@ func TestIndexKeysAreGolden(t *testing.T) {
 func TestRebuiltIndexesEqualLiveOnes(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, Schema)
-	r := rand.New(rand.NewPCG(2020, 11)) //nolint:gosec // a script that is the same every time
+	r := rand.New(rand.NewPCG(2020, 11)) // a script that is the same every time
 	for i := range 150 {
 		script(t, s, r, i)
 	}
@@ -167,7 +167,7 @@ func walk[T record](
 func open(t *testing.T, dir string, schema *store.Schema) *store.Store {
 	t.Helper()
 	s, err := store.Open(store.Options{
-		Dir: dir, Service: "registry", Schema: schema, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Dir: dir, Service: "registry", Schema: schema, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -3,18 +3,10 @@ package server_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"testing"
 	"time"
 
-	faultpb "coso/proto/gen/coso/fault/v1"
-	registrypb "coso/proto/gen/coso/registry/v1"
-	"coso/services/platform/fault"
-	"coso/services/platform/run"
-	"coso/services/platform/store"
-	"coso/services/registry"
-	"coso/services/registry/internal/records"
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
@@ -23,6 +15,14 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/fault"
+	"coso/services/platform/run"
+	"coso/services/platform/store"
+	"coso/services/registry"
+	"coso/services/registry/internal/records"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -41,7 +41,7 @@ func open(t testing.TB) *office {
 	t.Helper()
 	o := &office{TB: t, now: time.Date(2020, 11, 30, 8, 0, 0, 0, time.UTC)}
 	service, err := registry.New(run.Options{
-		Dir: t.TempDir(), Clock: func() time.Time { return o.now }, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Dir: t.TempDir(), Clock: func() time.Time { return o.now }, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -71,13 +71,13 @@ func hanoi(t testing.TB) *office {
 	o.unit("ung-hoa", "Huyện ủy Ứng Hòa", "2008-08-01", "units/ha-noi")
 	must(o.CloseUnit(t.Context(), &registrypb.CloseUnitRequest{Name: "units/ung-hoa", ClosedOn: "2025-07-01"}))(t)
 	o.enterprise("hoa-sen", "Công ty TNHH Hoa Sen", taxCode(1), "units/tay-ho")
-	o.organisation("chi-bo-hoa-sen", "Chi bộ Công ty TNHH Hoa Sen", "2020-06-01", "units/tay-ho")
+	o.organisation("chi-bo-hoa-sen", "Chi bộ Công ty TNHH Hoa Sen", "2020-06-01")
 	return o
 }
 
-func (o *office) unit(id, displayName, from, parent string) *registrypb.Unit {
+func (o *office) unit(id, displayName, from, parent string) {
 	o.Helper()
-	return must(o.CreateUnit(o.Context(), &registrypb.CreateUnitRequest{UnitId: id, Unit: &registrypb.Unit{
+	must(o.CreateUnit(o.Context(), &registrypb.CreateUnitRequest{UnitId: id, Unit: &registrypb.Unit{
 		DisplayName: displayName, Level: "DISTRICT_COMMITTEE", ValidFrom: from,
 		Placements: []*registrypb.Placement{{Tree: "party", Parent: parent, FromDate: from}},
 	}}))(o.TB)
@@ -89,9 +89,9 @@ func askEnterprise(id, displayName, taxCode, unit string) *registrypb.CreateEnte
 	}}
 }
 
-func (o *office) enterprise(id, displayName, taxCode, unit string) *registrypb.Enterprise {
+func (o *office) enterprise(id, displayName, taxCode, unit string) {
 	o.Helper()
-	return must(o.CreateEnterprise(o.Context(), askEnterprise(id, displayName, taxCode, unit)))(o.TB)
+	must(o.CreateEnterprise(o.Context(), askEnterprise(id, displayName, taxCode, unit)))(o.TB)
 }
 
 func askOrganisation(id, displayName, founded, unit string) *registrypb.CreateOrganisationRequest {
@@ -101,9 +101,10 @@ func askOrganisation(id, displayName, founded, unit string) *registrypb.CreateOr
 	}}
 }
 
-func (o *office) organisation(id, displayName, founded, unit string) *registrypb.Organisation {
+// organisation is one of Tây Hồ.
+func (o *office) organisation(id, displayName, founded string) *registrypb.Organisation {
 	o.Helper()
-	return must(o.CreateOrganisation(o.Context(), askOrganisation(id, displayName, founded, unit)))(o.TB)
+	return must(o.CreateOrganisation(o.Context(), askOrganisation(id, displayName, founded, "units/tay-ho")))(o.TB)
 }
 
 // taxCode makes the n-th of the tax codes that tests use; no office ever issued one that begins with 99.

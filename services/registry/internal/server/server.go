@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"strings"
 
+	"google.golang.org/grpc"
+
 	faultpb "coso/proto/gen/coso/fault/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/platform/civil"
@@ -18,7 +20,6 @@ import (
 	"coso/services/platform/rpc"
 	"coso/services/platform/store"
 	"coso/services/platform/text"
-	"google.golang.org/grpc"
 )
 
 // Server answers all methods of the registry. It is safe for concurrent use.

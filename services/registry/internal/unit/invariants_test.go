@@ -6,11 +6,12 @@ import (
 	"slices"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/platform/fault"
 	"coso/services/registry/internal/unit"
-	"google.golang.org/protobuf/proto"
-	"pgregory.net/rapid"
 )
 
 // The days of the random worlds, and one after the last on which anything changes.
@@ -89,7 +90,7 @@ func closeUnit(t *rapid.T, w world, name string) {
 	}
 	naive := proto.CloneOf(w[name])
 	naive.ClosedOn = end
-	naive.Placements = slices.DeleteFunc(naive.Placements, func(p *registrypb.Placement) bool { return p.GetFromDate() >= end })
+	naive.Placements = slices.DeleteFunc(naive.GetPlacements(), func(p *registrypb.Placement) bool { return p.GetFromDate() >= end })
 	w.settle(t, "close", naive, got, err)
 }
 

@@ -26,7 +26,7 @@ func earlier(a, b string) string {
 }
 
 func sortPlacements(u *registrypb.Unit) {
-	slices.SortFunc(u.Placements, func(a, b *registrypb.Placement) int {
+	slices.SortFunc(u.GetPlacements(), func(a, b *registrypb.Placement) int {
 		return cmp.Or(cmp.Compare(a.GetTree(), b.GetTree()), cmp.Compare(a.GetFromDate(), b.GetFromDate()))
 	})
 }
@@ -96,7 +96,7 @@ func hang(u *registrypb.Unit, p *registrypb.Placement, lookup Lookup) error {
 	if err != nil {
 		return err
 	}
-	missing := ""
+	var missing string
 	switch end := parent.GetClosedOn(); {
 	case !known || !inForce(parent, p.GetFromDate()):
 		missing = p.GetFromDate()

@@ -20,11 +20,12 @@ import (
 	"iter"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	faultpb "coso/proto/gen/coso/fault/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/platform/civil"
 	"coso/services/platform/fault"
-	"google.golang.org/protobuf/proto"
 )
 
 // DefaultTree is the tree that is meant where none is named.
@@ -126,7 +127,7 @@ func Close(
 	}
 	next := proto.CloneOf(cur)
 	next.ClosedOn = end
-	next.Placements = slices.DeleteFunc(next.Placements, func(p *registrypb.Placement) bool { return p.GetFromDate() >= end })
+	next.Placements = slices.DeleteFunc(next.GetPlacements(), func(p *registrypb.Placement) bool { return p.GetFromDate() >= end })
 	return next, &registrypb.UnitClosed{}, nil
 }
 

@@ -5,15 +5,16 @@ import (
 	"iter"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
+
 	faultpb "coso/proto/gen/coso/fault/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/platform/civil"
 	"coso/services/platform/fault"
 	"coso/services/registry/internal/unit"
-	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/testing/protocmp"
 )
 
 const (
@@ -88,23 +89,35 @@ func TestCreate(t *testing.T) {
 		{"a placement's day that is none", "2000-01-01", []*registrypb.Placement{
 			place(party, "", "2000-01-01"), place(state, "", "2000-13-01"),
 		}, fault.KindInvalidArgument, faultpb.Reason_REASON_DATE_INVALID, "placements[1].fromDate"},
-		{"placed before it begins", "2000-01-01", []*registrypb.Placement{place(party, "", "1999-12-31")},
-			fault.KindInvalidArgument, faultpb.Reason_REASON_PLACEMENT_INVALID, "placements[0].fromDate"},
+		{
+			"placed before it begins", "2000-01-01",
+			[]*registrypb.Placement{place(party, "", "1999-12-31")},
+			fault.KindInvalidArgument, faultpb.Reason_REASON_PLACEMENT_INVALID, "placements[0].fromDate",
+		},
 		{"twice on one day of a tree", "2000-01-01", []*registrypb.Placement{
 			place(state, "", "2000-01-01"), place(party, "", "2000-01-01"), place(party, "units/ha-noi", "2000-01-01"),
 		}, fault.KindInvalidArgument, faultpb.Reason_REASON_PLACEMENT_INVALID, "placements[1].fromDate"},
-		{"below nobody", "2000-01-01", []*registrypb.Placement{place(party, "units/none", "2000-01-01")},
-			fault.KindFailedPrecondition, faultpb.Reason_REASON_PARENT_NOT_IN_FORCE, "placements[0].parent"},
+		{
+			"below nobody", "2000-01-01",
+			[]*registrypb.Placement{place(party, "units/none", "2000-01-01")},
+			fault.KindFailedPrecondition, faultpb.Reason_REASON_PARENT_NOT_IN_FORCE, "placements[0].parent",
+		},
 		{"below one that comes later", "2000-01-01", []*registrypb.Placement{
 			place(state, "", "2000-01-01"), place(party, "units/ung-hoa", "2000-01-01"),
 		}, fault.KindFailedPrecondition, faultpb.Reason_REASON_PARENT_NOT_IN_FORCE, "placements[1].parent"},
-		{"below one that has ended", "2025-07-01", []*registrypb.Placement{place(party, "units/ung-hoa", "2025-07-01")},
-			fault.KindFailedPrecondition, faultpb.Reason_REASON_PARENT_NOT_IN_FORCE, "placements[0].parent"},
+		{
+			"below one that has ended", "2025-07-01",
+			[]*registrypb.Placement{place(party, "units/ung-hoa", "2025-07-01")},
+			fault.KindFailedPrecondition, faultpb.Reason_REASON_PARENT_NOT_IN_FORCE, "placements[0].parent",
+		},
 		{"below one that ends meanwhile", "2010-01-01", []*registrypb.Placement{
 			place(party, "units/ung-hoa", "2010-01-01"), place(party, "units/ha-noi", "2025-07-02"),
 		}, fault.KindFailedPrecondition, faultpb.Reason_REASON_PARENT_NOT_IN_FORCE, "placements[0].parent"},
-		{"below itself", "2000-01-01", []*registrypb.Placement{place(party, "units/new", "2000-01-01")},
-			fault.KindFailedPrecondition, faultpb.Reason_REASON_UNIT_CYCLE, "placements[0].parent"},
+		{
+			"below itself", "2000-01-01",
+			[]*registrypb.Placement{place(party, "units/new", "2000-01-01")},
+			fault.KindFailedPrecondition, faultpb.Reason_REASON_UNIT_CYCLE, "placements[0].parent",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			asked := unitOf("", tc.from, "", tc.placements...)
@@ -149,16 +162,20 @@ func TestReparent(t *testing.T) {
 		{"into another tree", ward, state, "units/tay-ho", "2000-01-01", 0, 0, "", state, 0},
 		{"in time to come", "units/tay-ho", "", "", "2999-12-31", 0, 0, "", party, 1},
 		{"below one that ends later than it moves on", ward, "", "units/ung-hoa", "2020-01-01", 0, 0, "", party, 1},
-		{"below a former descendant, after that has moved away", "units/tay-ho", "", ward, "2025-07-01",
-			fault.KindFailedPrecondition, faultpb.Reason_REASON_PARENT_NOT_IN_FORCE, "parent", "", 0},
+		{
+			"below a former descendant, after that has moved away", "units/tay-ho", "", ward, "2025-07-01",
+			fault.KindFailedPrecondition, faultpb.Reason_REASON_PARENT_NOT_IN_FORCE, "parent", "", 0,
+		},
 
 		{"on a day that is none", ward, "", "", "2021-02-29", fault.KindInvalidArgument, faultpb.Reason_REASON_DATE_INVALID, "fromDate", "", 0},
 		{"before it begins", ward, "", "", "1999-12-31", fault.KindFailedPrecondition, faultpb.Reason_REASON_PLACEMENT_INVALID, "fromDate", "", 0},
 		{"on the day of another placement", ward, "", "", "2025-07-01", fault.KindFailedPrecondition, faultpb.Reason_REASON_PLACEMENT_INVALID, "fromDate", "", 0},
 		{"when it is no more", ward, "", "", "2026-01-01", fault.KindFailedPrecondition, faultpb.Reason_REASON_UNIT_CLOSED, "fromDate", "", 0},
 		{"below nobody", ward, "", "units/none", "2020-01-01", fault.KindFailedPrecondition, faultpb.Reason_REASON_PARENT_NOT_IN_FORCE, "parent", "", 0},
-		{"below one that has ended", "units/tay-ho", "", "units/ung-hoa", "2025-07-01",
-			fault.KindFailedPrecondition, faultpb.Reason_REASON_PARENT_NOT_IN_FORCE, "parent", "", 0},
+		{
+			"below one that has ended", "units/tay-ho", "", "units/ung-hoa", "2025-07-01",
+			fault.KindFailedPrecondition, faultpb.Reason_REASON_PARENT_NOT_IN_FORCE, "parent", "", 0,
+		},
 		{"below itself", ward, "", ward, "2020-01-01", fault.KindFailedPrecondition, faultpb.Reason_REASON_UNIT_CYCLE, "parent", "", 0},
 		{"below its child", ward, "", zone, "2020-01-01", fault.KindFailedPrecondition, faultpb.Reason_REASON_UNIT_CYCLE, "parent", "", 0},
 		{"below its grandchild", "units/tay-ho", "", zone, "2020-01-01", fault.KindFailedPrecondition, faultpb.Reason_REASON_UNIT_CYCLE, "parent", "", 0},
