@@ -3,8 +3,10 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"unicode/utf8"
@@ -40,14 +42,31 @@ func Progress(w io.Writer, p *planningpb.Progress, period string) error {
 	}
 	out := &lines{w: w}
 	out.printf("%s · %s · tính đến ngày %s\n\n", p.GetUnitDisplayName(), period, to.DisplayVN())
-	out.table(p)
-	for _, i := range p.GetIndicators() {
+	indicators := plannedFirst(p.GetIndicators())
+	out.table(indicators)
+	for _, i := range indicators {
 		out.printf("%s.\n", i.GetSentence())
 	}
-	for _, i := range p.GetIndicators() {
+	for _, i := range indicators {
 		out.below(i)
 	}
 	return out.err
+}
+
+// plannedFirst puts the indicators with a plan before those without.
+func plannedFirst(all []*planningpb.IndicatorProgress) []*planningpb.IndicatorProgress {
+	out := slices.Clone(all)
+	slices.SortStableFunc(out, func(a, b *planningpb.IndicatorProgress) int {
+		return cmp.Compare(rank(a), rank(b))
+	})
+	return out
+}
+
+func rank(i *planningpb.IndicatorProgress) int {
+	if i.GetFigure().Assigned == nil && i.GetPlannedUnitCount() == 0 {
+		return 1
+	}
+	return 0
 }
 
 // lines keeps the first error of several writes.
@@ -62,13 +81,13 @@ func (l *lines) printf(format string, args ...any) {
 	}
 }
 
-func (l *lines) table(p *planningpb.Progress) {
+func (l *lines) table(indicators []*planningpb.IndicatorProgress) {
 	if l.err != nil {
 		return
 	}
 	tab := tabwriter.NewWriter(l.w, 0, 0, 2, ' ', 0)
 	rows := [][]string{{"Chỉ tiêu", "Kết quả/kế hoạch", "Đạt", "Đơn vị chưa hoàn thành"}}
-	for _, i := range p.GetIndicators() {
+	for _, i := range indicators {
 		below := fmt.Sprintf("%d/%d", len(i.GetBelowPlan()), i.GetPlannedUnitCount())
 		if i.GetPlannedUnitCount() == 0 {
 			below = "—"

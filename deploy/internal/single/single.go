@@ -51,23 +51,23 @@ func Run(ctx context.Context, o Options, ready func(base string)) (err error) {
 	if err != nil {
 		return err
 	}
-	bus, err := embedded.Start(embedded.Options{Dir: filepath.Join(o.Dir, "nats"), Port: o.NATSPort, Logger: o.Logger})
+	services, err := open(o)
 	if err != nil {
 		return errors.Join(err, listener.Close())
+	}
+	bus, err := embedded.Start(embedded.Options{Dir: filepath.Join(o.Dir, "nats"), Port: o.NATSPort, Logger: o.Logger})
+	if err != nil {
+		return errors.Join(err, listener.Close(), closeAll(services))
 	}
 	defer bus.Stop()
 	conn, err := bus.Connect("coso")
 	if err != nil {
-		return errors.Join(fmt.Errorf("embedded nats-server: %w", err), listener.Close())
+		return errors.Join(fmt.Errorf("embedded nats-server: %w", err), listener.Close(), closeAll(services))
 	}
 	defer conn.Close()
 	js, err := jetstream.New(conn)
 	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
-	services, err := open(o, js)
-	if err != nil {
-		return errors.Join(err, listener.Close())
+		return errors.Join(err, listener.Close(), closeAll(services))
 	}
 	web, err := site(o, services, listener, ready)
 	if err != nil {
@@ -75,14 +75,15 @@ func Run(ctx context.Context, o Options, ready func(base string)) (err error) {
 	}
 	parts := make([]run.Part, 0, len(services)+1)
 	for _, s := range services {
-		parts = append(parts, s.Part())
+		parts = append(parts, s.Part(js))
 	}
 	return run.All(ctx, o.Logger, append(parts, web)...)
 }
 
-// open opens the four services in the order in which events flow.
-func open(o Options, js jetstream.JetStream) ([]*run.Service, error) {
-	options := run.Options{Dir: o.Dir, JetStream: js, Clock: o.Clock, Logger: o.Logger}
+// open opens the four services in the order in which events flow. It comes before the nats-server: the stores' locks keep
+// a second process away from the folder.
+func open(o Options) ([]*run.Service, error) {
+	options := run.Options{Dir: o.Dir, Clock: o.Clock, Logger: o.Logger}
 	var services []*run.Service
 	for _, n := range []func(run.Options) (*run.Service, error){registry.New, membership.New, planning.New, award.New} {
 		s, err := n(options)

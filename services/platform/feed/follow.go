@@ -141,13 +141,13 @@ type received struct {
 	handler Handler
 }
 
-// next checks that an event is the one behind a cursor. INV-FEED-NO-GAP.
+// next checks that an event is the one behind a cursor, or one before it. INV-FEED-NO-GAP.
 func (e received) next(c *journalpb.Cursor) error {
 	if known := c.GetIncarnation(); len(known) > 0 && uuid.UUID(known) != e.at.Incarnation {
 		return foreignIncarnation(c, e.at.Incarnation.String())
 	}
 	if e.at.Number > c.GetSequence()+1 {
-		return fmt.Errorf("event %d came behind event %d", e.at.Number, c.GetSequence())
+		return fmt.Errorf("the stream has a gap: event %d comes after event %d", e.at.Number, c.GetSequence())
 	}
 	return nil
 }

@@ -3,9 +3,12 @@ package feed
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
@@ -289,5 +292,40 @@ func TestFollowIsPrompt(t *testing.T) {
 	t.Logf("a lone event takes effect after %s", each)
 	if each > 200*time.Millisecond {
 		t.Errorf("a lone event takes effect after %s", each)
+	}
+}
+
+// Loss on the way is no hole in the stream: the follower begins anew behind its cursor.
+func TestFollowNoticesLossOnTheWay(t *testing.T) {
+	_, js, follows := connections(t)
+	so, si := newSource(t), newSink(t)
+	so.createEach(5)
+	so.relay(js)
+	so.mustBeJournal(js)
+	f := &following{store: si.Store, js: follows, source: "registry"}
+	var err error
+	if f.cursor, err = si.Cursor(t.Context(), "registry"); err != nil {
+		t.Fatal(err)
+	}
+	r, err := f.open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages, done, err := r.fetch(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer done()
+	var batch []jetstream.Msg
+	for len(batch) < 5 {
+		more, err := gather(t.Context(), messages.Messages())
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch = append(batch, more...)
+	}
+	events, err := r.read(slices.Delete(batch, 2, 3))
+	if !errors.Is(err, errLost) || len(events) != 2 {
+		t.Errorf("it read %d events and says %v, want 2 and %v", len(events), err, errLost)
 	}
 }

@@ -26,9 +26,8 @@ const (
 type reader struct {
 	f        *following
 	consumer jetstream.Consumer
-	// delivered counts the consumer's messages; seen is the sequence of the last one.
+	// delivered counts the consumer's messages.
 	delivered uint64
-	seen      uint64
 }
 
 // open makes a reader behind the cursor. A fault means that the stream is another journal's; other errors are NATS's, a
@@ -56,7 +55,7 @@ func (f *following) open(ctx context.Context) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &reader{f: f, consumer: consumer, seen: f.cursor.GetSequence()}, nil
+	return &reader{f: f, consumer: consumer}, nil
 }
 
 // fetch asks the server for messages: what is there comes at once, what comes later comes when it does. done ends the
@@ -78,8 +77,9 @@ func (r *reader) fetch(ctx context.Context) (messages jetstream.MessageBatch, do
 // errLost asks for a new session: messages were lost on the way, not in the stream.
 var errLost = errors.New("messages were lost on the way")
 
-// read turns messages into events. It answers those before the first message that breaks the order or cannot be read,
-// and what is wrong with that one.
+// read turns messages into events. It answers those before the first message that cannot be read or does not come next,
+// and what is wrong with that one. The consumer numbers what it delivers: numbers that jump there mean loss on the way,
+// numbers of the stream that jump while the consumer's do not mean a hole in the stream, which the command refuses.
 func (r *reader) read(batch []jetstream.Msg) ([]received, error) {
 	out := make([]received, 0, len(batch))
 	for _, m := range batch {
@@ -88,33 +88,24 @@ func (r *reader) read(batch []jetstream.Msg) ([]received, error) {
 			return out, err
 		}
 		if meta.Sequence.Consumer != r.delivered+1 {
-			return out, fmt.Errorf("%w: message %d after message %d", errLost, meta.Sequence.Stream, r.seen)
+			return out, fmt.Errorf("%w before message %d", errLost, meta.Sequence.Stream)
 		}
 		r.delivered++
 		e, err := r.event(m, meta.Sequence.Stream)
 		if err != nil {
 			return out, stopped(r.f.source, meta.Sequence.Stream, m.Headers().Get(headerType), err)
 		}
-		r.seen = max(r.seen, meta.Sequence.Stream)
 		out = append(out, e)
 	}
 	return out, nil
 }
 
-// event reads one message. The consumer has delivered every message the stream holds from its start on, so a number
-// that jumps is a hole in the stream.
 func (r *reader) event(m jetstream.Msg, number uint64) (received, error) {
-	if number > r.seen+1 {
-		return received{}, fmt.Errorf("the stream has a gap: message %d follows message %d", number, r.seen)
-	}
 	at, rest, err := readEnvelope(r.f.source, number, m.Headers())
 	if err != nil {
 		return received{}, err
 	}
 	e := received{at: at, rest: rest}
-	if known := r.f.cursor.GetIncarnation(); len(known) > 0 && uuid.UUID(known) != at.Incarnation {
-		return e, foreignIncarnation(r.f.cursor, at.Incarnation.String())
-	}
 	h, ok, err := r.f.heard.find(at.Type)
 	if err != nil || !ok {
 		return e, err

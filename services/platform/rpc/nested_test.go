@@ -38,22 +38,23 @@ func houseType(t *testing.T) protoreflect.MessageDescriptor {
 	field := func(number int32, name string, kind descriptorpb.FieldDescriptorProto_Type, label descriptorpb.FieldDescriptorProto_Label,
 		typeName string, says ...annotations.FieldBehavior,
 	) *descriptorpb.FieldDescriptorProto {
-		f := &descriptorpb.FieldDescriptorProto{Name: &name, Number: &number, Type: &kind, Label: &label, Options: &descriptorpb.FieldOptions{}}
+		options := &descriptorpb.FieldOptions{}
+		proto.SetExtension(options, annotations.E_FieldBehavior, says)
+		f := &descriptorpb.FieldDescriptorProto{Name: &name, Number: &number, Type: &kind, Label: &label, Options: options}
 		if typeName != "" {
 			f.TypeName = &typeName
 		}
-		proto.SetExtension(f.Options, annotations.E_FieldBehavior, says)
 		return f
 	}
 	entry := func(name string, value *descriptorpb.FieldDescriptorProto) *descriptorpb.DescriptorProto {
 		return &descriptorpb.DescriptorProto{
-			Name: &name, Options: &descriptorpb.MessageOptions{MapEntry: proto.Bool(true)},
+			Name: &name, Options: &descriptorpb.MessageOptions{MapEntry: new(true)},
 			Field: []*descriptorpb.FieldDescriptorProto{field(1, "key", text, one, ""), value},
 		}
 	}
 	number := descriptorpb.FieldDescriptorProto_TYPE_INT64
 	house := &descriptorpb.DescriptorProto{
-		Name: proto.String("House"),
+		Name: new("House"),
 		Field: []*descriptorpb.FieldDescriptorProto{
 			field(1, "name", text, one, "", annotations.FieldBehavior_IDENTIFIER),
 			field(2, "text", text, one, ""),
@@ -68,7 +69,7 @@ func houseType(t *testing.T) protoreflect.MessageDescriptor {
 			field(11, "coal", text, one, ""),
 			field(12, "stove", message, one, ".t.Room"),
 		},
-		OneofDecl: []*descriptorpb.OneofDescriptorProto{{Name: proto.String("heating")}},
+		OneofDecl: []*descriptorpb.OneofDescriptorProto{{Name: new("heating")}},
 		NestedType: []*descriptorpb.DescriptorProto{
 			entry("WordsEntry", field(2, "value", text, one, "")),
 			entry("NamedRoomsEntry", field(2, "value", message, one, ".t.Room")),
@@ -77,7 +78,7 @@ func houseType(t *testing.T) protoreflect.MessageDescriptor {
 	}
 	house.Field[10].OneofIndex, house.Field[11].OneofIndex = proto.Int32(0), proto.Int32(0)
 	room := &descriptorpb.DescriptorProto{
-		Name: proto.String("Room"),
+		Name: new("Room"),
 		Field: []*descriptorpb.FieldDescriptorProto{
 			field(1, "text", text, one, ""),
 			field(2, "owned", text, one, "", annotations.FieldBehavior_OUTPUT_ONLY),
@@ -87,7 +88,7 @@ func houseType(t *testing.T) protoreflect.MessageDescriptor {
 		},
 	}
 	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
-		Name: proto.String("t.proto"), Package: proto.String("t"), Syntax: proto.String("proto3"),
+		Name: new("t.proto"), Package: new("t"), Syntax: new("proto3"),
 		Dependency:  []string{"google/protobuf/timestamp.proto"},
 		MessageType: []*descriptorpb.DescriptorProto{house, room},
 	}, protoregistry.GlobalFiles)
@@ -147,17 +148,20 @@ func TestMergeReachesIntoMessages(t *testing.T) { // INV-RPC-MERGE-MASK
 		value       string
 	}{
 		{
-			"a field of a message", `{"room": {"text": "b", "inner": {"text": "b"}}, "text": "b"}`, []string{"room.text"},
+			"a field of a message", `{"room": {"text": "b", "inner": {"text": "b"}}, "text": "b"}`,
+			[]string{"room.text"},
 			`{"name": "h", "text": "a", "secret": "s", "room": {"text": "b", "owned": "o", "fixed": "f", "inner": {"text": "a"}},
 			"rooms": [{"text": "a", "owned": "o"}], "builtTime": "2020-01-01T00:00:00Z", "coal": "much"}`, "",
 		},
 		{
-			"a field emptied by a message that is not there", `{}`, []string{"room.text", "room.inner.text", "stove.text"},
+			"a field emptied by a message that is not there", `{}`,
+			[]string{"room.text", "room.inner.text", "stove.text"},
 			`{"name": "h", "text": "a", "secret": "s", "room": {"owned": "o", "fixed": "f", "inner": {}},
 			"rooms": [{"text": "a", "owned": "o"}], "builtTime": "2020-01-01T00:00:00Z", "coal": "much"}`, "",
 		},
 		{
-			"a whole message keeps what the server owns", `{"room": {"inner": {"owned": "x"}, "owned": "x", "etag": "e"}}`, []string{"room"},
+			"a whole message keeps what the server owns", `{"room": {"inner": {"owned": "x"}, "owned": "x", "etag": "e"}}`,
+			[]string{"room"},
 			`{"name": "h", "text": "a", "secret": "s", "room": {"owned": "o", "fixed": "f", "inner": {}, "etag": "e"},
 			"rooms": [{"text": "a", "owned": "o"}], "builtTime": "2020-01-01T00:00:00Z", "coal": "much"}`, "",
 		},
@@ -167,7 +171,8 @@ func TestMergeReachesIntoMessages(t *testing.T) { // INV-RPC-MERGE-MASK
 			"rooms": [{"text": "b"}], "builtTime": "2021-01-01T00:00:00Z", "coal": "much"}`, "",
 		},
 		{
-			"one of several", `{"stove": {"text": "b", "fixed": "new"}}`, []string{"stove"},
+			"one of several", `{"stove": {"text": "b", "fixed": "new"}}`,
+			[]string{"stove"},
 			`{"name": "h", "text": "a", "secret": "s", "room": {"text": "a", "owned": "o", "fixed": "f", "inner": {"text": "a"}},
 			"rooms": [{"text": "a", "owned": "o"}], "builtTime": "2020-01-01T00:00:00Z", "stove": {"text": "b", "fixed": "new"}}`, "",
 		},

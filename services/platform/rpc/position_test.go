@@ -23,10 +23,9 @@ import (
 // get reads the unit at positions and answers the header.
 func (b *bench) get(t *testing.T, at ...string) (metadata.MD, error) {
 	t.Helper()
-	ctx := t.Context()
-	for _, p := range at {
-		ctx = metadata.AppendToOutgoingContext(ctx, rpc.PositionHeader, p)
-	}
+	md := metadata.MD{}
+	md.Append(rpc.PositionHeader, at...)
+	ctx := metadata.NewOutgoingContext(t.Context(), md)
 	var header metadata.MD
 	_, err := b.client().GetUnit(ctx, &registrypb.GetUnitRequest{Name: "units/tay-ho"}, grpc.Header(&header))
 	return header, err

@@ -260,7 +260,7 @@ func only(t *testing.T, md metadata.MD, key string) string {
 }
 
 // refused checks kind, reason and field of what a call answered, and gives it back as clients see it.
-func refused(t *testing.T, err error, kind fault.Kind, reason faultpb.Reason, field string) *fault.Error {
+func refused(t *testing.T, err error, kind fault.Kind, reason faultpb.Reason, field string) fault.Error {
 	t.Helper()
 	if err == nil {
 		t.Fatalf("answered, want %v %v", kind, reason)
@@ -269,7 +269,7 @@ func refused(t *testing.T, err error, kind fault.Kind, reason faultpb.Reason, fi
 	if got.Kind != kind || got.Reason != reason || got.Field != field {
 		t.Fatalf("refused with %v %v %q (%v), want %v %v %q", got.Kind, got.Reason, got.Field, err, kind, reason, field)
 	}
-	return got
+	return *got
 }
 
 // eventually polls until ok, for 10 seconds at most.

@@ -19,8 +19,6 @@ import (
 type Options struct {
 	// Dir is the data folder.
 	Dir string
-	// JetStream is where change events go and come from; nil: the service neither announces nor follows.
-	JetStream jetstream.JetStream
 	// Clock answers the time; nil: the machine's.
 	Clock func() time.Time
 	// Logger takes what an operator must know; nil: slog.Default.
@@ -45,7 +43,6 @@ type Service struct {
 	store  *store.Store
 	server *rpc.Server
 	follow []feed.Follower
-	js     jetstream.JetStream
 	logger *slog.Logger
 }
 
@@ -67,7 +64,7 @@ func New(o Options, p Parts) (*Service, error) {
 	}
 	server := rpc.New(rpc.Options{Service: p.Name, Store: s, Logger: logger})
 	p.Register(server, s)
-	return &Service{name: p.Name, store: s, server: server, follow: p.Follow, js: o.JetStream, logger: logger}, nil
+	return &Service{name: p.Name, store: s, server: server, follow: p.Follow, logger: logger}, nil
 }
 
 // Name is the service's name.
@@ -82,17 +79,18 @@ func (s *Service) Conn() grpc.ClientConnInterface { return s.server.Conn() }
 // Server is the service's gRPC server.
 func (s *Service) Server() *rpc.Server { return s.server }
 
-// Part runs the relay and the followers until the context ends, and closes the store then. A follower or relay that
+// Part runs the relay and the followers over js until the context ends, and closes the store then. With a nil js the
+// service neither announces nor follows. A follower or relay that
 // stops by itself has met something it must not pass over (feed): it is logged as an alarm and stays stopped, while the
 // service goes on serving.
-func (s *Service) Part() Part {
+func (s *Service) Part(js jetstream.JetStream) Part {
 	return Part{Name: s.name, Run: func(ctx context.Context, ready func()) error {
 		var g errgroup.Group
-		if s.js != nil {
-			g.Go(s.watched(ctx, "relay", func() error { return feed.Relay(ctx, s.store, s.js, s.logger) }))
+		if js != nil {
+			g.Go(s.watched(ctx, "relay", func() error { return feed.Relay(ctx, s.store, js, s.logger) }))
 			for _, f := range s.follow {
 				g.Go(s.watched(ctx, "follower of "+f.Source, func() error {
-					return feed.Follow(ctx, s.store, s.js, f, s.logger)
+					return feed.Follow(ctx, s.store, js, f, s.logger)
 				}))
 			}
 		}

@@ -215,8 +215,8 @@ func (s *Store) newTx(g *group, c *call) *Tx {
 // accept takes a command into the group. A command that changed nothing and told nothing leaves no trace, unless its
 // request id must be kept.
 func (s *Store) accept(g *group, c *call, tx *Tx, answer proto.Message) (outcome, bool) {
-	if len(tx.command.GetChanges()) == 0 && len(tx.command.GetEvents()) == 0 {
-		return outcome{answer: answer, position: g.head.GetPosition()}, true
+	if len(tx.command.GetChanges()) == 0 && len(tx.command.GetEvents()) == 0 && c.requestID == "" {
+		return outcome{answer: answer, position: g.position()}, true
 	}
 	if c.requestID != "" {
 		tx.command.Results = s.results(answer)
@@ -233,11 +233,22 @@ func (s *Store) accept(g *group, c *call, tx *Tx, answer proto.Message) (outcome
 	g.commands = append(g.commands, tx.command)
 	if c.requestID != "" {
 		g.once[onceID(c)] = &journalpb.Once{
-			Fingerprint: c.fingerprint, Position: g.head.GetPosition() + 1,
+			Fingerprint: c.fingerprint, Position: g.position(),
 			Moment: timestamppb.New(g.at), Results: tx.command.GetResults(),
 		}
 	}
-	return outcome{answer: answer, position: g.head.GetPosition() + 1}, true
+	return outcome{answer: answer, position: g.position()}, true
+}
+
+// position is what a command of the group answers: the entry if an event is in it, else the last entry with one. A
+// follower elsewhere sees events only, so nobody could ever wait for an entry without.
+func (g *group) position() uint64 {
+	for _, c := range g.commands {
+		if len(c.GetEvents()) > 0 {
+			return g.head.GetPosition() + 1
+		}
+	}
+	return g.head.GetEventPosition()
 }
 
 // write fixes the entry's place and applies it.

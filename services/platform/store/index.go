@@ -114,8 +114,9 @@ func (x *Index[T]) refuseTaken(b *base[T], tx *Tx, m proto.Message) error {
 	for _, k := range x.keys(rec) {
 		for _, primary := range tx.space().ascend(x.bucket, k, k) {
 			if string(primary) != mine {
+				value, _ := k.Split().Text()
 				holder, _ := Key(primary).Split().Text()
-				return fault.AlreadyExists(x.unique.reason, x.unique.field, "name", holder)
+				return fault.AlreadyExists(x.unique.reason, x.unique.field, "value", value, "name", holder)
 			}
 		}
 	}

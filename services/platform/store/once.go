@@ -43,9 +43,13 @@ func noteOnce(w writing, e *journalpb.Entry, c *journalpb.Command) error {
 	if c.GetRequestId() == "" {
 		return nil
 	}
+	position, err := waitable(w, e)
+	if err != nil {
+		return err
+	}
 	key := Text(c.GetPrincipal()).Text(c.GetRequestId())
 	b, err := deterministic.Marshal(&journalpb.Once{
-		Fingerprint: c.GetFingerprint(), Position: e.GetPosition(), Moment: e.GetMoment(), Results: c.GetResults(),
+		Fingerprint: c.GetFingerprint(), Position: position, Moment: e.GetMoment(), Results: c.GetResults(),
 	})
 	if err != nil {
 		return fault.Internal(err)
@@ -54,6 +58,18 @@ func noteOnce(w writing, e *journalpb.Entry, c *journalpb.Command) error {
 		return err
 	}
 	return w.put(bucketOnceTime, append(momentKey(e.GetMoment().AsTime()), key...), nil)
+}
+
+// waitable is the position that the commands of an entry answer: the entry if it holds an event, else the last one that
+// does. The head is still the one before the entry.
+func waitable(r reading, e *journalpb.Entry) (uint64, error) {
+	for _, c := range e.GetCommands() {
+		if len(c.GetEvents()) > 0 {
+			return e.GetPosition(), nil
+		}
+	}
+	head, err := readHead(r)
+	return head.GetEventPosition(), err
 }
 
 func momentKey(t time.Time) Key { return Key(nil).Int64(t.UnixMicro()) }

@@ -91,10 +91,10 @@ func (f metaFields) advance(tx *Tx, old proto.Message, existed bool, rec proto.M
 	return nil
 }
 
-// etag is derived from the revision; the incarnation's first bytes keep a revision written after a restore apart from
-// one of the same number that the restore lost.
+// etag is derived from the revision; the incarnation's last bytes, which are random, keep a revision written after a
+// restore apart from one of the same number that the restore lost.
 func etag(incarnation []byte, revision int64) string {
-	return hex.EncodeToString(incarnation[:4]) + "-" + strconv.FormatInt(revision, 10)
+	return hex.EncodeToString(incarnation[12:]) + "-" + strconv.FormatInt(revision, 10)
 }
 
 func tooLarge(what string, limit int) error {

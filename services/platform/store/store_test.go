@@ -329,3 +329,39 @@ func TestEventsOfOneCommandCarryEachState(t *testing.T) {
 		t.Errorf("told %q", told)
 	}
 }
+
+// A request that changed nothing is remembered like any other: sent again after another change, it takes no effect.
+func TestARequestWithoutEffectIsRemembered(t *testing.T) {
+	b := open(t, t.TempDir())
+	e, err := create(caller(), b, enterprise(1, "units/u", "a"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	same := func() (*registrypb.Enterprise, string, error) {
+		ctx, rec := Record(caller())
+		req := &registrypb.UpdateEnterpriseRequest{Enterprise: &registrypb.Enterprise{Name: e.GetName()}, RequestId: "r-1"}
+		got, err := Update(ctx, b.Store, req, func(tx *Tx) (*registrypb.Enterprise, error) {
+			cur, err := b.enterprises.Get(tx, e.GetName())
+			if err != nil || cur.GetDisplayName() == e.GetDisplayName() {
+				return cur, err
+			}
+			cur.DisplayName = e.GetDisplayName()
+			return b.enterprises.Put(tx, cur, &registrypb.EnterpriseUpdated{})
+		})
+		return got, FormatPositions(rec.Positions()), err
+	}
+	_, first, err := same()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (Position{"registry", b.Incarnation(), 1}).String(); first != want {
+		t.Errorf("the position is %s, want that of the last event, %s", first, want)
+	}
+	if _, err := rename(caller(), b, e.GetName(), "Khác", ""); err != nil {
+		t.Fatal(err)
+	}
+	again, second, err := same()
+	if err != nil || again.GetDisplayName() != "Khác" || second != first {
+		t.Errorf("sent again: %v at %s (%v), first at %s", again, second, err, first)
+	}
+}

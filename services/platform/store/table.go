@@ -133,8 +133,12 @@ func (t *Table[T]) Put(tx *Tx, rec T, event proto.Message) (T, error) {
 }
 
 // Current reads a record for a change that rests on etag: Aborted if the record has another one. An empty etag
-// accepts whatever it is now.
+// accepts whatever it is now. InvalidArgument for an empty name.
 func (t *Table[T]) Current(tx *Tx, name, etag string) (T, error) {
+	if name == "" {
+		var none T
+		return none, fault.InvalidArgument(faultpb.Reason_REASON_FIELD_REQUIRED, "name")
+	}
 	rec, err := t.Get(tx, name)
 	if err != nil {
 		return rec, err

@@ -112,14 +112,14 @@ type council struct {
 func newCouncil(t *testing.T, srv *feedtest.Server) *council {
 	t.Helper()
 	c := &council{t: t, srv: srv, dir: t.TempDir()}
-	c.open(srv.JetStream())
-	c.stop = runs(t, func(ctx context.Context) error { return c.Part().Run(ctx, func() {}) })
+	c.open()
+	c.stop = runs(t, func(ctx context.Context) error { return c.Part(srv.JetStream()).Run(ctx, func() {}) })
 	return c
 }
 
-func (c *council) open(js jetstream.JetStream) {
+func (c *council) open() {
 	c.t.Helper()
-	s, err := award.New(run.Options{Dir: c.dir, JetStream: js, Logger: quiet})
+	s, err := award.New(run.Options{Dir: c.dir, Logger: quiet})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -130,15 +130,15 @@ func (c *council) open(js jetstream.JetStream) {
 func (c *council) restart(meanwhile func(s *store.Store) error) {
 	c.t.Helper()
 	c.stop()
-	c.open(nil)
+	c.open()
 	if err := meanwhile(c.Store()); err != nil {
 		c.t.Fatal(err)
 	}
 	if err := c.Close(); err != nil {
 		c.t.Fatal(err)
 	}
-	c.open(c.srv.JetStream())
-	c.stop = runs(c.t, func(ctx context.Context) error { return c.Part().Run(ctx, func() {}) })
+	c.open()
+	c.stop = runs(c.t, func(ctx context.Context) error { return c.Part(c.srv.JetStream()).Run(ctx, func() {}) })
 }
 
 // hears waits until award has reached what was announced.

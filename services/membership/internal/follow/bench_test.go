@@ -67,11 +67,11 @@ type office struct {
 
 func newOffice(t *testing.T, js jetstream.JetStream) *office {
 	t.Helper()
-	s, err := membership.New(run.Options{Dir: t.TempDir(), JetStream: js, Clock: morning, Logger: quiet})
+	s, err := membership.New(run.Options{Dir: t.TempDir(), Clock: morning, Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
-	runs(t, func(ctx context.Context) error { return s.Part().Run(ctx, func() {}) })
+	runs(t, func(ctx context.Context) error { return s.Part(js).Run(ctx, func() {}) })
 	return &office{s, t}
 }
 

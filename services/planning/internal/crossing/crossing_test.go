@@ -4,12 +4,11 @@ import (
 	"slices"
 	"testing"
 
-	"coso/services/planning/internal/crossing"
-
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
 	planningpb "coso/proto/gen/coso/planning/v1"
+	"coso/services/planning/internal/crossing"
 )
 
 const (
@@ -136,5 +135,5 @@ func (s state) crossing() *planningpb.Crossing {
 }
 
 func target(version, assigned int64) *planningpb.Target {
-	return &planningpb.Target{Name: "targets/t", Version: version, AssignedValue: proto.Int64(assigned)}
+	return &planningpb.Target{Name: "targets/t", Version: version, AssignedValue: new(assigned)}
 }

@@ -9,13 +9,12 @@ import (
 	"fmt"
 	"strings"
 
-	"coso/services/platform/civil"
-	"coso/services/platform/fault"
-
 	faultpb "coso/proto/gen/coso/fault/v1"
 	membershippb "coso/proto/gen/coso/membership/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/civil"
+	"coso/services/platform/fault"
 )
 
 // OfOrganisation is what an organisation contributes. DataLoss FORMAT_UNKNOWN for a kind or state of a newer version:

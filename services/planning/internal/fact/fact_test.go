@@ -3,10 +3,6 @@ package fact_test
 import (
 	"testing"
 
-	"coso/services/planning/internal/fact"
-	"coso/services/planning/internal/indicator"
-	"coso/services/platform/fault"
-
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/testing/protocmp"
 
@@ -14,6 +10,9 @@ import (
 	membershippb "coso/proto/gen/coso/membership/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/planning/internal/fact"
+	"coso/services/planning/internal/indicator"
+	"coso/services/platform/fault"
 )
 
 func organisation(state registrypb.OrganisationState) *registrypb.Organisation {
@@ -37,14 +36,17 @@ func TestOfOrganisation(t *testing.T) {
 		LegalDate: "2020-03-02", Amount: 1,
 	}}}
 	nothing := &planningpb.FactSet{Source: "organisations/o", SourceRevision: 3}
-	for state, want := range map[registrypb.OrganisationState]*planningpb.FactSet{
-		registrypb.OrganisationState_ORGANISATION_STATE_ACTIVE:    founding,
-		registrypb.OrganisationState_ORGANISATION_STATE_DISSOLVED: founding,
-		registrypb.OrganisationState_ORGANISATION_STATE_WITHDRAWN: nothing,
+	for _, c := range []struct {
+		state registrypb.OrganisationState
+		want  *planningpb.FactSet
+	}{
+		{registrypb.OrganisationState_ORGANISATION_STATE_ACTIVE, founding},
+		{registrypb.OrganisationState_ORGANISATION_STATE_DISSOLVED, founding},
+		{registrypb.OrganisationState_ORGANISATION_STATE_WITHDRAWN, nothing},
 	} {
-		got, err := fact.OfOrganisation(organisation(state))
-		if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" || err != nil {
-			t.Errorf("%s: %v %s", state, err, diff)
+		got, err := fact.OfOrganisation(organisation(c.state))
+		if diff := cmp.Diff(c.want, got, protocmp.Transform()); diff != "" || err != nil {
+			t.Errorf("%s: %v %s", c.state, err, diff)
 		}
 	}
 }

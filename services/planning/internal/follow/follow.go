@@ -8,15 +8,14 @@
 package follow
 
 import (
-	"coso/services/planning/internal/fact"
-	"coso/services/planning/internal/records"
-	"coso/services/platform/feed"
-	"coso/services/platform/store"
-
 	"google.golang.org/protobuf/proto"
 
 	membershippb "coso/proto/gen/coso/membership/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/planning/internal/fact"
+	"coso/services/planning/internal/records"
+	"coso/services/platform/feed"
+	"coso/services/platform/store"
 )
 
 // Followers are the followers of one store, which is the only one they may be given to.

@@ -11,14 +11,13 @@ import (
 	"fmt"
 	"slices"
 
-	"coso/services/platform/fault"
-
 	"google.golang.org/protobuf/proto"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 	membershippb "coso/proto/gen/coso/membership/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/fault"
 )
 
 // Create makes the indicator asked for, under name. InvalidArgument INDICATOR_KIND_UNKNOWN if a kind is not one of the

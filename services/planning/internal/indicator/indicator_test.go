@@ -4,9 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"coso/services/planning/internal/indicator"
-	"coso/services/platform/fault"
-
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -16,6 +13,8 @@ import (
 	membershippb "coso/proto/gen/coso/membership/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/planning/internal/indicator"
+	"coso/services/platform/fault"
 )
 
 const (

@@ -8,13 +8,12 @@
 package period
 
 import (
-	"coso/services/platform/civil"
-	"coso/services/platform/fault"
-
 	"google.golang.org/protobuf/proto"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
+	"coso/services/platform/civil"
+	"coso/services/platform/fault"
 )
 
 // Create makes the period asked for, under name. InvalidArgument DATE_INVALID for a date that is none, PERIOD_ORDER for

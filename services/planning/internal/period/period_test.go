@@ -3,16 +3,15 @@ package period_test
 import (
 	"testing"
 
-	"coso/services/planning/internal/period"
-	"coso/services/platform/civil"
-	"coso/services/platform/fault"
-
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
+	"coso/services/planning/internal/period"
+	"coso/services/platform/civil"
+	"coso/services/platform/fault"
 )
 
 func of(start, cutOff, end string) *planningpb.Period {
@@ -59,16 +58,16 @@ func TestWindow(t *testing.T) {
 		day := func(label string) civil.Date {
 			return civil.FromDays(rapid.Int32Range(18000, 18100).Draw(t, label))
 		}
-		start, cutOff, asOf, any := day("start"), day("cut-off"), day("as of"), day("any day")
+		start, cutOff, asOf, some := day("start"), day("cut-off"), day("as of"), day("any day")
 		p := of(start.String(), cutOff.String(), "2999-12-31")
 		first, last, err := period.Window(p, asOf)
 		if err != nil {
 			t.Fatal(err)
 		}
-		counted := !any.Before(first) && !any.After(last)
-		want := !any.Before(start) && !any.After(cutOff) && !any.After(asOf)
+		counted := !some.Before(first) && !some.After(last)
+		want := !some.Before(start) && !some.After(cutOff) && !some.After(asOf)
 		if counted != want {
-			t.Fatalf("%s counted as of %s: %v, the period runs from %s to %s", any, asOf, counted, start, cutOff)
+			t.Fatalf("%s counted as of %s: %v, the period runs from %s to %s", some, asOf, counted, start, cutOff)
 		}
 	})
 }

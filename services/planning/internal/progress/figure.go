@@ -3,11 +3,8 @@ package progress
 import (
 	"strings"
 
-	"coso/services/platform/text"
-
-	"google.golang.org/protobuf/proto"
-
 	planningpb "coso/proto/gen/coso/planning/v1"
+	"coso/services/platform/text"
 )
 
 // Figure holds a result against a target; nil: there is none. Percent and standing rest on the assigned value.
@@ -17,13 +14,13 @@ func Figure(actual int64, t *planningpb.Target) *planningpb.Figure {
 		return f
 	}
 	if t.RegisteredValue != nil {
-		f.Registered = proto.Int64(t.GetRegisteredValue())
+		f.Registered = new(t.GetRegisteredValue())
 	}
 	if t.AssignedValue == nil {
 		return f
 	}
 	assigned := t.GetAssignedValue()
-	f.Assigned, f.Percent = proto.Int64(assigned), text.Percent(actual, assigned)
+	f.Assigned, f.Percent = new(assigned), text.Percent(actual, assigned)
 	switch {
 	case actual < assigned:
 		f.Standing = planningpb.Standing_STANDING_MISSED

@@ -12,9 +12,8 @@ import (
 	"slices"
 	"strings"
 
-	"coso/services/platform/text"
-
 	planningpb "coso/proto/gen/coso/planning/v1"
+	"coso/services/platform/text"
 )
 
 // Node is one unit of a subtree.

@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"slices"
 
+	planningpb "coso/proto/gen/coso/planning/v1"
 	"coso/services/platform/civil"
 	"coso/services/platform/fault"
 	"coso/services/platform/store"
-
-	planningpb "coso/proto/gen/coso/planning/v1"
 )
 
 // Counters keeps running totals of the facts: one row per measure, kind and unit, in it one cell per day on which a

@@ -3,16 +3,14 @@ package records
 import (
 	"encoding/hex"
 	"fmt"
-	"os"
 	"testing"
-
-	"coso/services/platform/civil"
-	"coso/services/platform/store"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	planningpb "coso/proto/gen/coso/planning/v1"
+	"coso/services/platform/civil"
+	"coso/services/platform/store"
 )
 
 // drawFact draws from few rows and days, so that facts meet. The days reach from before 1970 to a leap day.
@@ -33,7 +31,7 @@ var days = []string{"1930-02-03", "1969-12-31", "1970-01-01", "2019-12-31", "202
 // byte, the counters that are built anew from the facts.
 func TestCountersAreARecountOfTheFacts(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		dir := tempDir(rt, t)
+		dir := t.TempDir()
 		s, closed := open(rt, dir, Schema)
 		known := map[string]*planningpb.FactSet{}
 		for range rapid.IntRange(1, 4).Draw(rt, "commands") {
@@ -117,14 +115,6 @@ func dump(t failing, s *store.Store, counters *store.Derived[*planningpb.FactSet
 		return nil
 	})
 	return out
-}
-
-func tempDir(rt *rapid.T, t *testing.T) string {
-	dir, err := os.MkdirTemp(t.TempDir(), "store")
-	if err != nil {
-		rt.Fatal(err)
-	}
-	return dir
 }
 
 // The key of a counter is stored for good: measure, kind, unit, and the day counted down.

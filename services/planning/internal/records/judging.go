@@ -5,6 +5,10 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
+	planningpb "coso/proto/gen/coso/planning/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/planning/internal/crossing"
 	"coso/services/planning/internal/indicator"
 	"coso/services/planning/internal/period"
@@ -13,11 +17,6 @@ import (
 	"coso/services/platform/civil"
 	"coso/services/platform/fault"
 	"coso/services/platform/store"
-
-	"google.golang.org/protobuf/proto"
-
-	planningpb "coso/proto/gen/coso/planning/v1"
-	registrypb "coso/proto/gen/coso/registry/v1"
 )
 
 // Judge holds targets against their results as they are now, and announces the crossings that have come or gone, in

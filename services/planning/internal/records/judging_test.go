@@ -7,14 +7,13 @@ import (
 	"slices"
 	"testing"
 
-	"coso/services/planning/internal/indicator"
-	"coso/services/platform/store"
-
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/planning/internal/indicator"
+	"coso/services/platform/store"
 )
 
 const unitCount = 5
@@ -79,7 +78,7 @@ func (w *world) foundUnits(t *rapid.T, tx *store.Tx) error {
 			made, err := Targets.Create(tx, &planningpb.Target{
 				Name: "targets/" + u.GetName()[len("units/"):] + name[len("periods/"):], Unit: u.GetName(),
 				Indicator: w.cells.GetName(), Period: name, Version: 1,
-				AssignedValue: proto.Int64(rapid.Int64Range(1, 4).Draw(t, "assigned at first")),
+				AssignedValue: new(rapid.Int64Range(1, 4).Draw(t, "assigned at first")),
 			}, &planningpb.TargetRegistered{})
 			if err != nil {
 				return err
@@ -99,7 +98,7 @@ var dates = []string{"2019-12-31", "2020-01-01", "2020-02-15", "2020-03-31", "20
 // over the tree of the day says.
 func TestCrossingsAreTrueAfterEveryCommand(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		s, closed := open(rt, tempDir(rt, t), Schema)
+		s, closed := open(rt, t.TempDir(), Schema)
 		defer closed()
 		w := newWorld()
 		w.found(rt, s)
@@ -200,11 +199,11 @@ func (w *world) moveUnit(rt *rapid.T) *registrypb.Unit {
 		if i > 0 && rapid.IntRange(0, 4).Draw(rt, "at the top") > 0 {
 			p.Parent = unitName(rapid.IntRange(0, i-1).Draw(rt, "parent"))
 		}
-		u.Placements = slices.DeleteFunc(u.Placements, func(q *registrypb.Placement) bool { return q.GetFromDate() == p.GetFromDate() })
+		u.Placements = slices.DeleteFunc(u.GetPlacements(), func(q *registrypb.Placement) bool { return q.GetFromDate() == p.GetFromDate() })
 		u.Placements = append(u.Placements, p)
 	case 2:
 		if n := len(u.GetPlacements()); n > 0 {
-			u.Placements = u.Placements[:n-1]
+			u.Placements = u.GetPlacements()[:n-1]
 		}
 	case 3, 4:
 		u.ClosedOn = rapid.SampledFrom([]string{"", "2020-02-15", "2020-04-01", "2020-12-01"}).Draw(rt, "closed on")

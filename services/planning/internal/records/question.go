@@ -1,13 +1,12 @@
 package records
 
 import (
+	planningpb "coso/proto/gen/coso/planning/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/planning/internal/period"
 	"coso/services/planning/internal/progress"
 	"coso/services/platform/civil"
 	"coso/services/platform/store"
-
-	planningpb "coso/proto/gen/coso/planning/v1"
-	registrypb "coso/proto/gen/coso/registry/v1"
 )
 
 // Question gathers what the progress of a unit is computed from: all indicators in order of their names, the unit's

@@ -25,11 +25,10 @@
 package records
 
 import (
-	"coso/services/platform/store"
-
 	faultpb "coso/proto/gen/coso/fault/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/store"
 )
 
 // The tables of records.

@@ -9,9 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"coso/services/platform/access"
-	"coso/services/platform/store"
-
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
@@ -19,6 +16,8 @@ import (
 
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/access"
+	"coso/services/platform/store"
 )
 
 var update = flag.Bool("update", false, "write the golden files")

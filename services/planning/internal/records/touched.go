@@ -4,11 +4,10 @@ import (
 	"maps"
 	"slices"
 
-	"coso/services/planning/internal/unit"
-	"coso/services/platform/store"
-
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/planning/internal/unit"
+	"coso/services/platform/store"
 )
 
 // Touched notes what one command has changed of facts and units, so that every target which that may concern is judged

@@ -1,11 +1,10 @@
 package records
 
 import (
+	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/planning/internal/unit"
 	"coso/services/platform/civil"
 	"coso/services/platform/store"
-
-	registrypb "coso/proto/gen/coso/registry/v1"
 )
 
 // Placed is a unit in a subtree.

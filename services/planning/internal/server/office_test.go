@@ -7,13 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"coso/services/planning"
-	"coso/services/planning/internal/records"
-	"coso/services/platform/access"
-	"coso/services/platform/fault"
-	"coso/services/platform/run"
-	"coso/services/platform/store"
-
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc/codes"
@@ -26,6 +19,12 @@ import (
 	faultpb "coso/proto/gen/coso/fault/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/planning"
+	"coso/services/planning/internal/records"
+	"coso/services/platform/access"
+	"coso/services/platform/fault"
+	"coso/services/platform/run"
+	"coso/services/platform/store"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -157,18 +156,18 @@ func askPeriod(id, start, cutOff, end string) *planningpb.CreatePeriodRequest {
 
 func askTarget(id, unit string, registered int64) *planningpb.CreateTargetRequest {
 	return &planningpb.CreateTargetRequest{TargetId: id, Target: &planningpb.Target{
-		Unit: unit, Indicator: "indicators/party", Period: "periods/2020", RegisteredValue: proto.Int64(registered),
+		Unit: unit, Indicator: "indicators/party", Period: "periods/2020", RegisteredValue: new(registered),
 	}}
 }
 
 // assign registers a target for a unit of hanoi, if it has none, and assigns it a value.
-func (o *office) assign(id string, value int64) *planningpb.Target {
+func (o *office) assign(id string, value int64) {
 	o.Helper()
 	if _, err := o.GetTarget(o.Context(), &planningpb.GetTargetRequest{Name: "targets/" + id}); err != nil {
 		must(o.CreateTarget(o.Context(), askTarget(id, "units/"+id, value)))(o)
 	}
-	return must(o.AssignTarget(o.Context(), &planningpb.AssignTargetRequest{
-		Name: "targets/" + id, AssignedValue: proto.Int64(value), AssignedDecision: "345-QĐ/TU",
+	must(o.AssignTarget(o.Context(), &planningpb.AssignTargetRequest{
+		Name: "targets/" + id, AssignedValue: new(value), AssignedDecision: "345-QĐ/TU",
 	}))(o)
 }
 

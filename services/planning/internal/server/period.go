@@ -3,14 +3,13 @@ package server
 import (
 	"context"
 
+	historypb "coso/proto/gen/coso/history/v1"
+	planningpb "coso/proto/gen/coso/planning/v1"
 	"coso/services/planning/internal/period"
 	"coso/services/planning/internal/records"
 	"coso/services/platform/fault"
 	"coso/services/platform/rpc"
 	"coso/services/platform/store"
-
-	historypb "coso/proto/gen/coso/history/v1"
-	planningpb "coso/proto/gen/coso/planning/v1"
 )
 
 const periods = "periods/"

@@ -4,16 +4,15 @@ import (
 	"cmp"
 	"context"
 
+	faultpb "coso/proto/gen/coso/fault/v1"
+	planningpb "coso/proto/gen/coso/planning/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/planning/internal/progress"
 	"coso/services/planning/internal/records"
 	"coso/services/planning/internal/unit"
 	"coso/services/platform/civil"
 	"coso/services/platform/fault"
 	"coso/services/platform/store"
-
-	faultpb "coso/proto/gen/coso/fault/v1"
-	planningpb "coso/proto/gen/coso/planning/v1"
-	registrypb "coso/proto/gen/coso/registry/v1"
 )
 
 // GetProgress answers how far a unit is with everything below it.

@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
 	planningpb "coso/proto/gen/coso/planning/v1"
@@ -28,7 +27,7 @@ func TestProgress(t *testing.T) {
 	got := must(o.GetProgress(t.Context(), &planningpb.GetProgressRequest{Unit: "units/ha-noi", Period: "periods/2020", AsOf: "2020-11-30"}))(t)
 	figure := func(id string, actual, assigned int64, percent string, standing planningpb.Standing) *planningpb.Figure {
 		return &planningpb.Figure{
-			Actual: actual, Assigned: proto.Int64(assigned), Registered: proto.Int64(assigned), Percent: percent,
+			Actual: actual, Assigned: new(assigned), Registered: new(assigned), Percent: percent,
 			Standing: standing, Target: "targets/" + id,
 		}
 	}

@@ -11,14 +11,13 @@ package server
 import (
 	"fmt"
 
-	"coso/services/platform/fault"
-	"coso/services/platform/rpc"
-	"coso/services/platform/store"
-
 	"google.golang.org/grpc"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
+	"coso/services/platform/fault"
+	"coso/services/platform/rpc"
+	"coso/services/platform/store"
 )
 
 // Server answers all methods of planning. It is safe for concurrent use.

@@ -8,13 +8,12 @@
 package target
 
 import (
-	"coso/services/platform/fault"
-
 	"google.golang.org/protobuf/proto"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/fault"
 )
 
 // Refs are the records that a target names, as stored; nil where there is none of the name.
@@ -53,7 +52,7 @@ func Update(cur, merged *planningpb.Target) (*planningpb.Target, *planningpb.Tar
 // Assign gives a target the value that counts, with the decision that says so: the next version, INV-TARGET-ASSIGNED.
 func Assign(cur *planningpb.Target, cmd *planningpb.AssignTargetRequest) (*planningpb.Target, *planningpb.TargetAssigned) {
 	next := proto.CloneOf(cur)
-	next.AssignedValue = proto.Int64(cmd.GetAssignedValue())
+	next.AssignedValue = new(cmd.GetAssignedValue())
 	next.AssignedDecision = cmd.GetAssignedDecision()
 	next.Version++
 	return next, &planningpb.TargetAssigned{}

@@ -3,9 +3,6 @@ package target_test
 import (
 	"testing"
 
-	"coso/services/planning/internal/target"
-	"coso/services/platform/fault"
-
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -15,6 +12,8 @@ import (
 	faultpb "coso/proto/gen/coso/fault/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/planning/internal/target"
+	"coso/services/platform/fault"
 )
 
 func asked() *planningpb.Target {
@@ -68,13 +67,13 @@ func TestAssignedValueChangesOnlyByAssignment(t *testing.T) {
 		version, value := int64(0), (*int64)(nil)
 		t.Repeat(map[string]func(*rapid.T){
 			"assign": func(t *rapid.T) {
-				value = proto.Int64(rapid.Int64Range(0, 5).Draw(t, "value"))
+				value = new(rapid.Int64Range(0, 5).Draw(t, "value"))
 				version++
 				cur, _ = target.Assign(cur, &planningpb.AssignTargetRequest{AssignedValue: value, AssignedDecision: "345-QĐ/TU"})
 			},
 			"update": func(t *rapid.T) {
 				merged := proto.CloneOf(cur)
-				merged.RegisteredValue = proto.Int64(rapid.Int64Range(0, 5).Draw(t, "registered"))
+				merged.RegisteredValue = new(rapid.Int64Range(0, 5).Draw(t, "registered"))
 				cur, _ = target.Update(cur, merged)
 			},
 			"": func(t *rapid.T) {

@@ -3,9 +3,8 @@
 package unit
 
 import (
-	"coso/services/platform/civil"
-
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/civil"
 )
 
 // PartyTree is the tree in which targets are judged, and the one meant when a request names none.

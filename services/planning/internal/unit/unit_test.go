@@ -3,10 +3,9 @@ package unit_test
 import (
 	"testing"
 
+	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/planning/internal/unit"
 	"coso/services/platform/civil"
-
-	registrypb "coso/proto/gen/coso/registry/v1"
 )
 
 func moved() *registrypb.Unit {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -153,6 +154,9 @@ func refused(t testing.TB, err error) refusal {
 	}
 	if e.Msg == "" || e.MsgVi == "" || e.Msg == e.MsgVi {
 		t.Errorf("texts: %q, %q", e.Msg, e.MsgVi)
+	}
+	if strings.Contains(e.Msg, "(not given)") || strings.Contains(e.MsgVi, "(không có)") {
+		t.Errorf("%v lacks a value: %q", e.Reason, e.Msg)
 	}
 	return refusal{st.Code(), e.Reason, e.Field}
 }

@@ -184,7 +184,8 @@ type Once struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Keyed fingerprint of the request.
 	Fingerprint []byte `protobuf:"bytes,1,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
-	// Position of the entry in which it took effect.
+	// Position that the answer carried: the entry in which it took effect or, if that holds no event, the last before it
+	// that does.
 	Position uint64 `protobuf:"varint,2,opt,name=position,proto3" json:"position,omitempty"`
 	// Moment of that entry; the id is forgotten 30 days later.
 	Moment *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=moment,proto3" json:"moment,omitempty"`
