@@ -1,8 +1,14 @@
 package feed
 
 import (
+	"context"
+	"errors"
+	"log/slog"
 	"strconv"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	registrypb "coso/proto/gen/coso/registry/v1"
 )
@@ -54,4 +60,38 @@ func TestWithoutVersion(t *testing.T) {
 			t.Errorf("withoutVersion(%q) = %q, want %q", typ, got, want)
 		}
 	}
+}
+
+func TestPatienceTellsAnOutageOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		p := patience{logger: slog.New(slog.NewTextHandler(&log, nil))}
+		began := time.Now()
+		for range 3 {
+			p.failed(t.Context(), errors.New("away"))
+		}
+		p.fine()
+		if time.Since(began) > quiet || log.Len() > 0 {
+			t.Errorf("a blip of %s was told: %s", time.Since(began), log.String())
+		}
+		for range 100 {
+			before := time.Now()
+			p.failed(t.Context(), errors.New("away"))
+			if pause := time.Since(before); pause < firstPause/2 || pause > longPause {
+				t.Fatalf("a pause of %s", pause)
+			}
+		}
+		p.fine()
+		p.fine()
+		if n := strings.Count(log.String(), "\n"); n != 2 {
+			t.Errorf("an outage was told in %d lines:\n%s", n, log.String())
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		before := time.Now()
+		p.failed(ctx, errors.New("away"))
+		if time.Since(before) != 0 {
+			t.Error("it waits though the context has ended")
+		}
+	})
 }

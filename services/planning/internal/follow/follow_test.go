@@ -114,7 +114,7 @@ func TestAnyOrderLeadsToTheSame(t *testing.T) {
 	var standing map[string]bool
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
-			r := rand.New(rand.NewPCG(2020, seed)) //nolint:gosec // a script that is the same every time
+			r := rand.New(rand.NewPCG(2020, seed))
 			srv := feedtest.NATS(t)
 			registry, membership := newSource(t, "registry", srv.JetStream()), newSource(t, "membership", srv.JetStream())
 			o := newOffice(t, srv)

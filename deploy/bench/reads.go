@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"coso/deploy/demo"
+	"coso/deploy/internal/client"
+	"coso/deploy/internal/single"
+	"coso/deploy/internal/trial"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+
+	registrypb "coso/proto/gen/coso/registry/v1"
+)
+
+// office is a coso with the demo loaded.
+type office struct {
+	base string
+	stop func() error
+	c    *client.Client
+}
+
+func openOffice(ctx context.Context) (*office, error) {
+	dir, err := os.MkdirTemp("", "coso-bench-")
+	if err != nil {
+		return nil, err
+	}
+	run, cancel := context.WithCancel(ctx)
+	ready, done := make(chan string, 1), make(chan error, 1)
+	go func() {
+		done <- single.Run(run, single.Options{Dir: dir, HTTP: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler)},
+			func(base string) { ready <- base })
+	}()
+	o := &office{stop: func() error {
+		cancel()
+		return errors.Join(<-done, os.RemoveAll(dir))
+	}}
+	select {
+	case o.base = <-ready:
+	case err := <-done:
+		cancel()
+		return nil, err
+	}
+	o.c = client.New(o.base)
+	files, err := demo.Set("hanoi-2020")
+	if err != nil {
+		return nil, errors.Join(err, o.stop())
+	}
+	set, err := trial.Read(files)
+	if err == nil {
+		err = set.Load(ctx, o.c, func(string, int, int) {})
+	}
+	if err != nil {
+		return nil, errors.Join(err, o.stop())
+	}
+	return o, nil
+}
+
+// constant answers the same message for every request: what grpc-gateway costs with nothing behind it.
+type constant struct {
+	registrypb.UnimplementedOrganisationServiceServer
+	one  *registrypb.Organisation
+	list *registrypb.ListOrganisationsResponse
+}
+
+func (c constant) GetOrganisation(context.Context, *registrypb.GetOrganisationRequest) (*registrypb.Organisation, error) {
+	return c.one, nil
+}
+
+func (c constant) ListOrganisations(context.Context, *registrypb.ListOrganisationsRequest) (*registrypb.ListOrganisationsResponse, error) {
+	return c.list, nil
+}
+
+const (
+	onePath  = "/v1/organisations/minh-hoa-010-cau-giay-chi-bo-co-so"
+	listPath = "/v1/organisations?pageSize=30"
+)
+
+// reads holds reads over HTTP through the whole chain against grpc-gateway answering a constant of the same content.
+func reads(w io.Writer, rounds int, length time.Duration) (err error) {
+	ctx := context.Background()
+	o, err := openOffice(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, o.stop()) }()
+	c := constant{one: &registrypb.Organisation{}, list: &registrypb.ListOrganisationsResponse{}}
+	if err := errors.Join(o.c.Get(ctx, onePath, nil, c.one), o.c.Get(ctx, listPath, nil, c.list)); err != nil {
+		return err
+	}
+	base, stop, err := serveConstant(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	var rows [][]string
+	for _, path := range []string{onePath, listPath} {
+		for _, clients := range []int{1, 8} {
+			fs, err := compare(rounds, length,
+				contender{"coso", func(l time.Duration) (figure, error) { return parallel(clients, l, getter(o.base+path)) }},
+				contender{"constant", func(l time.Duration) (figure, error) { return parallel(clients, l, getter(base+path)) }},
+			)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, []string{
+				path, fmt.Sprint(clients), perSecond(fs[0]), short(fs[0].p50), short(fs[0].p99),
+				perSecond(fs[1]), short(fs[1].p50), short(fs[1].p99), ratio(fs[0], fs[1]),
+			})
+		}
+	}
+	return table(w, "HTTP reads through the whole chain against grpc-gateway with a constant behind it",
+		[]string{"path", "clients", "coso", "p50", "p99", "constant", "p50", "p99", "coso / constant"}, rows)
+}
+
+func serveConstant(ctx context.Context, c constant) (base string, stop func() error, err error) {
+	mux := runtime.NewServeMux()
+	if err := registrypb.RegisterOrganisationServiceHandlerServer(ctx, mux, c); err != nil {
+		return "", nil, err
+	}
+	var config net.ListenConfig
+	lis, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(lis) }()
+	return "http://" + lis.Addr().String(), func() error {
+		err := server.Close()
+		if served := <-ended; !errors.Is(served, http.ErrServerClosed) {
+			err = errors.Join(err, served)
+		}
+		return err
+	}, nil
+}
+
+// getter asks for one address again and again over kept connections.
+func getter(address string) func() error {
+	h := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	return func() error {
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, address, http.NoBody)
+		if err != nil {
+			return err
+		}
+		resp, err := h.Do(req)
+		if err != nil {
+			return err
+		}
+		n, err := io.Copy(io.Discard, resp.Body)
+		if err = errors.Join(err, resp.Body.Close()); err != nil {
+			return err
+		}
+		if resp.StatusCode != http.StatusOK || n == 0 {
+			return fmt.Errorf("%s answered %d", address, resp.StatusCode)
+		}
+		return nil
+	}
+}
