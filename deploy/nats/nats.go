@@ -1,7 +1,8 @@
 // Package nats runs a nats-server with JetStream inside a process: the embedded default of `coso up`.
 //
-// It guarantees that what JetStream acknowledges is on disk (sync after every write) and that the server has stopped when
-// Stop returns. It listens on no port unless told to. It leaves the streams to platform/feed.
+// It guarantees that the server has stopped when Stop returns, and listens on no port unless told to. It does not sync
+// every message: it holds change events only, whose truth is in the services' journals; what a power cut takes from a
+// stream the relays fill in again. It leaves the streams to platform/feed.
 package nats
 
 import (
@@ -32,7 +33,7 @@ type Server struct{ s *server.Server }
 // Start starts a server and waits until it is ready.
 func Start(o Options) (*Server, error) {
 	s, err := server.NewServer(&server.Options{
-		ServerName: "coso", JetStream: true, StoreDir: o.Dir, SyncAlways: true,
+		ServerName: "coso", JetStream: true, StoreDir: o.Dir,
 		DontListen: o.Port == 0, Host: "127.0.0.1", Port: o.Port, NoSigs: true, NoLog: o.Logger == nil,
 	})
 	if err != nil {

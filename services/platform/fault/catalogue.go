@@ -166,6 +166,14 @@ var catalogue = map[faultpb.Reason]entry{
 		"Đơn vị {name} không tồn tại vào ngày {date}; hãy kiểm tra ngày hoặc chọn đơn vị khác.",
 		"The unit {name} does not exist on {date}; check the date or choose another unit.",
 	},
+	faultpb.Reason_REASON_INDEX_REBUILDING: {
+		"Bảng tra cứu {name} đang được dựng lại sau khi nâng cấp; hãy thử lại sau ít phút.",
+		"The table {name} is being built anew after an upgrade; try again in a few minutes.",
+	},
+	faultpb.Reason_REASON_OPERATION_ENDED: {
+		"Tác vụ {name} đã kết thúc (trạng thái {current}); hãy mở tác vụ mới.",
+		"The operation {name} has ended (state {current}); begin a new one.",
+	},
 
 	// Registry.
 	faultpb.Reason_REASON_TAX_CODE_FORMAT: {

@@ -13,6 +13,7 @@ import (
 	"coso/services/platform/access"
 	"coso/services/platform/fault"
 	"coso/services/platform/rpc"
+	"coso/services/platform/store"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
@@ -56,8 +57,15 @@ func TestStreamsPassTheChain(t *testing.T) { // INV-RPC-ONE-CHAIN
 			if _, ok := ss.Context().Deadline(); ok {
 				t.Error("a stream has a deadline")
 			}
-			return echo(ss)
+			if err := echo(ss); err != nil {
+				return err
+			}
+			_, err := store.View(ss.Context(), b.store, func(tx *store.ReadTx) (*registrypb.Unit, error) {
+				return b.units.table.Get(tx, "units/tay-ho")
+			})
+			return err
 		})
+		b.create(t)
 		for _, name := range []string{"units/ha-noi", "units/tay-ho"} {
 			got, err := say(cs, &registrypb.GetUnitRequest{Name: name})
 			if err != nil || got.GetName() != name {

@@ -2,10 +2,8 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
-	faultpb "coso/proto/gen/coso/fault/v1"
 	historypb "coso/proto/gen/coso/history/v1"
 	membershippb "coso/proto/gen/coso/membership/v1"
 	"coso/services/membership/internal/intake"
@@ -32,29 +30,13 @@ func (s *Server) CreateIntake(
 func (s *Server) BatchCreateIntakes(
 	ctx context.Context, req *membershippb.BatchCreateIntakesRequest,
 ) (*membershippb.BatchCreateIntakesResponse, error) {
-	names := make([]string, len(req.GetRequests()))
-	for i, r := range req.GetRequests() {
-		names[i] = intakes + rpc.NewID(r.GetIntakeId())
-	}
+	names := rpc.NewNames(intakes, req.GetRequests(), (*membershippb.CreateIntakeRequest).GetIntakeId)
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*membershippb.BatchCreateIntakesResponse, error) {
-		out := &membershippb.BatchCreateIntakesResponse{}
-		for i, r := range req.GetRequests() {
-			made, err := reportOneOf(tx, r, names[i])
-			if err != nil {
-				return nil, fault.In(fmt.Sprintf("requests[%d]", i), err)
-			}
-			out.Intakes = append(out.Intakes, made)
-		}
-		return out, nil
+		made, err := rpc.Each(req.GetRequests(), func(i int, r *membershippb.CreateIntakeRequest) (*membershippb.Intake, error) {
+			return reportIntake(tx, r, names[i])
+		})
+		return &membershippb.BatchCreateIntakesResponse{Intakes: made}, err
 	})
-}
-
-// reportOneOf reports one intake of a batch; only the batch may carry a request id.
-func reportOneOf(tx *store.Tx, req *membershippb.CreateIntakeRequest, name string) (*membershippb.Intake, error) {
-	if req.GetRequestId() != "" {
-		return nil, fault.InvalidArgument(faultpb.Reason_REASON_REQUEST_ID_IN_BATCH, "requestId")
-	}
-	return reportIntake(tx, req, name)
 }
 
 func reportIntake(tx *store.Tx, req *membershippb.CreateIntakeRequest, name string) (*membershippb.Intake, error) {

@@ -3,8 +3,8 @@
 //
 // INV-PROGRESS-OWN-TARGET: a unit's figure is the result of its whole subtree against its own target; the targets of the
 // units below are never summed.
-// INV-PROGRESS-BELOW: a total never hides failing units: every unit below with an assigned target that its own subtree
-// has not reached is listed by name.
+// INV-PROGRESS-BELOW: a total never hides failing units: every unit below that still exists, with an assigned target that
+// its own subtree has not reached, is listed by name.
 package progress
 
 import (
@@ -22,6 +22,8 @@ type Node struct {
 	Unit, DisplayName string
 	// Parent is the place in Question.Nodes of the unit above it; of the first node it means nothing.
 	Parent int
+	// Closed says that the unit is no more: its result counts for the units above it, its targets do not.
+	Closed bool
 	// Own is what the unit itself reached, by indicator.
 	Own []int64
 	// Targets are the unit's own, by indicator; nil: none.
@@ -60,7 +62,7 @@ func line(q *Question, i int, in *planningpb.Indicator) *planningpb.IndicatorPro
 	out.Sentence = Sentence(in, q.Period, out.GetFigure())
 	for k, n := range q.Nodes[1:] {
 		f := Figure(sums[k+1], n.Targets[i])
-		if f.Assigned == nil {
+		if f.Assigned == nil || n.Closed {
 			continue
 		}
 		out.PlannedUnitCount++

@@ -244,12 +244,19 @@ func (w *world) below(unit, root, day string) bool {
 		return true
 	}
 	u := w.units[unit]
-	if u == nil || u.GetValidFrom() > day || u.GetClosedOn() != "" && u.GetClosedOn() <= day {
+	if u == nil {
+		return false
+	}
+	on := day
+	if u.GetClosedOn() != "" && u.GetClosedOn() <= day {
+		on = before(u.GetClosedOn())
+	}
+	if u.GetValidFrom() > on {
 		return false
 	}
 	parent, from := "", ""
 	for _, p := range u.GetPlacements() {
-		if p.GetFromDate() <= day && p.GetFromDate() > from {
+		if p.GetFromDate() <= on && p.GetFromDate() > from {
 			parent, from = p.GetParent(), p.GetFromDate()
 		}
 	}

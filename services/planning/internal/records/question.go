@@ -38,7 +38,8 @@ func Question(r store.Reader, u *registrypb.Unit, p *planningpb.Period, tree str
 			return nil, err
 		}
 		q.Nodes = append(q.Nodes, progress.Node{
-			Unit: n.Unit.GetName(), DisplayName: n.Unit.GetDisplayName(), Parent: n.Parent, Own: own, Targets: targets,
+			Unit: n.Unit.GetName(), DisplayName: n.Unit.GetDisplayName(), Parent: n.Parent, Closed: n.Closed,
+			Own: own, Targets: targets,
 		})
 	}
 	return q, nil

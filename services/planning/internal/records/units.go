@@ -4,6 +4,7 @@ import (
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/planning/internal/unit"
 	"coso/services/platform/civil"
+	"coso/services/platform/fault"
 	"coso/services/platform/store"
 )
 
@@ -12,10 +13,14 @@ type Placed struct {
 	Unit *registrypb.Unit
 	// Parent is the place in the subtree of the unit above it; of the first it means nothing.
 	Parent int
+	// Closed says that the unit is no more on the day: what it reached still counts, what it was to reach does not.
+	Closed bool
 }
 
 // Subtree is a unit and all units below it in a tree on a day: the unit first, each other one after the one above it.
-// Units that do not exist on the day, and what hangs below them, are left out; the first is taken as it is.
+// A unit that is closed by then stays where it was on its last day: what it founded was founded under the unit above it,
+// and closing the districts of a province must not take a year's results away. Units that do not exist yet are left out;
+// the first is taken as it is.
 func Subtree(r store.Reader, root *registrypb.Unit, tree string, day civil.Date) ([]Placed, error) {
 	out := []Placed{{Unit: root}}
 	seen := map[string]bool{root.GetName(): true} // registry allows no circles; a walk must end whatever it is told
@@ -25,12 +30,16 @@ func Subtree(r store.Reader, root *registrypb.Unit, tree string, day civil.Date)
 			if err != nil {
 				return nil, err
 			}
-			parent, ok := unit.Parent(u, tree, day)
-			if !ok || parent != above || !unit.InForce(u, day) || seen[u.GetName()] {
+			last, err := unit.LastDay(u, day)
+			if err != nil {
+				return nil, fault.Internal(err)
+			}
+			parent, ok := unit.Parent(u, tree, last)
+			if !ok || parent != above || !unit.InForce(u, last) || seen[u.GetName()] {
 				continue
 			}
 			seen[u.GetName()] = true
-			out = append(out, Placed{Unit: u, Parent: i})
+			out = append(out, Placed{Unit: u, Parent: i, Closed: last != day})
 		}
 	}
 	return out, nil

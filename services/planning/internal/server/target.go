@@ -26,9 +26,9 @@ func (s *Server) CreateTarget(ctx context.Context, req *planningpb.CreateTargetR
 func (s *Server) BatchCreateTargets(
 	ctx context.Context, req *planningpb.BatchCreateTargetsRequest,
 ) (*planningpb.BatchCreateTargetsResponse, error) {
-	names := newNames(targets, req.GetRequests(), (*planningpb.CreateTargetRequest).GetTargetId)
+	names := rpc.NewNames(targets, req.GetRequests(), (*planningpb.CreateTargetRequest).GetTargetId)
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*planningpb.BatchCreateTargetsResponse, error) {
-		made, err := each(req.GetRequests(), func(i int, r *planningpb.CreateTargetRequest) (*planningpb.Target, error) {
+		made, err := rpc.Each(req.GetRequests(), func(i int, r *planningpb.CreateTargetRequest) (*planningpb.Target, error) {
 			return registerTarget(tx, r, names[i])
 		})
 		return &planningpb.BatchCreateTargetsResponse{Targets: made}, err

@@ -28,9 +28,9 @@ func (s *Server) CreateEnterprise(
 func (s *Server) BatchCreateEnterprises(
 	ctx context.Context, req *registrypb.BatchCreateEnterprisesRequest,
 ) (*registrypb.BatchCreateEnterprisesResponse, error) {
-	names := newNames(enterprises, req.GetRequests(), (*registrypb.CreateEnterpriseRequest).GetEnterpriseId)
+	names := rpc.NewNames(enterprises, req.GetRequests(), (*registrypb.CreateEnterpriseRequest).GetEnterpriseId)
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.BatchCreateEnterprisesResponse, error) {
-		made, err := each(req.GetRequests(), func(i int, r *registrypb.CreateEnterpriseRequest) (*registrypb.Enterprise, error) {
+		made, err := rpc.Each(req.GetRequests(), func(i int, r *registrypb.CreateEnterpriseRequest) (*registrypb.Enterprise, error) {
 			return createEnterprise(tx, r, names[i])
 		})
 		return &registrypb.BatchCreateEnterprisesResponse{Enterprises: made}, err

@@ -30,9 +30,9 @@ func (s *Server) CreateOrganisation(
 func (s *Server) BatchCreateOrganisations(
 	ctx context.Context, req *registrypb.BatchCreateOrganisationsRequest,
 ) (*registrypb.BatchCreateOrganisationsResponse, error) {
-	names := newNames(organisations, req.GetRequests(), (*registrypb.CreateOrganisationRequest).GetOrganisationId)
+	names := rpc.NewNames(organisations, req.GetRequests(), (*registrypb.CreateOrganisationRequest).GetOrganisationId)
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.BatchCreateOrganisationsResponse, error) {
-		founded, err := each(req.GetRequests(), func(i int, r *registrypb.CreateOrganisationRequest) (*registrypb.Organisation, error) {
+		founded, err := rpc.Each(req.GetRequests(), func(i int, r *registrypb.CreateOrganisationRequest) (*registrypb.Organisation, error) {
 			return foundOrganisation(tx, r, names[i])
 		})
 		return &registrypb.BatchCreateOrganisationsResponse{Organisations: founded}, err

@@ -146,7 +146,11 @@ type Command struct {
 	// What the world hears, in order.
 	Events []*Event `protobuf:"bytes,8,rep,name=events,proto3" json:"events,omitempty"`
 	// W3C trace context of the request, or empty.
-	Traceparent   string `protobuf:"bytes,9,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
+	Traceparent string `protobuf:"bytes,9,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
+	// Rows put aside for an operation; they change nothing until it is activated.
+	Staged *Staged `protobuf:"bytes,10,opt,name=staged,proto3" json:"staged,omitempty"`
+	// The operation whose rows take effect with this command, after its changes and events.
+	Activation    *Activation `protobuf:"bytes,11,opt,name=activation,proto3" json:"activation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -244,6 +248,212 @@ func (x *Command) GetTraceparent() string {
 	return ""
 }
 
+func (x *Command) GetStaged() *Staged {
+	if x != nil {
+		return x.Staged
+	}
+	return nil
+}
+
+func (x *Command) GetActivation() *Activation {
+	if x != nil {
+		return x.Activation
+	}
+	return nil
+}
+
+// Staged is rows that wait for the activation of an operation: records that are new, each with its event.
+type Staged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The operation (`operations/…`).
+	Operation string `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
+	// The records as they will be, except for etag and times, which the activation gives them.
+	Changes []*Change `protobuf:"bytes,2,rep,name=changes,proto3" json:"changes,omitempty"`
+	// The events, as many as changes; each points to its change, counted in this message.
+	Events        []*Event `protobuf:"bytes,3,rep,name=events,proto3" json:"events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Staged) Reset() {
+	*x = Staged{}
+	mi := &file_coso_journal_v1_entry_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Staged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Staged) ProtoMessage() {}
+
+func (x *Staged) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_journal_v1_entry_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Staged.ProtoReflect.Descriptor instead.
+func (*Staged) Descriptor() ([]byte, []int) {
+	return file_coso_journal_v1_entry_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Staged) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
+func (x *Staged) GetChanges() []*Change {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *Staged) GetEvents() []*Event {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+// Activation brings in all rows of an operation, in the order of its batches.
+type Activation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The operation.
+	Operation string `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
+	// Where its rows lie.
+	Batches []*Batch `protobuf:"bytes,2,rep,name=batches,proto3" json:"batches,omitempty"`
+	// Number of rows in all batches, which is the number of their events.
+	Rows          uint64 `protobuf:"varint,3,opt,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Activation) Reset() {
+	*x = Activation{}
+	mi := &file_coso_journal_v1_entry_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Activation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Activation) ProtoMessage() {}
+
+func (x *Activation) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_journal_v1_entry_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Activation.ProtoReflect.Descriptor instead.
+func (*Activation) Descriptor() ([]byte, []int) {
+	return file_coso_journal_v1_entry_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Activation) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
+func (x *Activation) GetBatches() []*Batch {
+	if x != nil {
+		return x.Batches
+	}
+	return nil
+}
+
+func (x *Activation) GetRows() uint64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+// Batch is where one command put rows aside.
+type Batch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Position of its entry.
+	Position uint64 `protobuf:"varint,1,opt,name=position,proto3" json:"position,omitempty"`
+	// Number of the command in the entry, counted from 0.
+	Command uint32 `protobuf:"varint,2,opt,name=command,proto3" json:"command,omitempty"`
+	// Number of its rows.
+	Rows          uint32 `protobuf:"varint,3,opt,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Batch) Reset() {
+	*x = Batch{}
+	mi := &file_coso_journal_v1_entry_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Batch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Batch) ProtoMessage() {}
+
+func (x *Batch) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_journal_v1_entry_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Batch.ProtoReflect.Descriptor instead.
+func (*Batch) Descriptor() ([]byte, []int) {
+	return file_coso_journal_v1_entry_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Batch) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+func (x *Batch) GetCommand() uint32 {
+	if x != nil {
+		return x.Command
+	}
+	return 0
+}
+
+func (x *Batch) GetRows() uint32 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
 // Change sets or deletes one record.
 type Change struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -259,7 +469,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_coso_journal_v1_entry_proto_msgTypes[2]
+	mi := &file_coso_journal_v1_entry_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -271,7 +481,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_journal_v1_entry_proto_msgTypes[2]
+	mi := &file_coso_journal_v1_entry_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -284,7 +494,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_coso_journal_v1_entry_proto_rawDescGZIP(), []int{2}
+	return file_coso_journal_v1_entry_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Change) GetTable() string {
@@ -321,7 +531,7 @@ type Reference struct {
 
 func (x *Reference) Reset() {
 	*x = Reference{}
-	mi := &file_coso_journal_v1_entry_proto_msgTypes[3]
+	mi := &file_coso_journal_v1_entry_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -333,7 +543,7 @@ func (x *Reference) String() string {
 func (*Reference) ProtoMessage() {}
 
 func (x *Reference) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_journal_v1_entry_proto_msgTypes[3]
+	mi := &file_coso_journal_v1_entry_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -346,7 +556,7 @@ func (x *Reference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reference.ProtoReflect.Descriptor instead.
 func (*Reference) Descriptor() ([]byte, []int) {
-	return file_coso_journal_v1_entry_proto_rawDescGZIP(), []int{3}
+	return file_coso_journal_v1_entry_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Reference) GetTable() string {
@@ -369,7 +579,7 @@ type Event struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Full message name (`coso.registry.v1.OrganisationFounded`).
 	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	// The event message's bytes; empty if the event points to a change.
+	// The event message's bytes; if the event points to a change, those of its other fields.
 	Data []byte `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
 	// The resource the event is about (`organisations/…`); empty if the event points to a change: its key says it.
 	Subject string `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
@@ -383,7 +593,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_coso_journal_v1_entry_proto_msgTypes[4]
+	mi := &file_coso_journal_v1_entry_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -395,7 +605,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_journal_v1_entry_proto_msgTypes[4]
+	mi := &file_coso_journal_v1_entry_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -408,7 +618,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_coso_journal_v1_entry_proto_rawDescGZIP(), []int{4}
+	return file_coso_journal_v1_entry_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Event) GetType() string {
@@ -458,7 +668,7 @@ const file_coso_journal_v1_entry_proto_rawDesc = "" +
 	"\x06moment\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x06moment\x12#\n" +
 	"\rprevious_hash\x18\x05 \x01(\fR\fpreviousHash\x124\n" +
 	"\bcommands\x18\x06 \x03(\v2\x18.coso.journal.v1.CommandR\bcommands\x12#\n" +
-	"\revents_before\x18\a \x01(\x04R\feventsBefore\"\xdd\x02\n" +
+	"\revents_before\x18\a \x01(\x04R\feventsBefore\"\xcb\x03\n" +
 	"\aCommand\x12\x1c\n" +
 	"\tprincipal\x18\x01 \x01(\tR\tprincipal\x12 \n" +
 	"\fon_behalf_of\x18\x02 \x01(\tR\n" +
@@ -470,7 +680,25 @@ const file_coso_journal_v1_entry_proto_rawDesc = "" +
 	"\aresults\x18\x06 \x03(\v2\x1a.coso.journal.v1.ReferenceR\aresults\x121\n" +
 	"\achanges\x18\a \x03(\v2\x17.coso.journal.v1.ChangeR\achanges\x12.\n" +
 	"\x06events\x18\b \x03(\v2\x16.coso.journal.v1.EventR\x06events\x12 \n" +
-	"\vtraceparent\x18\t \x01(\tR\vtraceparent\"U\n" +
+	"\vtraceparent\x18\t \x01(\tR\vtraceparent\x12/\n" +
+	"\x06staged\x18\n" +
+	" \x01(\v2\x17.coso.journal.v1.StagedR\x06staged\x12;\n" +
+	"\n" +
+	"activation\x18\v \x01(\v2\x1b.coso.journal.v1.ActivationR\n" +
+	"activation\"\x89\x01\n" +
+	"\x06Staged\x12\x1c\n" +
+	"\toperation\x18\x01 \x01(\tR\toperation\x121\n" +
+	"\achanges\x18\x02 \x03(\v2\x17.coso.journal.v1.ChangeR\achanges\x12.\n" +
+	"\x06events\x18\x03 \x03(\v2\x16.coso.journal.v1.EventR\x06events\"p\n" +
+	"\n" +
+	"Activation\x12\x1c\n" +
+	"\toperation\x18\x01 \x01(\tR\toperation\x120\n" +
+	"\abatches\x18\x02 \x03(\v2\x16.coso.journal.v1.BatchR\abatches\x12\x12\n" +
+	"\x04rows\x18\x03 \x01(\x04R\x04rows\"Q\n" +
+	"\x05Batch\x12\x1a\n" +
+	"\bposition\x18\x01 \x01(\x04R\bposition\x12\x18\n" +
+	"\acommand\x18\x02 \x01(\rR\acommand\x12\x12\n" +
+	"\x04rows\x18\x03 \x01(\rR\x04rows\"U\n" +
 	"\x06Change\x12\x14\n" +
 	"\x05table\x18\x01 \x01(\tR\x05table\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x19\n" +
@@ -498,26 +726,34 @@ func file_coso_journal_v1_entry_proto_rawDescGZIP() []byte {
 	return file_coso_journal_v1_entry_proto_rawDescData
 }
 
-var file_coso_journal_v1_entry_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_coso_journal_v1_entry_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_coso_journal_v1_entry_proto_goTypes = []any{
 	(*Entry)(nil),                 // 0: coso.journal.v1.Entry
 	(*Command)(nil),               // 1: coso.journal.v1.Command
-	(*Change)(nil),                // 2: coso.journal.v1.Change
-	(*Reference)(nil),             // 3: coso.journal.v1.Reference
-	(*Event)(nil),                 // 4: coso.journal.v1.Event
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
+	(*Staged)(nil),                // 2: coso.journal.v1.Staged
+	(*Activation)(nil),            // 3: coso.journal.v1.Activation
+	(*Batch)(nil),                 // 4: coso.journal.v1.Batch
+	(*Change)(nil),                // 5: coso.journal.v1.Change
+	(*Reference)(nil),             // 6: coso.journal.v1.Reference
+	(*Event)(nil),                 // 7: coso.journal.v1.Event
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
 }
 var file_coso_journal_v1_entry_proto_depIdxs = []int32{
-	5, // 0: coso.journal.v1.Entry.moment:type_name -> google.protobuf.Timestamp
-	1, // 1: coso.journal.v1.Entry.commands:type_name -> coso.journal.v1.Command
-	3, // 2: coso.journal.v1.Command.results:type_name -> coso.journal.v1.Reference
-	2, // 3: coso.journal.v1.Command.changes:type_name -> coso.journal.v1.Change
-	4, // 4: coso.journal.v1.Command.events:type_name -> coso.journal.v1.Event
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	8,  // 0: coso.journal.v1.Entry.moment:type_name -> google.protobuf.Timestamp
+	1,  // 1: coso.journal.v1.Entry.commands:type_name -> coso.journal.v1.Command
+	6,  // 2: coso.journal.v1.Command.results:type_name -> coso.journal.v1.Reference
+	5,  // 3: coso.journal.v1.Command.changes:type_name -> coso.journal.v1.Change
+	7,  // 4: coso.journal.v1.Command.events:type_name -> coso.journal.v1.Event
+	2,  // 5: coso.journal.v1.Command.staged:type_name -> coso.journal.v1.Staged
+	3,  // 6: coso.journal.v1.Command.activation:type_name -> coso.journal.v1.Activation
+	5,  // 7: coso.journal.v1.Staged.changes:type_name -> coso.journal.v1.Change
+	7,  // 8: coso.journal.v1.Staged.events:type_name -> coso.journal.v1.Event
+	4,  // 9: coso.journal.v1.Activation.batches:type_name -> coso.journal.v1.Batch
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_coso_journal_v1_entry_proto_init() }
@@ -525,14 +761,14 @@ func file_coso_journal_v1_entry_proto_init() {
 	if File_coso_journal_v1_entry_proto != nil {
 		return
 	}
-	file_coso_journal_v1_entry_proto_msgTypes[2].OneofWrappers = []any{}
+	file_coso_journal_v1_entry_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_coso_journal_v1_entry_proto_rawDesc), len(file_coso_journal_v1_entry_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
