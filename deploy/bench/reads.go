@@ -156,7 +156,7 @@ func getter(address string) func() error {
 			return err
 		}
 		n, err := io.Copy(io.Discard, resp.Body)
-		if err = errors.Join(err, resp.Body.Close()); err != nil {
+		if err := errors.Join(err, resp.Body.Close()); err != nil {
 			return err
 		}
 		if resp.StatusCode != http.StatusOK || n == 0 {

@@ -1,6 +1,7 @@
 package rpc_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -370,10 +371,10 @@ func TestUndecodableRequests(t *testing.T) { // INV-RPC-NOTHING-ESCAPES
 		t.Error("a handler saw a request that could not be decoded")
 		return nil
 	})
-	raw := func(bytes []byte) error {
+	raw := func(encoded []byte) error {
 		// An empty message may hold any bytes, and is encoded as them.
 		m := &emptypb.Empty{}
-		m.ProtoReflect().SetUnknown(bytes)
+		m.ProtoReflect().SetUnknown(encoded)
 		return b.conn.Invoke(t.Context(), registrypb.UnitService_GetUnit_FullMethodName, m, &registrypb.Unit{})
 	}
 	text := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), "units/\xff")
@@ -383,6 +384,9 @@ func TestUndecodableRequests(t *testing.T) { // INV-RPC-NOTHING-ESCAPES
 	refused(t, raw(text), fault.KindInvalidArgument, faultpb.Reason_REASON_TEXT_INVALID, "")
 	cut := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.BytesType), 40)
 	refused(t, raw(cut), fault.KindInvalidArgument, faultpb.Reason_REASON_BODY_INVALID, "")
+	// Large on the way, small once decoded: the last of many values counts.
+	name := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), "units/a")
+	refused(t, raw(bytes.Repeat(name, 1<<20/len(name)+1)), fault.KindResourceExhausted, faultpb.Reason_REASON_TOO_LARGE, "")
 	if n := strings.Count(b.log.String(), `"code":"InvalidArgument"`); n != 2 {
 		t.Errorf("logged %d times, want 2:\n%s", n, b.log.String())
 	}

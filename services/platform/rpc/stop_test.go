@@ -142,7 +142,7 @@ func TestStopEndsBesideCallThatDoesNot(t *testing.T) { // INV-RPC-STOP-ENDS
 		answered := make(chan struct{})
 		go func() {
 			defer close(answered)
-			// On TCP the caller hears that the connection is gone, in memory it waits for the answer.
+			// On TCP the caller hears at once that the connection is gone, in memory it waits for the answer.
 			_, err := b.client().GetUnit(t.Context(), &registrypb.GetUnitRequest{Name: "units/a"})
 			if err == nil {
 				t.Error("answered a unit that is not there")
@@ -155,6 +155,9 @@ func TestStopEndsBesideCallThatDoesNot(t *testing.T) { // INV-RPC-STOP-ENDS
 		b.Stop(ctx)
 		if took := time.Since(start); took > 5*time.Second {
 			t.Errorf("the stop took %v", took)
+		}
+		if b.addr != "" {
+			<-answered
 		}
 		close(release)
 		<-answered

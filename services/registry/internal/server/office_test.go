@@ -10,9 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
@@ -220,14 +218,4 @@ func (o *office) unchanged(calls func()) {
 	if diff := cmp.Diff(before, o.contents(), protocmp.Transform()); diff != "" {
 		o.Errorf("something changed (-before +after):\n%s", diff)
 	}
-}
-
-// position reads the position that an answer carries.
-func position(t testing.TB, call func(grpc.CallOption) error) string {
-	t.Helper()
-	var header metadata.MD
-	if err := call(grpc.Header(&header)); err != nil {
-		t.Fatal(err)
-	}
-	return fmt.Sprint(header.Get("coso-position"))
 }
