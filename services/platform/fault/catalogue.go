@@ -9,7 +9,7 @@ import faultpb "coso/proto/gen/coso/fault/v1"
 //
 //	value    the offending value as sent         name  the resource name the refusal is about
 //	limit    the limit (TOO_LARGE: in bytes)     date  the legal date (YYYY-MM-DD) at which it was judged
-//	current  what the server has instead         unit, parent, founded, from, today: as they say
+//	current  what the server has instead         unit, parent, founded, from, today, batches: as they say
 var catalogue = map[faultpb.Reason]entry{
 	// Not classified, or a reason of a newer version.
 	faultpb.Reason_REASON_UNSPECIFIED: {
@@ -173,6 +173,10 @@ var catalogue = map[faultpb.Reason]entry{
 	faultpb.Reason_REASON_OPERATION_ENDED: {
 		"Tác vụ {name} đã kết thúc (trạng thái {current}); hãy mở tác vụ mới.",
 		"The operation {name} has ended (state {current}); begin a new one.",
+	},
+	faultpb.Reason_REASON_OPERATION_TOO_LARGE: {
+		"Tác vụ {name} vượt giới hạn {limit} dòng hoặc {batches} lô; hãy chia thành nhiều tác vụ.",
+		"The operation {name} exceeds the limit of {limit} rows or {batches} batches; split it into several.",
 	},
 
 	// Registry.
