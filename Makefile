@@ -11,6 +11,7 @@ BIN       := $(CACHE)/bin
 TOOLS     := $(addprefix $(BIN)/,$(notdir $(wildcard proto/tools/*)))
 PROTOS    := proto/.deps/.stamp
 TESTFLAGS ?=
+VERSION    = $(shell git describe --always --dirty --tags 2>/dev/null || echo unknown)
 HAS_CGO    = $(filter 1,$(shell go env CGO_ENABLED))
 
 # Where the third-party proto files come from; deps.sha256 says which and what.
@@ -30,7 +31,7 @@ help: ## List the targets
 
 .PHONY: build
 build: ## Build every binary into bin/
-	CGO_ENABLED=0 go build -trimpath -o bin/ $(addprefix ./,$(MAINS))
+	CGO_ENABLED=0 go build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/ $(addprefix ./,$(MAINS))
 
 .PHONY: run
 run: build ## Start everything in one process and load the demo
@@ -44,6 +45,10 @@ demo: build ## Run the whole job in a temporary folder and check its figures
 test: ## Test all modules, and the platform under the race detector
 	go test $(TESTFLAGS) $(addprefix ./,$(addsuffix /...,$(MODULES)))
 	$(if $(HAS_CGO),go test -race $(TESTFLAGS) ./services/platform/...,@echo "race detector left out: it needs a C compiler")
+
+.PHONY: bench
+bench: ## Measure against the plainest thing that does the same work
+	go run ./deploy/bench
 
 .PHONY: clean
 clean: ## Remove everything that make has built or fetched

@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/url"
+
+	planningpb "coso/proto/gen/coso/planning/v1"
 
 	"coso/deploy/internal/client"
 	"coso/deploy/internal/sheet"
@@ -42,10 +45,19 @@ func (i importCommand) Run(ctx context.Context, s streams) error {
 			return err
 		}
 	}
+	if err := counted(ctx, c); err != nil {
+		return fmt.Errorf("everything was sent, but planning has not counted it yet: %w", err)
+	}
 	for _, one := range sheets {
 		if _, err := fmt.Fprintf(s.out, "%s: %d %s are there\n", one.File, len(one.Rows), one.Noun); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// counted waits until planning has heard of what was sent, so that whoever asks next sees it: a read carries the positions
+// of what this client wrote, and planning answers when its copies have reached them.
+func counted(ctx context.Context, c *client.Client) error {
+	return c.Get(ctx, "/v1/periods", url.Values{"pageSize": {"1"}}, &planningpb.ListPeriodsResponse{})
 }

@@ -2,10 +2,14 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
 func run(t *testing.T, args ...string) (out, log string, err error) {
@@ -80,5 +84,69 @@ func TestVersionCommand(t *testing.T) {
 	out, _, err := run(t, "version")
 	if err != nil || !strings.HasPrefix(out, "coso ") {
 		t.Errorf("%q, %v", out, err)
+	}
+}
+
+// The clerk's day: start, import a sheet, look at the progress, stop.
+func TestUpImportProgress(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	dir := t.TempDir()
+	out := &said{}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- execute(ctx, []string{"up", "--data", dir, "--http", "127.0.0.1:0", "--demo", "hanoi-2020"}, streams{out: out, err: io.Discard})
+	}()
+	base := out.address(t, ended)
+	file := filepath.Join(dir, "sheet.csv")
+	rows := "id,kind,display_name,enterprise,unit,founded_on\nx1,BASE_CELL,Chi bộ X,minh-hoa-001-ba-dinh,ba-dinh,2020-03-01\n"
+	if err := os.WriteFile(file, []byte(rows), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, _, err := run(t, "import", "--server", base, file); err != nil || !strings.Contains(got, "sheet.csv: 1 organisations are there") {
+		t.Errorf("import says %q, %v", got, err)
+	}
+	got, _, err := run(t, "progress", "--server", base, "--unit", "ha-noi", "--period", "2020", "--as-of", "2020-11-30")
+	if err != nil || !strings.Contains(got, "thành lập được 101/70 tổ chức đảng, đạt 144,29% kế hoạch năm 2020.") {
+		t.Errorf("progress says %q, %v", got, err)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Errorf("up ended with %v", err)
+	}
+}
+
+// said keeps what a command printed while it runs.
+type said struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (s *said) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(b)
+}
+
+// address waits until up says where it answers.
+func (s *said) address(t *testing.T, ended <-chan error) string {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(time.Minute)
+	for {
+		s.mu.Lock()
+		_, after, found := strings.Cut(s.text.String(), "coso answers at ")
+		s.mu.Unlock()
+		if found {
+			base, _, _ := strings.Cut(after, "\n")
+			return base
+		}
+		select {
+		case <-tick.C:
+		case err := <-ended:
+			t.Fatalf("up ended with %v", err)
+		case <-deadline:
+			t.Fatal("up did not say where it answers")
+		}
 	}
 }

@@ -176,7 +176,7 @@ func TestCorrectionWithdrawsAndReturns(t *testing.T) {
 		t.Fatalf("withdraw: %s", a.raw)
 	}
 	flagged := nomination(t, c, target, awardpb.NominationState_NOMINATION_STATE_EXCESS_WITHDRAWN)
-	if got := flagged.GetWithdrawal().GetFigure().GetActual(); got != opened.GetEvidence().GetFigure().GetActual()-1 {
+	if got := flagged.GetWithdrawal().GetFigure().GetActualValue(); got != opened.GetEvidence().GetFigure().GetActualValue()-1 {
 		t.Errorf("flagged at %d", got)
 	}
 	if diff := cmp.Diff(opened.GetEvidence(), flagged.GetEvidence(), protocmp.Transform()); diff != "" {
@@ -208,7 +208,7 @@ func barelyExceeded(t *testing.T, c *client.Client) (unit, target string) {
 	for _, n := range list.GetNominations() {
 		f := n.GetEvidence().GetFigure()
 		p := indicator(t, progressOf(t, c, strings.TrimPrefix(n.GetUnit(), "units/"), "2020-11-30"), "party-organisations").GetFigure()
-		if p.GetActual() == f.GetAssigned()+1 {
+		if p.GetActualValue() == f.GetAssignedValue()+1 {
 			return n.GetUnit(), strings.TrimPrefix(n.GetTarget(), "targets/")
 		}
 	}

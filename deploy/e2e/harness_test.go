@@ -29,12 +29,18 @@ type server struct {
 // start runs a coso on a data folder until the test ends or stop is called.
 func start(t testing.TB, dir string) *server {
 	t.Helper()
+	return startWith(t, dir, 0)
+}
+
+// startWith does the same with a port for listeners.
+func startWith(t testing.TB, dir string, natsPort int) *server {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready := make(chan string, 1)
 	done := make(chan error, 1)
 	go func() {
 		done <- single.Run(ctx, single.Options{
-			Dir: dir, HTTP: "127.0.0.1:0", Logger: slog.New(slog.NewTextHandler(logTo{t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
+			Dir: dir, HTTP: "127.0.0.1:0", NATSPort: natsPort, Logger: slog.New(slog.NewTextHandler(logTo{t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		}, func(base string) { ready <- base })
 	}()
 	s := &server{}

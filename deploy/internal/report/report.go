@@ -20,18 +20,18 @@ import (
 
 // Fraction is `4.857/4.511`, or the result alone where there is no target.
 func Fraction(f *planningpb.Figure) string {
-	if f == nil || f.Assigned == nil {
-		return text.NumberVN(f.GetActual())
+	if f == nil || f.AssignedValue == nil {
+		return text.NumberVN(f.GetActualValue())
 	}
-	return text.NumberVN(f.GetActual()) + "/" + text.NumberVN(f.GetAssigned())
+	return text.NumberVN(f.GetActualValue()) + "/" + text.NumberVN(f.GetAssignedValue())
 }
 
 // Percent is `142,86%`, or `—` where there is none.
 func Percent(f *planningpb.Figure) string {
-	if f.GetPercent() == "" {
+	if f.GetPercentOfTarget() == "" {
 		return "—"
 	}
-	return strings.Replace(f.GetPercent(), ".", ",", 1) + "%"
+	return strings.Replace(f.GetPercentOfTarget(), ".", ",", 1) + "%"
 }
 
 // Progress prints a unit's progress.
@@ -63,7 +63,7 @@ func plannedFirst(all []*planningpb.IndicatorProgress) []*planningpb.IndicatorPr
 }
 
 func rank(i *planningpb.IndicatorProgress) int {
-	if i.GetFigure().Assigned == nil && i.GetPlannedUnitCount() == 0 {
+	if i.GetFigure().AssignedValue == nil && i.GetPlannedUnitCount() == 0 {
 		return 1
 	}
 	return 0

@@ -30,7 +30,15 @@ type noun struct {
 	// order puts the rows into an order in which they can be created; nil: as they are.
 	order func(rows []Row) []Row
 	// after is what follows the creation of a row; nil: nothing.
-	after func(r Row) (path string, in, out proto.Message, err error)
+	after func(r Row) (*step, error)
+}
+
+// step is a request that follows the creation of a row.
+type step struct {
+	path string
+	in   proto.Message
+	// done says whether the resource, as it is now, needs the step no more.
+	done func(now proto.Message) bool
 }
 
 // column is one column of a sheet.
@@ -160,19 +168,22 @@ func parentsFirst(rows []Row) []Row {
 }
 
 // assignTarget assigns the value of a row that has one.
-func assignTarget(r Row) (string, proto.Message, proto.Message, error) {
+func assignTarget(r Row) (*step, error) {
 	value := r.Cell("assigned_value")
 	if value == "" {
-		return "", nil, nil, nil
+		return nil, nil
 	}
 	n, err := integer(value)
 	if err != nil {
-		return "", nil, nil, &columnError{column: "assigned_value", value: value, err: err}
+		return nil, &columnError{column: "assigned_value", value: value, err: err}
 	}
 	in := &planningpb.AssignTargetRequest{
 		Name: name("targets", r.Cell("id")), AssignedValue: &n, AssignedDecision: r.Cell("assigned_decision"),
 	}
-	return "/v1/" + in.GetName() + ":assign", in, &planningpb.Target{}, nil
+	return &step{path: "/v1/" + in.GetName() + ":assign", in: in, done: func(now proto.Message) bool {
+		t, ok := now.(*planningpb.Target)
+		return ok && t.AssignedValue != nil && t.GetAssignedValue() == n && t.GetAssignedDecision() == in.GetAssignedDecision()
+	}}, nil
 }
 
 func name(collection, id string) string {

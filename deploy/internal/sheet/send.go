@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"coso/deploy/internal/client"
+	faultpb "coso/proto/gen/coso/fault/v1"
 	"coso/services/platform/fault"
 
 	"google.golang.org/protobuf/proto"
@@ -67,29 +68,99 @@ func (s *Sheet) Send(ctx context.Context, c *client.Client, done func(rows int))
 }
 
 func (s *Sheet) sendChunk(ctx context.Context, c *client.Client, rows []Row) error {
-	var err error
-	if s.noun.batch == nil {
-		err = s.sendOne(ctx, c, rows[0])
-	} else {
-		err = s.sendBatch(ctx, c, rows)
-	}
+	err := s.create(ctx, c, rows)
 	if err != nil || s.noun.after == nil {
 		return err
 	}
 	for _, r := range rows {
-		path, in, out, err := s.noun.after(r)
-		if err != nil {
-			return s.at(r, err)
-		}
-		if in == nil {
-			continue
-		}
-		setRequestID(in, s.requestID("after", []Row{r}))
-		if err := c.Post(ctx, path, nil, in, out); err != nil {
+		if err := s.follow(ctx, c, r); err != nil {
 			return s.at(r, err)
 		}
 	}
 	return nil
+}
+
+// create creates the rows' resources. Where some are there already, the rows go one by one, and those that say what is
+// there are done.
+func (s *Sheet) create(ctx context.Context, c *client.Client, rows []Row) error {
+	if s.noun.batch != nil {
+		err := s.sendBatch(ctx, c, rows)
+		if fault.ReasonOf(err) != faultpb.Reason_REASON_RESOURCE_EXISTS {
+			return err
+		}
+	}
+	for _, r := range rows {
+		err := s.sendOne(ctx, c, r)
+		if fault.ReasonOf(err) == faultpb.Reason_REASON_RESOURCE_EXISTS {
+			err = s.alreadyThere(ctx, c, r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// alreadyThere holds a row against the resource of its id; nil if the resource is what the row says.
+func (s *Sheet) alreadyThere(ctx context.Context, c *client.Client, r Row) error {
+	req, err := s.noun.request(r)
+	if err != nil {
+		return s.at(r, err)
+	}
+	m := req.ProtoReflect()
+	want := m.Get(m.Descriptor().Fields().ByName(protoreflect.Name(s.noun.field))).Message()
+	got := s.noun.resource.ProtoReflect().New()
+	if err := c.Get(ctx, "/v1/"+name(s.noun.name, r.Cell("id")), nil, got.Interface()); err != nil {
+		return s.at(r, err)
+	}
+	var other error
+	want.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if !holds(f, got.Get(f), v) {
+			other = &columnError{
+				column: string(f.Name()), value: r.Cell(string(f.Name())),
+				err: fmt.Errorf("%s is there already and says otherwise; change it by an update, or give the row another id", name(s.noun.name, r.Cell("id"))),
+			}
+		}
+		return other == nil
+	})
+	if other != nil {
+		return s.at(r, other)
+	}
+	return nil
+}
+
+// holds says whether a stored field is what a row says; of a list of messages, whether it holds the row's.
+func holds(f protoreflect.FieldDescriptor, stored, said protoreflect.Value) bool {
+	if !f.IsList() || f.Kind() != protoreflect.MessageKind {
+		return stored.Equal(said)
+	}
+	for i := range said.List().Len() {
+		found := false
+		for j := range stored.List().Len() {
+			found = found || stored.List().Get(j).Equal(said.List().Get(i))
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
+}
+
+// follow sends what follows the creation of a row, unless it is done.
+func (s *Sheet) follow(ctx context.Context, c *client.Client, r Row) error {
+	after, err := s.noun.after(r)
+	if err != nil || after == nil {
+		return err
+	}
+	now := s.noun.resource.ProtoReflect().New().Interface()
+	if err := c.Get(ctx, "/v1/"+name(s.noun.name, r.Cell("id")), nil, now); err != nil {
+		return err
+	}
+	if after.done(now) {
+		return nil
+	}
+	setRequestID(after.in, s.requestID("after", []Row{r}))
+	return c.Post(ctx, after.path, nil, after.in, s.noun.resource.ProtoReflect().New().Interface())
 }
 
 func (s *Sheet) sendOne(ctx context.Context, c *client.Client, r Row) error {

@@ -2,8 +2,9 @@
 //
 // A sheet says what it holds by its header row. Ids are bare (`tay-ho`), enums are the glossary's bare words, dates are
 // YYYY-MM-DD, numbers have no thousands separators. It guarantees that every row is checked for form before anything is
-// sent, that an error names file, line, column and value, and that sending the same sheet again changes nothing (request
-// ids are made from the rows). It leaves what rows mean to the services.
+// sent, that an error names file, line, column and value, and that sending a sheet again, with rows added
+// or in another order, changes nothing of what is there: request ids are made from the rows, and a resource that is there
+// already is done if it is what its row says. It leaves what rows mean to the services.
 package sheet
 
 import (

@@ -25,6 +25,7 @@ import (
 	"coso/services/registry"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"google.golang.org/grpc"
 )
 
 // Options say where a coso keeps its state and answers.
@@ -74,8 +75,12 @@ func Run(ctx context.Context, o Options, ready func(base string)) (err error) {
 		return errors.Join(err, listener.Close(), closeAll(services))
 	}
 	parts := make([]run.Part, 0, len(services)+1)
+	conns := map[string]grpc.ClientConnInterface{}
 	for _, s := range services {
-		parts = append(parts, s.Part(js))
+		conns[s.Name()] = s.Conn()
+	}
+	for _, s := range services {
+		parts = append(parts, s.Part(js, conns))
 	}
 	return run.All(ctx, o.Logger, append(parts, web)...)
 }

@@ -68,12 +68,12 @@ func (f figure) differs(p *planningpb.Progress) error {
 		}
 		got := i.GetFigure()
 		assigned := ""
-		if got.Assigned != nil {
-			assigned = strconv.FormatInt(got.GetAssigned(), 10)
+		if got.AssignedValue != nil {
+			assigned = strconv.FormatInt(got.GetAssignedValue(), 10)
 		}
-		if got.GetActual() != f.actual || (f.target != "" && assigned != f.target) || (f.percent != "" && got.GetPercent() != f.percent) {
+		if got.GetActualValue() != f.actual || (f.target != "" && assigned != f.target) || (f.percent != "" && got.GetPercentOfTarget() != f.percent) {
 			return fmt.Errorf("%s, %s: %d/%s (%s %%), published %d/%s (%s %%)",
-				f.unit, f.indicator, got.GetActual(), assigned, got.GetPercent(), f.actual, f.target, f.percent)
+				f.unit, f.indicator, got.GetActualValue(), assigned, got.GetPercentOfTarget(), f.actual, f.target, f.percent)
 		}
 		return nil
 	}

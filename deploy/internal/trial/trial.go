@@ -163,7 +163,7 @@ func (s *Set) nominationsDiffer(list []*awardpb.Nomination) error {
 		}
 		delete(want, id)
 		f := n.GetEvidence().GetFigure()
-		if f.GetAssigned() != w.assigned || f.GetActual() <= f.GetAssigned() {
+		if f.GetAssignedValue() != w.assigned || f.GetActualValue() <= f.GetAssignedValue() {
 			wrong = append(wrong, fmt.Errorf("nomination for %s rests on %s, the sheets say %d/%d",
 				id, report.Fraction(f), w.actual, w.assigned))
 		}

@@ -178,6 +178,18 @@ var catalogue = map[faultpb.Reason]entry{
 		"Tác vụ {name} vượt giới hạn {limit} dòng hoặc {batches} lô; hãy chia thành nhiều tác vụ.",
 		"The operation {name} exceeds the limit of {limit} rows or {batches} batches; split it into several.",
 	},
+	faultpb.Reason_REASON_COPY_TOO_OLD: {
+		"Số liệu nhận từ dịch vụ {name} đã cũ {current}, quá giới hạn {limit}, nên chưa ghi được thay đổi; hãy thử lại sau, nếu vẫn lỗi thì báo người quản trị.",
+		"What is known of the service {name} is {current} old, beyond the limit of {limit}, so the change cannot be made yet; try again later, and tell the administrator if it goes on.",
+	},
+	faultpb.Reason_REASON_EVENT_NOT_STOPPED: {
+		"Luồng nhận từ dịch vụ {name} không dừng ở sự kiện {value}; hãy xem trạng thái và chỉ bỏ qua sự kiện làm luồng dừng.",
+		"The follower of {name} did not stop at event {value}; look at the status and skip only the event at which it stopped.",
+	},
+	faultpb.Reason_REASON_EVENT_NOT_SKIPPABLE: {
+		"Không được bỏ qua sự kiện {value} của dịch vụ {name}, vì số liệu về đơn vị và phân quyền phải đầy đủ; hãy sửa nguyên nhân rồi khởi động lại.",
+		"Event {value} of the service {name} must not be skipped: units and grants have to be complete; mend the cause and start the service again.",
+	},
 
 	// Registry.
 	faultpb.Reason_REASON_TAX_CODE_FORMAT: {

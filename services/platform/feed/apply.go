@@ -72,7 +72,9 @@ func (r *refusedError) Unwrap() error { return r.err }
 
 // command applies events and moves the cursor, in one command: INV-FEED-ONCE. Events that have taken effect before are
 // passed over.
-func (f *following) command(ctx context.Context, events []received) (*journalpb.Cursor, error) {
+func (f *following) command(ctx context.Context, events []received) (out *journalpb.Cursor, err error) {
+	ctx, span := f.span(ctx, events)
+	defer func() { endSpan(span, err) }()
 	return store.Update(ctx, f.store, nil, func(tx *store.Tx) (*journalpb.Cursor, error) {
 		start, err := store.CursorIn(tx, f.source)
 		if err != nil {
@@ -92,7 +94,7 @@ func (f *following) command(ctx context.Context, events []received) (*journalpb.
 				}
 				handled = true
 			}
-			cursor = e.behind()
+			cursor = e.behind(cursor)
 		}
 		if cursor.GetSequence() == start.GetSequence() {
 			return start, nil

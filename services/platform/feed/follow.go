@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/protobuf/proto"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
@@ -33,7 +35,7 @@ func Follow(ctx context.Context, s *store.Store, js jetstream.JetStream, fl Foll
 	}
 	logger = logger.With("feed", "follow", "stream", StreamName(fl.Source))
 	f := &following{
-		store: s, js: js, source: fl.Source, heard: heard, after: fl.After, size: maxBatch,
+		store: s, js: js, source: fl.Source, heard: heard, after: fl.After, size: maxBatch, tracer: otel.Tracer(scope),
 		nats: patience{logger: logger}, commits: patience{logger: logger},
 	}
 	ctx = access.WithMethod(access.With(ctx, access.Service(s.Service())), "follow/"+fl.Source)
@@ -59,6 +61,9 @@ type following struct {
 	nats    patience
 	commits patience
 	cursor  *journalpb.Cursor
+	// skips are the events behind the cursor that an operator lets it pass over.
+	skips  map[uint64]bool
+	tracer trace.Tracer
 }
 
 // session follows until something breaks or the connection is made anew. Faults stop the follower; after other errors a
@@ -68,6 +73,9 @@ func (f *following) session(ctx context.Context) error {
 	if f.cursor, err = f.store.Cursor(ctx, f.source); err != nil {
 		return fault.From(err)
 	}
+	if err = f.readSkips(ctx); err != nil {
+		return fault.From(err)
+	}
 	link, release := untilReconnected(ctx, f.js.Conn())
 	defer release()
 	r, err := f.open(link)
@@ -75,6 +83,15 @@ func (f *following) session(ctx context.Context) error {
 		if err = f.fetch(ctx, link, r); err == nil {
 			f.nats.fine()
 		}
+	}
+	return err
+}
+
+func (f *following) readSkips(ctx context.Context) error {
+	skips, err := f.store.Skips(ctx, f.source, f.cursor.GetSequence())
+	f.skips = make(map[uint64]bool, len(skips))
+	for _, k := range skips {
+		f.skips[k.GetSequence()] = true
 	}
 	return err
 }
@@ -139,11 +156,15 @@ type received struct {
 	// body is nil if nobody listens to the type.
 	body    proto.Message
 	handler Handler
+	// unreadable: of at, only the place is known. Such an event is passed over or it stops the follower.
+	unreadable bool
+	// trace is the context of the request that the event comes from; it may be invalid.
+	trace trace.SpanContext
 }
 
 // next checks that an event is the one behind a cursor, or one before it. INV-FEED-NO-GAP.
 func (e received) next(c *journalpb.Cursor) error {
-	if known := c.GetIncarnation(); len(known) > 0 && uuid.UUID(known) != e.at.Incarnation {
+	if known := c.GetIncarnation(); !e.unreadable && len(known) > 0 && uuid.UUID(known) != e.at.Incarnation {
 		return foreignIncarnation(c, e.at.Incarnation.String())
 	}
 	if e.at.Number > c.GetSequence()+1 {
@@ -153,8 +174,13 @@ func (e received) next(c *journalpb.Cursor) error {
 }
 
 // behind is the cursor behind an event. INV-FEED-WHOLE-ENTRY: while events of the entry are missing, only the position
-// before it is reached.
-func (e received) behind() *journalpb.Cursor {
+// before it is reached. An unreadable event does not say where it stands: the next one will.
+func (e received) behind(c *journalpb.Cursor) *journalpb.Cursor {
+	if e.unreadable {
+		next := proto.CloneOf(c)
+		next.Source, next.Sequence = e.at.Source, e.at.Number
+		return next
+	}
 	position := e.at.Position
 	if e.rest > 0 {
 		position--
@@ -169,11 +195,24 @@ func foreignIncarnation(c *journalpb.Cursor, found string) error {
 		With(fmt.Errorf("follow %s: the cursor stands at event %d of another journal", c.GetSource(), c.GetSequence()))
 }
 
+// stopError says at which event a follower stopped.
+type stopError struct {
+	source, typ string
+	number      uint64
+	why         error
+}
+
+func (e *stopError) Error() string {
+	return fmt.Sprintf("follow %s: event %d, %s: %s", e.source, e.number, e.typ, e.why)
+}
+
+func (e *stopError) Unwrap() error { return e.why }
+
 // stopped is the alarm that a follower cannot go on at an event.
 func stopped(source string, number uint64, typ string, why error) error {
 	if f, ok := errors.AsType[*fault.Error](why); ok && f.Reason == faultpb.Reason_REASON_INCARNATION_FOREIGN && f.Kind == fault.KindDataLoss {
 		return f
 	}
 	return fault.DataLoss(faultpb.Reason_REASON_FEED_STOPPED, "", "name", source, "value", fmt.Sprint(number), "type", typ).
-		With(fmt.Errorf("follow %s: event %d, %s: %w", source, number, typ, why))
+		With(&stopError{source: source, number: number, typ: typ, why: why})
 }

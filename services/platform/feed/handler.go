@@ -42,6 +42,9 @@ type Follower struct {
 	// After, if set, runs once per command after the last event in which a handler ran, on what the handlers left in
 	// the transaction. It may run again for the same events, like every closure of store.Update.
 	After func(tx *store.Tx) error
+	// Fresh are the full gRPC methods of the follower's own service that change what rests on the copy of this source:
+	// they are refused while the copy is too old (Feed).
+	Fresh []string
 }
 
 // Handler is what one type of event does; made by On.

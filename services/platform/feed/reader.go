@@ -92,6 +92,10 @@ func (r *reader) read(batch []jetstream.Msg) ([]received, error) {
 		}
 		r.delivered++
 		e, err := r.event(m, meta.Sequence.Stream)
+		if f := r.f; err != nil && f.skips[meta.Sequence.Stream] {
+			f.nats.logger.Warn("an event that cannot be read is passed over, as an operator decided", "number", meta.Sequence.Stream, "why", err)
+			err = nil
+		}
 		if err != nil {
 			return out, stopped(r.f.source, meta.Sequence.Stream, m.Headers().Get(headerType), err)
 		}
@@ -103,16 +107,17 @@ func (r *reader) read(batch []jetstream.Msg) ([]received, error) {
 func (r *reader) event(m jetstream.Msg, number uint64) (received, error) {
 	at, rest, err := readEnvelope(r.f.source, number, m.Headers())
 	if err != nil {
-		return received{}, err
+		return received{at: Envelope{Source: r.f.source, Number: number}, unreadable: true}, err
 	}
-	e := received{at: at, rest: rest}
+	e := received{at: at, rest: rest, trace: traceOf(m.Headers())}
 	h, ok, err := r.f.heard.find(at.Type)
-	if err != nil || !ok {
+	if err != nil || !ok || r.f.skips[number] {
 		return e, err
 	}
-	e.handler, e.body = h, h.fresh()
-	if err := proto.Unmarshal(m.Data(), e.body); err != nil {
+	body := h.fresh()
+	if err := proto.Unmarshal(m.Data(), body); err != nil {
 		return e, fmt.Errorf("decode: %w", err)
 	}
+	e.handler, e.body = h, body
 	return e, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -35,8 +36,13 @@ const (
 // read; Internal for an event whose type no subject can be made of. Nothing is skipped: after an error events wait in
 // the journal.
 func Relay(ctx context.Context, s *store.Store, js jetstream.JetStream, logger *slog.Logger) error {
+	return relayTo(ctx, s, js, logger, &atomic.Uint64{})
+}
+
+// relayTo is Relay; published is told the number of the last event known to be in the stream.
+func relayTo(ctx context.Context, s *store.Store, js jetstream.JetStream, logger *slog.Logger, published *atomic.Uint64) error {
 	logger = logger.With("feed", "relay", "stream", StreamName(s.Service()))
-	r := &relay{store: s, js: js, logger: logger, patience: patience{logger: logger}}
+	r := &relay{store: s, js: js, logger: logger, patience: patience{logger: logger}, published: published}
 	for ctx.Err() == nil {
 		err := r.session(ctx)
 		if stop, ok := errors.AsType[*fault.Error](err); ok && ctx.Err() == nil {
@@ -59,6 +65,8 @@ type relay struct {
 	patience patience
 	// next is the number of the event to publish next.
 	next uint64
+	// published is where the caller learns how far the stream is known to reach.
+	published *atomic.Uint64
 	// beheaded is the first message of the stream as last warned of.
 	beheaded uint64
 }
@@ -86,7 +94,7 @@ func (r *relay) compare(ctx context.Context) error {
 	}
 	name, state := stream.CachedInfo().Config.Name, stream.CachedInfo().State
 	if state.LastSeq == 0 {
-		r.next = 1
+		r.goOn(1)
 		return nil
 	}
 	if state.Msgs == 0 {
@@ -110,8 +118,14 @@ func (r *relay) compare(ctx context.Context) error {
 		return foreign(name, err)
 	}
 	r.warnBeheaded(state.FirstSeq)
-	r.next = state.LastSeq + 1
+	r.goOn(state.LastSeq + 1)
 	return nil
+}
+
+// goOn says that the event of a number is the next to publish.
+func (r *relay) goOn(next uint64) {
+	r.next = next
+	r.published.Store(next - 1)
 }
 
 func (r *relay) warnBeheaded(first uint64) {
@@ -206,7 +220,7 @@ func (r *relay) send(ctx context.Context, messages []*nats.Msg) error {
 		if err := r.await(ctx, answer, timer.C); err != nil {
 			return fmt.Errorf("publish event %d: %w", r.next, err)
 		}
-		r.next++
+		r.goOn(r.next + 1)
 	}
 	return nil
 }

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
 // StreamName is the stream that holds the events of a service: `COSO_REGISTRY`.
@@ -13,17 +16,26 @@ func StreamName(service string) string { return "COSO_" + strings.ToUpper(servic
 func streamSubjects(service string) string { return "coso." + service + ".>" }
 
 // subjectOf is the subject of a type of event of a service: `coso.planning.v1.TargetExcessWithdrawn` goes to
-// `coso.planning.target.excess-withdrawn`. The first word is the noun, the rest what happened to it.
+// `coso.planning.target.excess-withdrawn`. The noun is the longest beginning of the event's name that is itself a message
+// of the package, so that `RuleSetCreated` is about a rule-set; the rest is what happened to it.
 func subjectOf(service, typ string) (string, error) {
 	parts := strings.Split(typ, ".")
 	if len(parts) != 4 || parts[0] != "coso" || parts[1] != service {
 		return "", fmt.Errorf("%s is no event of the service %s", typ, service)
 	}
-	noun, verb, ok := strings.Cut(kebab(parts[3]), "-")
-	if !ok {
-		return "", fmt.Errorf("event %s is not called noun and past tense", typ)
+	words := strings.Split(kebab(parts[3]), "-")
+	at := 0
+	for n := 1; n < len(words); n++ {
+		at += len(words[n-1])
+		noun := protoreflect.FullName(strings.TrimSuffix(typ, parts[3]) + parts[3][:at])
+		if _, err := protoregistry.GlobalTypes.FindMessageByName(noun); err == nil {
+			parts[3] = strings.Join(words[:n], "-") + "." + strings.Join(words[n:], "-")
+		}
 	}
-	return "coso." + service + "." + noun + "." + verb, nil
+	if !strings.Contains(parts[3], ".") {
+		return "", fmt.Errorf("event %s is not called after a noun of its package and what happened to it", typ)
+	}
+	return "coso." + service + "." + parts[3], nil
 }
 
 // kebab turns CamelCase into words with hyphens.

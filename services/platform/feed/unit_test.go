@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	_ "coso/proto/gen/coso/award/v1"
+	_ "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 )
 

@@ -50,7 +50,7 @@ type step func(ctx context.Context, c *call, next func(context.Context) error) e
 // chain is the way of every call, outermost first. Statuses are made outside of everything that can fail; the log sees
 // the cause of a refusal, and panics as errors; what can be refused without the store is refused before waiting for it.
 func (s *Server) chain() []step {
-	return []step{answerStatus, nameRequest, s.observe, recoverPanic, s.gate.pass, limitTime, identify, admitRequest, s.atPosition}
+	return []step{answerStatus, nameRequest, s.observe, recoverPanic, s.gate.pass, limitTime, identify, admitRequest, s.onCopies, s.atPosition}
 }
 
 func (s *Server) run(ctx context.Context, c *call, handle func(context.Context) error) error {

@@ -55,11 +55,10 @@ func TestHandlerSeesPreparedRequest(t *testing.T) { // INV-RPC-PREPARED
 		want := unit()
 		want.DisplayName = "Hu\u1ec7 u\u1ef7"
 		want.Etag = "kept"
-		want.ProtoReflect().SetUnknown(newer)
 		if !proto.Equal(seen.GetUnit(), want) {
 			t.Errorf("the handler saw %v, want %v", seen.GetUnit(), want)
 		}
-		if got.GetRevision() != 1 || got.GetDisplayName() != want.GetDisplayName() || string(got.ProtoReflect().GetUnknown()) != string(newer) {
+		if got.GetRevision() != 1 || got.GetDisplayName() != want.GetDisplayName() || len(got.ProtoReflect().GetUnknown()) > 0 {
 			t.Errorf("answered %v", got)
 		}
 		if !proto.Equal(req, before) {

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,7 +30,7 @@ const (
 )
 
 func tooLarge() error {
-	return fault.ResourceExhausted(faultpb.Reason_REASON_TOO_LARGE, "", "limit", "1 MiB")
+	return fault.ResourceExhausted(faultpb.Reason_REASON_TOO_LARGE, "", "what", "request", "limit", strconv.Itoa(maxRequest))
 }
 
 // limitTime gives a call that brings no deadline, or a later one, the deadline of its sort. Streams last as they must.

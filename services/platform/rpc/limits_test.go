@@ -118,7 +118,7 @@ func TestTooLarge(t *testing.T) {
 			large.DisplayName = strings.Repeat("a", size)
 			_, err := b.client().CreateUnit(t.Context(), &registrypb.CreateUnitRequest{Unit: large})
 			got := refused(t, err, fault.KindResourceExhausted, faultpb.Reason_REASON_TOO_LARGE, "")
-			if size < 4<<20 && got.Params["limit"] != "1 MiB" {
+			if size < 4<<20 && got.Params["limit"] != "1048576" {
 				t.Errorf("%d bytes: %v", size, got)
 			}
 		}

@@ -7,9 +7,11 @@ import (
 )
 
 // prepare makes a request what a handler may rely on: OUTPUT_ONLY fields are cleared and strings are NFC, at every depth.
-// Unknown fields stay: a newer client's words are not ours to drop.
+// Unknown fields are dropped: kept, they would be stored, and a later version might find one under the number of a field
+// that only the server may set. What a newer version stored is another matter: that survives every rule.
 func prepare(m protoreflect.Message) {
 	s := shapeOf(m.Descriptor())
+	m.SetUnknown(nil)
 	for _, f := range s.owned {
 		m.Clear(f)
 	}

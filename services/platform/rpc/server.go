@@ -27,12 +27,16 @@ type Options struct {
 	Store *store.Store
 	// Logger takes one line per call; nil: slog.Default.
 	Logger *slog.Logger
+	// OldCopies says, for a call of a full method, which of the service's copies of others' data are too old, as CopyAgeHeader
+	// has it; empty for none. Its error refuses the call. nil: the service keeps no copies.
+	OldCopies func(method string) (string, error)
 }
 
 // Server serves one service on TCP and in memory. It is safe for concurrent use, except that every service must be
 // registered before the first call.
 type Server struct {
 	store  *store.Store
+	copies func(method string) (string, error)
 	logger *slog.Logger
 	meters meters
 	steps  []step
@@ -47,7 +51,7 @@ type Server struct {
 // New makes a server with the health service on it. It serves in memory at once, on TCP from Serve on.
 func New(o Options) *Server {
 	s := &Server{
-		store: o.Store, logger: o.Logger, meters: newMeters(), gate: newGate(), health: health.NewServer(),
+		store: o.Store, copies: o.OldCopies, logger: o.Logger, meters: newMeters(), gate: newGate(), health: health.NewServer(),
 		methods: map[string]bool{},
 	}
 	if s.logger == nil {

@@ -2,17 +2,16 @@ package run
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+	"google.golang.org/grpc"
+
+	feedpb "coso/proto/gen/coso/feed/v1"
 	"coso/services/platform/feed"
 	"coso/services/platform/rpc"
 	"coso/services/platform/store"
-
-	"github.com/nats-io/nats.go/jetstream"
-	"golang.org/x/sync/errgroup"
-	"google.golang.org/grpc"
 )
 
 // Options are what an operator decides about a service.
@@ -23,6 +22,12 @@ type Options struct {
 	Clock func() time.Time
 	// Logger takes what an operator must know; nil: slog.Default.
 	Logger *slog.Logger
+	// AskEvery is how often the followed services are asked where their events stand; 0: every 3 seconds.
+	AskEvery time.Duration
+	// MaxCopyAge is when a copy of another service's data is too old to rest on; 0: 5 minutes.
+	MaxCopyAge time.Duration
+	// CopyClock is the clock by which copies age; nil: the machine's.
+	CopyClock func() time.Time
 }
 
 // Parts are what makes a service the one it is.
@@ -42,8 +47,7 @@ type Service struct {
 	name   string
 	store  *store.Store
 	server *rpc.Server
-	follow []feed.Follower
-	logger *slog.Logger
+	feed   *feed.Feed
 }
 
 // New opens a service's store and registers its methods. Nothing runs yet. Errors are those of store.Open.
@@ -62,9 +66,13 @@ func New(o Options, p Parts) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	server := rpc.New(rpc.Options{Service: p.Name, Store: s, Logger: logger})
+	f := feed.New(feed.Options{
+		Store: s, Followers: p.Follow, Logger: logger, AskEvery: o.AskEvery, MaxAge: o.MaxCopyAge, Now: o.CopyClock,
+	})
+	server := rpc.New(rpc.Options{Service: p.Name, Store: s, Logger: logger, OldCopies: f.OldCopies})
 	p.Register(server, s)
-	return &Service{name: p.Name, store: s, server: server, follow: p.Follow, logger: logger}, nil
+	feedpb.RegisterFeedServiceServer(server, f)
+	return &Service{name: p.Name, store: s, server: server, feed: f}, nil
 }
 
 // Name is the service's name.
@@ -79,39 +87,31 @@ func (s *Service) Conn() grpc.ClientConnInterface { return s.server.Conn() }
 // Server is the service's gRPC server.
 func (s *Service) Server() *rpc.Server { return s.server }
 
-// Part runs the relay and the followers over js until the context ends, and closes the store then. With a nil js the
-// service neither announces nor follows. A follower or relay that
-// stops by itself has met something it must not pass over (feed): it is logged as an alarm and stays stopped, while the
-// service goes on serving.
-func (s *Service) Part(js jetstream.JetStream) Part {
+// Part runs the relay and the followers over js until the context ends, and closes the store then. conns are the ways to
+// the followed services, by name: they are asked how far their events have come (feed.Feed). With a nil js the service
+// neither announces nor follows. A follower or relay that stops by itself has met something it must not pass over: it is
+// logged as an alarm and stays stopped, while the service goes on serving.
+func (s *Service) Part(js jetstream.JetStream, conns map[string]grpc.ClientConnInterface) Part {
 	return Part{Name: s.name, Run: func(ctx context.Context, ready func()) error {
-		var g errgroup.Group
-		if js != nil {
-			g.Go(s.watched(ctx, "relay", func() error { return feed.Relay(ctx, s.store, js, s.logger) }))
-			for _, f := range s.follow {
-				g.Go(s.watched(ctx, "follower of "+f.Source, func() error {
-					return feed.Follow(ctx, s.store, js, f, s.logger)
-				}))
+		fed := make(chan struct{})
+		go func() {
+			defer close(fed)
+			if js != nil {
+				s.feed.Run(ctx, js, conns)
 			}
-		}
+		}()
 		ready()
 		<-ctx.Done()
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), StopLimit/2)
 		defer cancel()
 		s.server.Stop(stop)
-		return errors.Join(g.Wait(), s.Close())
+		<-fed
+		return s.Close()
 	}}
 }
 
-// watched keeps a loop's alarm from ending the service.
-func (s *Service) watched(ctx context.Context, what string, loop func() error) func() error {
-	return func() error {
-		if err := loop(); err != nil && ctx.Err() == nil {
-			s.logger.Error("stopped with an alarm; an operator must look", "loop", what, "error", err)
-		}
-		return nil
-	}
-}
-
 // Close closes the store of a service that does not run. Waiting commands are Unavailable.
-func (s *Service) Close() error { return s.store.Close() }
+func (s *Service) Close() error {
+	s.feed.Close()
+	return s.store.Close()
+}

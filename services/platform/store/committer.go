@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"coso/services/platform/access"
@@ -35,6 +37,13 @@ type call struct {
 	answer func() proto.Message
 	run    func(*Tx) (proto.Message, error)
 	done   chan outcome
+
+	// mu is held while the closure runs.
+	mu sync.Mutex
+	// gone: the caller has left, the closure will not run any more.
+	gone bool
+	// entered: the command is part of an entry that is, or will be, offered to the log.
+	entered bool
 }
 
 // outcome is what an Update answers.
@@ -52,11 +61,13 @@ type group struct {
 	commands []*journalpb.Command
 	once     map[string]*journalpb.Once
 	size     int
+	// waiting: somebody waits for the outcome.
+	waiting  bool
 	calls    []*call
 	outcomes []outcome
 }
 
-// commitLoop is the committer: the only goroutine that runs closures and writes.
+// commitLoop is the committer: the only goroutine that runs closures and applies entries.
 func (s *Store) commitLoop() {
 	defer close(s.stopped)
 	var left []*call
@@ -65,6 +76,12 @@ func (s *Store) commitLoop() {
 			select {
 			case c := <-s.queue:
 				left = append(left, c)
+			case there := <-s.tailed:
+				s.takeTailed(there)
+				continue
+			case <-s.unsettledFor(longestPause):
+				s.settleAgain()
+				continue
 			case <-s.stop:
 				s.refuseQueued()
 				return
@@ -99,11 +116,12 @@ func (s *Store) refuseQueued() {
 	}
 }
 
-// commit runs the calls, writes one entry and answers. It gives back the calls that did not fit.
+// commit runs the calls, writes one entry and answers. It gives back the calls that did not fit. Where another store was
+// faster, the calls run again on what it wrote, those whose deadline has not passed.
 func (s *Store) commit(calls []*call) []*call {
-	g, left, err := s.runGroup(calls)
-	if err == nil && len(g.commands) > 0 {
-		err = s.write(g)
+	g, left, err := s.attempt(calls)
+	for errors.Is(err, errOvertaken) {
+		g, left, err = s.attempt(calls)
 	}
 	for i, c := range g.calls {
 		if err != nil {
@@ -113,6 +131,30 @@ func (s *Store) commit(calls []*call) []*call {
 		c.done <- g.outcomes[i]
 	}
 	return left
+}
+
+// attempt runs the calls once and writes what they did. Refusals and replays rest on what this store has applied; with a
+// shared log that may be old, so a group of nothing else writes an empty entry: the read barrier.
+func (s *Store) attempt(calls []*call) (*group, []*call, error) {
+	if err := s.ready(); err != nil {
+		return &group{calls: calls}, nil, err
+	}
+	g, left, err := s.runGroup(calls)
+	if err == nil && (len(g.commands) > 0 || g.waiting && s.log.Shared()) {
+		err = s.write(g)
+	}
+	return g, left, err
+}
+
+// ready says whether there is any use in running a group now.
+func (s *Store) ready() error {
+	if err := s.haltedBy(); err != nil {
+		return err
+	}
+	if err := s.settle(); err != nil {
+		return s.unwritten(err)
+	}
+	return nil
 }
 
 // runGroup runs closures on one snapshot until the entry is full. The snapshot is closed before anything is written:
@@ -166,9 +208,13 @@ func (s *Store) moment(head *journalpb.Head) (time.Time, error) {
 // runCall runs one closure on a fork of the group's overlay. A refusal, a panic or a passed deadline drops the fork.
 // fits is false when the group is full and the call must wait for the next one.
 func (s *Store) runCall(g *group, c *call) (out outcome, fits bool) {
-	if err := c.ctx.Err(); err != nil {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.entered = false
+	if err := c.ctx.Err(); err != nil || c.gone {
 		return outcome{err: err}, true
 	}
+	g.waiting = true
 	if c.requestID != "" {
 		kept, err := s.kept(g, c)
 		if err != nil {
@@ -181,7 +227,9 @@ func (s *Store) runCall(g *group, c *call) (out outcome, fits bool) {
 		}
 	}
 	tx := s.newTx(g, c)
+	began := time.Now()
 	answer, err := protect(tx, c.run)
+	s.noteSlow(c.method, time.Since(began))
 	if err == nil {
 		err = c.ctx.Err()
 	}
@@ -228,6 +276,7 @@ func (s *Store) accept(g *group, c *call, tx *Tx, answer proto.Message) (outcome
 	if g.size+size > maxEntry-1024 && len(g.commands) > 0 {
 		return outcome{}, false
 	}
+	c.entered = true
 	g.size += size
 	g.over = tx.over
 	g.commands = append(g.commands, tx.command)
@@ -249,28 +298,6 @@ func (g *group) position() uint64 {
 		}
 	}
 	return g.head.GetEventPosition()
-}
-
-// write fixes the entry's place and applies it.
-func (s *Store) write(g *group) error {
-	raw, err := seal(g.head, s.incarnation, timestamppb.New(g.at), g.commands)
-	if err != nil {
-		return err
-	}
-	if err := s.log.Append(context.Background(), g.head.GetPosition()+1, raw); err != nil {
-		return s.unwritten(err)
-	}
-	head, err := s.apply(raw)
-	if err != nil {
-		return s.unwritten(err)
-	}
-	s.publish(head)
-	return nil
-}
-
-func (s *Store) unwritten(err error) error {
-	s.logger.Error("journal not written", "service", s.service, "error", err)
-	return fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(err)
 }
 
 // protect turns a panic of a closure into an error; nothing of it stays.

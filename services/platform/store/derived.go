@@ -54,21 +54,29 @@ func typed[T proto.Message](m proto.Message) (T, error) {
 }
 
 // In opens the derived table for reading.
-func (d *Derived[T]) In(r Reader) DerivedView { return DerivedView{in: r.space(), bucket: d.bucket} }
+func (d *Derived[T]) In(r Reader) DerivedView {
+	return DerivedView{in: r.space(), bucket: d.bucket, late: r.context().Err}
+}
 
 // DerivedView reads one derived table.
 type DerivedView struct {
 	in     reading
 	bucket string
+	// late says that the reader's time is over; nil: it has all the time.
+	late func() error
 }
 
 // Get answers nil if the key is not there. The bytes are valid until the transaction ends.
 func (v DerivedView) Get(k Key) []byte { return v.in.get(v.bucket, k) }
 
-// Ascend walks the keys that are ≥ from and begin with prefix.
+// Ascend walks the keys that are ≥ from and begin with prefix. It ends early once the reader's deadline has passed: then
+// no answer leaves its transaction.
 func (v DerivedView) Ascend(prefix, from Key) iter.Seq2[Key, []byte] {
 	return func(yield func(Key, []byte) bool) {
 		for k, val := range v.in.ascend(v.bucket, prefix, from) {
+			if v.late != nil && v.late() != nil {
+				return
+			}
 			if !yield(k, val) {
 				return
 			}

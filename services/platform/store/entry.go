@@ -58,8 +58,7 @@ func follows(e *journalpb.Entry, head *journalpb.Head, incarnation []byte) error
 	}
 	switch {
 	case !bytes.Equal(e.GetIncarnation(), incarnation):
-		return fault.DataLoss(faultpb.Reason_REASON_INCARNATION_FOREIGN, "", "value", fmt.Sprintf("%x", e.GetIncarnation()),
-			"current", fmt.Sprintf("%x", incarnation))
+		return foreign(e.GetIncarnation(), incarnation)
 	case e.GetPosition() != head.GetPosition()+1:
 		return damaged("INV-STORE-CHAIN: entry %d after %d", e.GetPosition(), head.GetPosition())
 	case !bytes.Equal(e.GetPreviousHash(), previous):
@@ -88,6 +87,10 @@ func after(head *journalpb.Head, e *journalpb.Entry, raw []byte) *journalpb.Head
 		next.EventPosition = e.GetPosition()
 	}
 	return next
+}
+
+func foreign(there, here []byte) error {
+	return fault.DataLoss(faultpb.Reason_REASON_INCARNATION_FOREIGN, "", "value", fmt.Sprintf("%x", there), "current", fmt.Sprintf("%x", here))
 }
 
 func damaged(format string, args ...any) error {

@@ -54,6 +54,9 @@ func (t *Table[T]) History(r Reader, req HistoryRequest) (*historypb.History, er
 			out.NextPageToken = p.token(k)
 			break
 		}
+		if err := r.context().Err(); err != nil {
+			return nil, err
+		}
 		rev, err := t.revision(r, Key(k), prefix)
 		if err != nil {
 			return nil, err

@@ -39,12 +39,12 @@ type Event struct {
 // read, so it may answer more than limit.
 func (s *Store) Events(ctx context.Context, from uint64, limit int) ([]Event, error) {
 	var out []Event
+	head := s.Head() // and no further: INV-STORE-READS-DURABLE
+	if from > head.GetEvents() || from == 0 {
+		return nil, nil
+	}
 	err := s.db.View(func(tx *bolt.Tx) error {
 		in := boltSpace{tx}
-		head, err := readHead(in)
-		if err != nil || from > head.GetEvents() || from == 0 {
-			return err
-		}
 		position, err := entryOfEvent(in, head, from)
 		if err != nil {
 			return err

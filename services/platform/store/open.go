@@ -1,6 +1,8 @@
 package store
 
 import (
+	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -46,6 +48,11 @@ type Options struct {
 	Clock func() time.Time
 	// Logger takes what an operator must know; nil: slog.Default.
 	Logger *slog.Logger
+	// Log orders the journal; nil: the store's own file does. A store on a shared log follows what others write into it.
+	Log Log
+	// Key makes the fingerprints of requests and the marks of page tokens, 32 bytes; the stores on one log need the same.
+	// nil: a new file gets one of its own, which only a store that shares no log may have.
+	Key []byte
 	// MapSize is the address space reserved for the file, in bytes; 0: 4 GiB. Growing beyond it stops the world for
 	// a moment.
 	MapSize int
@@ -53,7 +60,7 @@ type Options struct {
 
 // Store keeps one service's state. Its methods are safe for concurrent use.
 type Store struct {
-	db             *bolt.DB
+	db             *file
 	log            Log
 	schema         *Schema
 	service        string
@@ -67,10 +74,18 @@ type Store struct {
 	stop     chan struct{}
 	stopped  chan struct{}
 	stopOnce sync.Once
+	// tailed brings what others wrote; tailing counts who brings it.
+	tailed  chan Placed
+	tailing sync.WaitGroup
+	endTail context.CancelFunc
+	// unsettled: a commit failed, and what it left in the file is not known. Only the committer looks at it.
+	unsettled bool
 
 	mu      sync.Mutex
 	head    *journalpb.Head
 	changed chan struct{}
+	halted  *fault.Error // why writing has stopped
+	trouble error        // why writing does not succeed now
 }
 
 // Open opens or makes a store. Unavailable if another process uses the file; DataLoss if it is damaged or of a newer
@@ -84,10 +99,14 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	again := func() (*bolt.DB, error) { return openFile(path, o.MapSize) }
 	s := &Store{
-		db: db, log: localLog{}, schema: o.Schema, service: o.Service, sources: o.Sources, clock: o.Clock, logger: o.Logger,
+		db: newFile(db, again), log: o.Log, fingerprintKey: o.Key, schema: o.Schema, service: o.Service, sources: o.Sources, clock: o.Clock, logger: o.Logger,
 		queue: make(chan *call, maxGroup), stop: make(chan struct{}), stopped: make(chan struct{}),
-		changed: make(chan struct{}),
+		changed: make(chan struct{}), tailed: make(chan Placed),
+	}
+	if s.log == nil {
+		s.log = localLog{s}
 	}
 	if s.clock == nil {
 		s.clock = time.Now
@@ -96,10 +115,24 @@ func Open(o Options) (*Store, error) {
 		s.logger = slog.Default()
 	}
 	if err := s.start(); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, s.db.Close())
 	}
+	s.startLog()
 	go s.commitLoop()
 	return s, nil
+}
+
+// startLog follows a shared log, if it is this journal's.
+func (s *Store) startLog() {
+	var ctx context.Context
+	ctx, s.endTail = context.WithCancel(context.Background())
+	switch id := s.log.Incarnation(); {
+	case !s.log.Shared():
+	case id != s.Incarnation():
+		_ = s.halt(foreign(id[:], s.incarnation))
+	default:
+		s.tailing.Go(func() { s.tailLoop(ctx) })
+	}
 }
 
 func openFile(path string, mapSize int) (*bolt.DB, error) {
@@ -159,7 +192,11 @@ func (s *Store) identify(w writing) error {
 		}
 	}
 	s.incarnation = append([]byte(nil), w.get(bucketMeta, keyIncarnation)...)
+	given := s.fingerprintKey
 	s.fingerprintKey = append([]byte(nil), w.get(bucketMeta, keyFingerprintKey)...)
+	if given != nil && !bytes.Equal(given, s.fingerprintKey) {
+		return fault.Internal(errOtherKey)
+	}
 	if len(s.incarnation) != 16 || len(s.fingerprintKey) != 32 {
 		return damaged("the store's identity is not whole")
 	}
@@ -168,15 +205,28 @@ func (s *Store) identify(w writing) error {
 	return err
 }
 
-// found gives a new file its identity.
+var (
+	errOtherKey = errors.New("the store's file was made with another key")
+	errNoKey    = errors.New("a new store on a shared log needs the key of the others")
+)
+
+// found gives a new file its identity: a journal of its own, or the one that the shared log orders.
 func (s *Store) found(w writing) error {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return fault.Internal(err)
 	}
-	key := make([]byte, 32)
-	if _, err := rand.Read(key); err != nil {
-		return fault.Internal(err)
+	key := s.fingerprintKey
+	switch {
+	case s.log.Shared() && key == nil:
+		return fault.Internal(errNoKey)
+	case s.log.Shared():
+		id = s.log.Incarnation()
+	case key == nil:
+		key = make([]byte, 32)
+		if _, err := rand.Read(key); err != nil {
+			return fault.Internal(err)
+		}
 	}
 	for k, v := range map[string][]byte{
 		string(keyFormat): {storeFormat}, string(keyService): []byte(s.service),
@@ -191,8 +241,12 @@ func (s *Store) found(w writing) error {
 
 // Close stops taking commands, waits for the group under way and closes the file. Waiting commands are Unavailable.
 func (s *Store) Close() error {
-	s.stopOnce.Do(func() { close(s.stop) })
+	s.stopOnce.Do(func() {
+		close(s.stop)
+		s.endTail()
+	})
 	<-s.stopped
+	s.tailing.Wait()
 	return s.db.Close()
 }
 

@@ -36,7 +36,7 @@ type Schema struct {
 // NewSchema puts tables together. It panics when two have one name or hold one type: a programming error.
 func NewSchema(tables ...AnyTable) *Schema {
 	sc := &Schema{tables: map[string]*spec{}, byType: map[protoreflect.FullName]AnyTable{}}
-	for _, t := range append([]AnyTable{cursors}, tables...) {
+	for _, t := range append([]AnyTable{cursors, skips}, tables...) {
 		spec := t.tableSpec()
 		typ := spec.empty.ProtoReflect().Descriptor().FullName()
 		if _, twice := sc.tables[spec.name]; twice {

@@ -85,9 +85,12 @@ func (b *base[T]) Get(r Reader, name string) (T, error) {
 // Find reads one record and says whether it is there.
 func (b *base[T]) Find(r Reader, name string) (T, bool, error) {
 	var none T
+	if err := r.context().Err(); err != nil {
+		return none, false, err
+	}
 	v := r.space().get(b.spec.bucket(), Text(name))
 	if v == nil {
-		return none, false, r.context().Err()
+		return none, false, nil
 	}
 	rec, err := decodeRecord[T](v)
 	return rec, err == nil, err

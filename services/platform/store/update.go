@@ -25,7 +25,10 @@ var (
 // repeated, it answers the resources as they are now at the first position.
 //
 // Errors: what fn says; AlreadyExists for a request id used for another request; ResourceExhausted for a change beyond
-// the limits; Unavailable if the entry could not be written or the store stops: then nothing changed.
+// the limits; Unavailable (JOURNAL_UNAVAILABLE) if the entry could not be written, or it is not known within the caller's
+// deadline whether it was: the same request with the same request id is safe; Unavailable (SERVICE_UNAVAILABLE) if the
+// store stops: then nothing changed; DataLoss once writing has stopped (Healthy). A command whose deadline passes while it
+// runs is dropped when it next reads or writes a table; one that never does is waited for.
 func Update[T proto.Message](ctx context.Context, s *Store, req proto.Message, fn func(*Tx) (T, error)) (T, error) {
 	var none T
 	principal, ok := access.From(ctx)
@@ -54,19 +57,20 @@ func Update[T proto.Message](ctx context.Context, s *Store, req proto.Message, f
 	return answer, nil
 }
 
-// enqueue waits for the outcome. Once a call is queued its outcome is awaited even when the caller's deadline passes:
-// the committer drops calls whose deadline has passed, and an answer given is a true one.
+// enqueue waits for the outcome, until the caller's deadline.
 func (s *Store) enqueue(ctx context.Context, c *call) (outcome, error) {
 	select {
 	case <-s.stop:
 		return outcome{}, fault.Unavailable(faultpb.Reason_REASON_SERVICE_UNAVAILABLE, "")
 	case <-ctx.Done():
-		return outcome{}, ctx.Err()
+		return outcome{}, s.late(ctx)
 	case s.queue <- c:
 	}
 	select {
 	case out := <-c.done:
 		return out, out.err
+	case <-ctx.Done():
+		return s.leave(ctx, c)
 	case <-s.stopped:
 		select {
 		case out := <-c.done:
@@ -77,22 +81,49 @@ func (s *Store) enqueue(ctx context.Context, c *call) (outcome, error) {
 	}
 }
 
+// leave gives a call up whose caller's time is over. Its closure does not run any more once leave has returned. A command
+// that is part of an entry may take effect all the same; any other has had no effect and will have none.
+func (s *Store) leave(ctx context.Context, c *call) (outcome, error) {
+	c.mu.Lock()
+	c.gone = true
+	entered := c.entered
+	c.mu.Unlock()
+	select {
+	case out := <-c.done:
+		return out, out.err
+	default:
+	}
+	if entered {
+		return outcome{}, fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(ctx.Err())
+	}
+	return outcome{}, s.late(ctx)
+}
+
 // View reads from one snapshot. The position noted for the caller is the last one that a reader of the change events
 // can see.
 func View[T any](ctx context.Context, s *Store, fn func(*ReadTx) (T, error)) (T, error) {
 	var out T
+	var seen uint64
 	err := s.db.View(func(btx *bolt.Tx) error {
 		in := boltSpace{btx}
 		head, err := readHead(in)
 		if err != nil {
 			return err
 		}
+		seen = head.GetPosition()
 		if out, err = fn(&ReadTx{s: s, ctx: ctx, in: in, today: s.Today()}); err != nil {
 			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err // a walk may have ended early
 		}
 		note(ctx, Position{Service: s.service, Incarnation: s.Incarnation(), Number: head.GetEventPosition()})
 		return nil
 	})
+	if unsure := s.durable(ctx, seen); unsure != nil {
+		var none T
+		return none, unsure
+	}
 	return out, err
 }
 

@@ -50,6 +50,9 @@ func newPlanning(t *testing.T, js jetstream.JetStream) *planning {
 	return &planning{t, s}
 }
 
+// id is the id of an event it announced.
+func (p *planning) id(number int) string { return fmt.Sprintf("%s/%d", p.store.Incarnation(), number) }
+
 // says announces events in one entry and answers its position.
 func (p *planning) says(events ...proto.Message) []store.Position {
 	p.t.Helper()
@@ -94,7 +97,7 @@ func evidence(target string, version, actual int64) *planningpb.Evidence {
 			StartDate: "2020-01-01", EndDate: "2020-12-31", CutOffDate: "2020-11-30",
 		},
 		UnitDisplayName: "Quận ủy Tây Hồ",
-		Figure:          &planningpb.Figure{Actual: actual, Assigned: proto.Int64(6), Target: "targets/" + target},
+		Figure:          &planningpb.Figure{ActualValue: actual, AssignedValue: proto.Int64(6), Target: "targets/" + target},
 	}
 }
 
@@ -113,7 +116,7 @@ func newCouncil(t *testing.T, srv *feedtest.Server) *council {
 	t.Helper()
 	c := &council{t: t, srv: srv, dir: t.TempDir()}
 	c.open()
-	c.stop = runs(t, func(ctx context.Context) error { return c.Part(srv.JetStream()).Run(ctx, func() {}) })
+	c.stop = runs(t, func(ctx context.Context) error { return c.Part(srv.JetStream(), nil).Run(ctx, func() {}) })
 	return c
 }
 
@@ -138,7 +141,7 @@ func (c *council) restart(meanwhile func(s *store.Store) error) {
 		c.t.Fatal(err)
 	}
 	c.open()
-	c.stop = runs(c.t, func(ctx context.Context) error { return c.Part(c.srv.JetStream()).Run(ctx, func() {}) })
+	c.stop = runs(c.t, func(ctx context.Context) error { return c.Part(c.srv.JetStream(), nil).Run(ctx, func() {}) })
 }
 
 // hears waits until award has reached what was announced.

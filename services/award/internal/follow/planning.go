@@ -1,6 +1,6 @@
 // Package follow is what award does with other services' events: planning's crossings open, flag and reopen
 // nominations, as package nomination says. Each event takes effect once, by the cursor of the feed; heard again, it
-// changes nothing, by the number kept in the nomination.
+// changes nothing, by the id kept in the nomination.
 package follow
 
 import (
@@ -23,11 +23,11 @@ func exceeded(tx *store.Tx, e *planningpb.TargetExceeded, at feed.Envelope) erro
 		return err
 	}
 	if !known {
-		next, event := nomination.Open(e.GetEvidence(), number(at))
+		next, event := nomination.Open(e.GetEvidence(), at.ID)
 		_, err = records.Nominations.Create(tx, next, event)
 		return err
 	}
-	next, event, news := nomination.Reopen(cur, e.GetEvidence(), number(at))
+	next, event, news := nomination.Reopen(cur, e.GetEvidence(), at.ID)
 	if !news {
 		return nil
 	}
@@ -41,14 +41,10 @@ func excessWithdrawn(tx *store.Tx, e *planningpb.TargetExcessWithdrawn, at feed.
 	if err != nil || !known {
 		return err
 	}
-	next, event, news := nomination.Flag(cur, e.GetEvidence(), number(at))
+	next, event, news := nomination.Flag(cur, e.GetEvidence(), at.ID)
 	if !news {
 		return nil
 	}
 	_, err = records.Nominations.Put(tx, next, event)
 	return err
-}
-
-func number(at feed.Envelope) int64 {
-	return int64(at.Number) //nolint:gosec // numbers of a stream stay far below 2^63
 }

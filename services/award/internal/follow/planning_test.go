@@ -39,7 +39,7 @@ func TestLifeOfANomination(t *testing.T) {
 
 	c.hears(p.says(exceeded("t", 1, 7)))
 	want := nomination("t", 1)
-	want.Evidence, want.EvidenceEvent = evidence("t", 1, 7), 1
+	want.Evidence, want.EvidenceEvent = evidence("t", 1, 7), p.id(1)
 	c.holds(want)
 
 	c.hears(p.says(excessWithdrawn("t")))
@@ -48,11 +48,11 @@ func TestLifeOfANomination(t *testing.T) {
 
 	c.hears(p.says(exceeded("t", 1, 8)))
 	want.State, want.Withdrawal, want.Revision = awardpb.NominationState_NOMINATION_STATE_OPEN, nil, 3
-	want.Evidence, want.EvidenceEvent = evidence("t", 1, 8), 3
+	want.Evidence, want.EvidenceEvent = evidence("t", 1, 8), p.id(3)
 	c.holds(want)
 
 	c.hears(p.says(exceeded("t", 2, 9)))
-	want.Evidence, want.EvidenceEvent, want.Revision = evidence("t", 2, 9), 4, 4
+	want.Evidence, want.EvidenceEvent, want.Revision = evidence("t", 2, 9), p.id(4), 4
 	c.holds(want)
 
 	const of = " of nominations/t"
@@ -80,8 +80,8 @@ func TestOneNominationPerTarget(t *testing.T) {
 	c.hears(p.says(exceeded("b", 1, 7), exceeded("a", 1, 8), exceeded("b", 2, 9)))
 
 	a, b := nomination("a", 1), nomination("b", 2)
-	a.Evidence, a.EvidenceEvent = evidence("a", 1, 8), 2
-	b.Evidence, b.EvidenceEvent = evidence("b", 2, 9), 3
+	a.Evidence, a.EvidenceEvent = evidence("a", 1, 8), p.id(2)
+	b.Evidence, b.EvidenceEvent = evidence("b", 2, 9), p.id(3)
 	c.holds(a, b)
 }
 
@@ -118,7 +118,7 @@ func TestHearingEverythingAgainChangesNothing(t *testing.T) {
 	c.hears(p.says(exceeded("new", 1, 7)))
 
 	fresh := nomination("new", 1)
-	fresh.Evidence, fresh.EvidenceEvent = evidence("new", 1, 7), 6
+	fresh.Evidence, fresh.EvidenceEvent = evidence("new", 1, 7), p.id(6)
 	kept := protocmp.IgnoreFields(&awardpb.Nomination{}, "etag", "create_time", "update_time")
 	want := []*awardpb.Nomination{before[0], fresh, before[1]}
 	if diff := cmp.Diff(want, c.nominations(), protocmp.Transform(), kept); diff != "" {

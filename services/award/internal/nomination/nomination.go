@@ -1,5 +1,5 @@
 // Package nomination holds the rules of nominations: a unit that exceeds a target is proposed for a reward. The rules
-// are pure; what planning announced is handed to them, with the number of the event in planning's stream.
+// are pure; what planning announced is handed to them, with the id of the event, `<incarnation>/<number>` in planning's stream.
 //
 //	                TargetExceeded            TargetExcessWithdrawn
 //	none            Open: OPEN                –
@@ -15,6 +15,7 @@
 package nomination
 
 import (
+	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -29,7 +30,7 @@ func Name(target string) string {
 }
 
 // Open answers a new nomination for the unit, indicator and period of an exceeded target.
-func Open(e *planningpb.Evidence, number int64) (*awardpb.Nomination, *awardpb.NominationOpened) {
+func Open(e *planningpb.Evidence, id string) (*awardpb.Nomination, *awardpb.NominationOpened) {
 	t := e.GetTarget()
 	return &awardpb.Nomination{
 		Name:          Name(t.GetName()),
@@ -39,14 +40,14 @@ func Open(e *planningpb.Evidence, number int64) (*awardpb.Nomination, *awardpb.N
 		Period:        t.GetPeriod(),
 		State:         awardpb.NominationState_NOMINATION_STATE_OPEN,
 		Evidence:      proto.CloneOf(e),
-		EvidenceEvent: number,
+		EvidenceEvent: id,
 	}, &awardpb.NominationOpened{}
 }
 
 // Flag answers the nomination with its excess withdrawn and what is true instead. news is false when the event says
 // nothing new: the nomination is flagged, or its evidence is newer.
-func Flag(cur *awardpb.Nomination, e *planningpb.Evidence, number int64) (next *awardpb.Nomination, event *awardpb.NominationFlagged, news bool) {
-	if !newer(cur, number) || cur.GetState() == awardpb.NominationState_NOMINATION_STATE_EXCESS_WITHDRAWN {
+func Flag(cur *awardpb.Nomination, e *planningpb.Evidence, id string) (next *awardpb.Nomination, event *awardpb.NominationFlagged, news bool) {
+	if !newer(cur, id) || cur.GetState() == awardpb.NominationState_NOMINATION_STATE_EXCESS_WITHDRAWN {
 		return nil, nil, false
 	}
 	next = proto.CloneOf(cur)
@@ -57,16 +58,32 @@ func Flag(cur *awardpb.Nomination, e *planningpb.Evidence, number int64) (next *
 
 // Reopen answers the nomination with new evidence: the excess returned, or was found again under a new version of the
 // target. news is false when the evidence at hand is as new.
-func Reopen(cur *awardpb.Nomination, e *planningpb.Evidence, number int64) (next *awardpb.Nomination, event *awardpb.NominationReopened, news bool) {
-	if !newer(cur, number) {
+func Reopen(cur *awardpb.Nomination, e *planningpb.Evidence, id string) (next *awardpb.Nomination, event *awardpb.NominationReopened, news bool) {
+	if !newer(cur, id) {
 		return nil, nil, false
 	}
 	next = proto.CloneOf(cur)
 	next.State = awardpb.NominationState_NOMINATION_STATE_OPEN
 	next.Evidence = proto.CloneOf(e)
-	next.EvidenceEvent = number
+	next.EvidenceEvent = id
 	next.Withdrawal = nil
 	return next, &awardpb.NominationReopened{}, true
 }
 
-func newer(cur *awardpb.Nomination, number int64) bool { return number > cur.GetEvidenceEvent() }
+// newer says whether an event came after the one that brought the evidence. Numbers compare within one incarnation of
+// planning's journal; another incarnation is another story, told after the one that is known.
+func newer(cur *awardpb.Nomination, id string) bool {
+	known, last := split(cur.GetEvidenceEvent())
+	incarnation, number := split(id)
+	return incarnation != known || number > last
+}
+
+// split takes an event's id apart. What is no number counts as the first: it is older than any.
+func split(id string) (incarnation string, number uint64) {
+	incarnation, n, _ := strings.Cut(id, "/")
+	number, err := strconv.ParseUint(n, 10, 64)
+	if err != nil {
+		return incarnation, 0
+	}
+	return incarnation, number
+}

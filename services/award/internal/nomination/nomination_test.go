@@ -1,6 +1,7 @@
 package nomination_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,6 +15,9 @@ import (
 	"coso/services/award/internal/nomination"
 )
 
+// id is the id of an event of planning.
+func id(number int64) string { return fmt.Sprintf("0198f0c2-7d1e-7abc-8000-000000000001/%d", number) }
+
 func evidence(actual int64) *planningpb.Evidence {
 	return &planningpb.Evidence{
 		Target: &planningpb.Target{
@@ -21,18 +25,18 @@ func evidence(actual int64) *planningpb.Evidence {
 			AssignedValue: proto.Int64(70),
 		},
 		UnitDisplayName: "Thành ủy Hà Nội",
-		Figure:          &planningpb.Figure{Actual: actual, Assigned: proto.Int64(70)},
+		Figure:          &planningpb.Figure{ActualValue: actual, AssignedValue: proto.Int64(70)},
 	}
 }
 
 func open() *awardpb.Nomination {
-	n, _ := nomination.Open(evidence(71), 5)
+	n, _ := nomination.Open(evidence(71), id(5))
 	return n
 }
 
 func flagged(t *testing.T) *awardpb.Nomination {
 	t.Helper()
-	n, _, news := nomination.Flag(open(), evidence(70), 6)
+	n, _, news := nomination.Flag(open(), evidence(70), id(6))
 	if !news {
 		t.Fatal("an open nomination was not flagged")
 	}
@@ -40,11 +44,11 @@ func flagged(t *testing.T) *awardpb.Nomination {
 }
 
 func TestOpen(t *testing.T) {
-	got, event := nomination.Open(evidence(71), 5)
+	got, event := nomination.Open(evidence(71), id(5))
 	want := &awardpb.Nomination{
 		Name: "nominations/2020-ha-noi-party", Target: "targets/2020-ha-noi-party",
 		Unit: "units/ha-noi", Indicator: "indicators/party", Period: "periods/2020",
-		State: awardpb.NominationState_NOMINATION_STATE_OPEN, Evidence: evidence(71), EvidenceEvent: 5,
+		State: awardpb.NominationState_NOMINATION_STATE_OPEN, Evidence: evidence(71), EvidenceEvent: id(5),
 	}
 	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
 		t.Errorf("nomination (-want +got):\n%s", diff)
@@ -55,7 +59,7 @@ func TestOpen(t *testing.T) {
 }
 
 func TestFlagKeepsTheEvidence(t *testing.T) {
-	got, event, news := nomination.Flag(open(), evidence(70), 6)
+	got, event, news := nomination.Flag(open(), evidence(70), id(6))
 	if !news || event == nil {
 		t.Fatalf("news %v, event %v", news, event)
 	}
@@ -67,10 +71,10 @@ func TestFlagKeepsTheEvidence(t *testing.T) {
 }
 
 func TestReopen(t *testing.T) {
-	want, _ := nomination.Open(evidence(75), 9)
+	want, _ := nomination.Open(evidence(75), id(9))
 	for name, cur := range map[string]*awardpb.Nomination{"flagged": flagged(t), "open, under a new version": open()} {
 		t.Run(name, func(t *testing.T) {
-			got, event, news := nomination.Reopen(cur, evidence(75), 9)
+			got, event, news := nomination.Reopen(cur, evidence(75), id(9))
 			if !news || event == nil {
 				t.Fatalf("news %v, event %v", news, event)
 			}
@@ -86,11 +90,11 @@ func TestNothingNew(t *testing.T) {
 		name string
 		news func() bool
 	}{
-		{"the same crossing again", func() bool { _, _, n := nomination.Reopen(open(), evidence(71), 5); return n }},
-		{"an older crossing", func() bool { _, _, n := nomination.Reopen(open(), evidence(71), 4); return n }},
-		{"the crossing that was withdrawn", func() bool { _, _, n := nomination.Reopen(flagged(t), evidence(71), 5); return n }},
-		{"an older withdrawal", func() bool { _, _, n := nomination.Flag(open(), evidence(70), 4); return n }},
-		{"the same withdrawal again", func() bool { _, _, n := nomination.Flag(flagged(t), evidence(70), 6); return n }},
+		{"the same crossing again", func() bool { _, _, n := nomination.Reopen(open(), evidence(71), id(5)); return n }},
+		{"an older crossing", func() bool { _, _, n := nomination.Reopen(open(), evidence(71), id(4)); return n }},
+		{"the crossing that was withdrawn", func() bool { _, _, n := nomination.Reopen(flagged(t), evidence(71), id(5)); return n }},
+		{"an older withdrawal", func() bool { _, _, n := nomination.Flag(open(), evidence(70), id(4)); return n }},
+		{"the same withdrawal again", func() bool { _, _, n := nomination.Flag(flagged(t), evidence(70), id(6)); return n }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -111,13 +115,13 @@ type announced struct {
 func hear(cur *awardpb.Nomination, e announced, number int64) *awardpb.Nomination {
 	switch {
 	case cur == nil && e.exceeded:
-		cur, _ = nomination.Open(evidence(e.actual), number)
+		cur, _ = nomination.Open(evidence(e.actual), id(number))
 	case cur != nil && e.exceeded:
-		if next, _, news := nomination.Reopen(cur, evidence(e.actual), number); news {
+		if next, _, news := nomination.Reopen(cur, evidence(e.actual), id(number)); news {
 			return next
 		}
 	case cur != nil:
-		if next, _, news := nomination.Flag(cur, evidence(e.actual), number); news {
+		if next, _, news := nomination.Flag(cur, evidence(e.actual), id(number)); news {
 			return next
 		}
 	}
@@ -163,7 +167,7 @@ func TestEvidenceKeptProperty(t *testing.T) {
 		for i, e := range events {
 			cur = hear(cur, e, int64(i+1))
 			if e.exceeded {
-				want, _ = nomination.Open(evidence(e.actual), int64(i+1))
+				want, _ = nomination.Open(evidence(e.actual), id(int64(i+1)))
 			} else {
 				want.State = awardpb.NominationState_NOMINATION_STATE_EXCESS_WITHDRAWN
 				want.Withdrawal = evidence(e.actual)
@@ -201,9 +205,9 @@ func TestUnknownFieldsSurvive(t *testing.T) {
 	cur.ProtoReflect().SetUnknown(later)
 	e.ProtoReflect().SetUnknown(later)
 
-	opened, _ := nomination.Open(e, 5)
-	down, _, _ := nomination.Flag(cur, e, 6)
-	again, _, _ := nomination.Reopen(cur, e, 6)
+	opened, _ := nomination.Open(e, id(5))
+	down, _, _ := nomination.Flag(cur, e, id(6))
+	again, _, _ := nomination.Reopen(cur, e, id(6))
 	for rule, m := range map[string]proto.Message{
 		"Open, evidence": opened.GetEvidence(), "Flag": down, "Flag, withdrawal": down.GetWithdrawal(),
 		"Reopen": again, "Reopen, evidence": again.GetEvidence(),

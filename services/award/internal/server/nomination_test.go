@@ -53,7 +53,7 @@ func (d *desk) nominate(t *testing.T, id, unit, indicator, period string, state 
 	n, err := store.Update(ctx, d.store, nil, func(tx *store.Tx) (*awardpb.Nomination, error) {
 		return records.Nominations.Create(tx, &awardpb.Nomination{
 			Name: "nominations/" + id, Target: "targets/" + id, Unit: "units/" + unit, Indicator: "indicators/" + indicator,
-			Period: "periods/" + period, State: state, EvidenceEvent: 1,
+			Period: "periods/" + period, State: state, EvidenceEvent: "0198f0c2-7d1e-7abc-8000-000000000001/1",
 		}, &awardpb.NominationOpened{})
 	})
 	if err != nil {

@@ -71,7 +71,7 @@ func newOffice(t *testing.T, js jetstream.JetStream) *office {
 	if err != nil {
 		t.Fatal(err)
 	}
-	runs(t, func(ctx context.Context) error { return s.Part(js).Run(ctx, func() {}) })
+	runs(t, func(ctx context.Context) error { return s.Part(js, nil).Run(ctx, func() {}) })
 	return &office{s, t}
 }
 

@@ -3,6 +3,7 @@
 package follow
 
 import (
+	membershippb "coso/proto/gen/coso/membership/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/membership/internal/records"
 	"coso/services/platform/feed"
@@ -11,7 +12,11 @@ import (
 
 // Registry follows what registry announces of units and organisations.
 func Registry() feed.Follower {
-	return feed.Follower{Source: "registry", Handlers: []feed.Handler{
+	return feed.Follower{Source: "registry", Fresh: []string{
+		membershippb.IntakeService_CreateIntake_FullMethodName,
+		membershippb.IntakeService_BatchCreateIntakes_FullMethodName,
+		membershippb.IntakeService_UpdateIntake_FullMethodName,
+	}, Handlers: []feed.Handler{
 		feed.On(unit[*registrypb.UnitCreated]),
 		feed.On(unit[*registrypb.UnitUpdated]),
 		feed.On(unit[*registrypb.UnitReparented]),

@@ -96,7 +96,7 @@ func newOffice(t *testing.T, srv *feedtest.Server) *office {
 func (o *office) start() {
 	o.t.Helper()
 	o.open()
-	part := o.Part(o.srv.JetStream())
+	part := o.Part(o.srv.JetStream(), nil)
 	o.stop = runs(o.t, func(ctx context.Context) error { return part.Run(ctx, func() {}) })
 }
 
@@ -199,7 +199,7 @@ func (o *office) actuals(unit string) string {
 	o.t.Helper()
 	var out []int64
 	for _, line := range o.progress(unit).GetIndicators() {
-		out = append(out, line.GetFigure().GetActual())
+		out = append(out, line.GetFigure().GetActualValue())
 	}
 	return fmt.Sprint(out)
 }

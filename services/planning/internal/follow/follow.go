@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	membershippb "coso/proto/gen/coso/membership/v1"
+	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/planning/internal/fact"
 	"coso/services/planning/internal/records"
@@ -25,7 +26,11 @@ func Followers() []feed.Follower {
 
 func registry() feed.Follower {
 	b := &batch{}
-	return feed.Follower{Source: "registry", After: b.judge, Handlers: []feed.Handler{
+	return feed.Follower{Source: "registry", After: b.judge, Fresh: []string{
+		planningpb.TargetService_CreateTarget_FullMethodName,
+		planningpb.TargetService_BatchCreateTargets_FullMethodName,
+		planningpb.TargetService_AssignTarget_FullMethodName,
+	}, Handlers: []feed.Handler{
 		onUnit[*registrypb.UnitCreated](b),
 		onUnit[*registrypb.UnitUpdated](b),
 		onUnit[*registrypb.UnitReparented](b),
@@ -39,7 +44,9 @@ func registry() feed.Follower {
 
 func membership() feed.Follower {
 	b := &batch{}
-	return feed.Follower{Source: "membership", After: b.judge, Handlers: []feed.Handler{
+	return feed.Follower{Source: "membership", After: b.judge, Fresh: []string{
+		planningpb.TargetService_AssignTarget_FullMethodName,
+	}, Handlers: []feed.Handler{
 		onIntake[*membershippb.IntakeReported](b),
 		onIntake[*membershippb.IntakeUpdated](b),
 		onIntake[*membershippb.IntakeWithdrawn](b),

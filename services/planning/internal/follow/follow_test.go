@@ -151,7 +151,7 @@ func TestAnyOrderLeadsToTheSame(t *testing.T) {
 			}
 		})
 	}
-	if len(standing) < 3 || progress.GetIndicators()[2].GetFigure().GetActual() == 0 {
+	if len(standing) < 3 || progress.GetIndicators()[2].GetFigure().GetActualValue() == 0 {
 		t.Errorf("the script proves nothing: %v", standing)
 	}
 }

@@ -9,18 +9,18 @@ import (
 
 // Figure holds a result against a target; nil: there is none. Percent and standing rest on the assigned value.
 func Figure(actual int64, t *planningpb.Target) *planningpb.Figure {
-	f := &planningpb.Figure{Actual: actual, Standing: planningpb.Standing_STANDING_NO_TARGET, Target: t.GetName()}
+	f := &planningpb.Figure{ActualValue: actual, Standing: planningpb.Standing_STANDING_NO_TARGET, Target: t.GetName()}
 	if t == nil {
 		return f
 	}
 	if t.RegisteredValue != nil {
-		f.Registered = new(t.GetRegisteredValue())
+		f.RegisteredValue = new(t.GetRegisteredValue())
 	}
 	if t.AssignedValue == nil {
 		return f
 	}
 	assigned := t.GetAssignedValue()
-	f.Assigned, f.Percent = new(assigned), text.Percent(actual, assigned)
+	f.AssignedValue, f.PercentOfTarget = new(assigned), text.Percent(actual, assigned)
 	switch {
 	case actual < assigned:
 		f.Standing = planningpb.Standing_STANDING_MISSED
@@ -36,13 +36,13 @@ func Figure(actual int64, t *planningpb.Target) *planningpb.Figure {
 // assigned value `kết nạp mới 750 đảng viên`; against 0, which has no percentage, `… 3/0 tổ chức đảng`.
 func Sentence(in *planningpb.Indicator, p *planningpb.Period, f *planningpb.Figure) string {
 	var b strings.Builder
-	b.WriteString(in.GetResultVerb() + " " + text.NumberVN(f.GetActual()))
-	if f.Assigned != nil {
-		b.WriteString("/" + text.NumberVN(f.GetAssigned()))
+	b.WriteString(in.GetResultVerb() + " " + text.NumberVN(f.GetActualValue()))
+	if f.AssignedValue != nil {
+		b.WriteString("/" + text.NumberVN(f.GetAssignedValue()))
 	}
 	b.WriteString(" " + in.GetCountedNoun())
-	if f.GetPercent() != "" {
-		b.WriteString(", đạt " + text.PercentVN(f.GetActual(), f.GetAssigned()) + " kế hoạch " + p.GetDisplayName())
+	if f.GetPercentOfTarget() != "" {
+		b.WriteString(", đạt " + text.PercentVN(f.GetActualValue(), f.GetAssignedValue()) + " kế hoạch " + p.GetDisplayName())
 	}
 	return b.String()
 }

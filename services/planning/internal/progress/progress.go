@@ -62,7 +62,7 @@ func line(q *Question, i int, in *planningpb.Indicator) *planningpb.IndicatorPro
 	out.Sentence = Sentence(in, q.Period, out.GetFigure())
 	for k, n := range q.Nodes[1:] {
 		f := Figure(sums[k+1], n.Targets[i])
-		if f.Assigned == nil || n.Closed {
+		if f.AssignedValue == nil || n.Closed {
 			continue
 		}
 		out.PlannedUnitCount++

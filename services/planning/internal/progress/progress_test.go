@@ -114,11 +114,11 @@ func figure(f *planningpb.Figure) string {
 		return fmt.Sprint(n)
 	}
 	percent := "no percentage"
-	if f.GetPercent() != "" {
-		percent = f.GetPercent() + " %"
+	if f.GetPercentOfTarget() != "" {
+		percent = f.GetPercentOfTarget() + " %"
 	}
-	return fmt.Sprintf("actual %4d  assigned %4s  registered %4s  %13s  %s", f.GetActual(), number(f.Assigned != nil, f.GetAssigned()),
-		number(f.Registered != nil, f.GetRegistered()), percent, strings.TrimPrefix(f.GetStanding().String(), "STANDING_"))
+	return fmt.Sprintf("actual %4d  assigned %4s  registered %4s  %13s  %s", f.GetActualValue(), number(f.AssignedValue != nil, f.GetAssignedValue()),
+		number(f.RegisteredValue != nil, f.GetRegisteredValue()), percent, strings.TrimPrefix(f.GetStanding().String(), "STANDING_"))
 }
 
 func TestSentence(t *testing.T) {
@@ -181,8 +181,8 @@ func TestEveryUnitIsHeldAgainstItsOwnTarget(t *testing.T) {
 			q.Nodes = append(q.Nodes, node)
 		}
 		got := progress.Of(q).GetIndicators()[0]
-		if want := result(q.Nodes, 0); got.GetFigure().GetActual() != want {
-			t.Fatalf("the whole is %d, want %d", got.GetFigure().GetActual(), want)
+		if want := result(q.Nodes, 0); got.GetFigure().GetActualValue() != want {
+			t.Fatalf("the whole is %d, want %d", got.GetFigure().GetActualValue(), want)
 		}
 		planned := int64(0)
 		missed := map[string]int64{}
@@ -198,7 +198,7 @@ func TestEveryUnitIsHeldAgainstItsOwnTarget(t *testing.T) {
 		}
 		listed := map[string]int64{}
 		for _, u := range got.GetBelowPlan() {
-			listed[u.GetUnit()] = u.GetFigure().GetActual()
+			listed[u.GetUnit()] = u.GetFigure().GetActualValue()
 		}
 		if diff := cmp.Diff(missed, listed); diff != "" || got.GetPlannedUnitCount() != planned {
 			t.Fatalf("%d planned, want %d; %s", got.GetPlannedUnitCount(), planned, diff)
@@ -227,7 +227,7 @@ func TestFigure(t *testing.T) {
 	if !slices.Equal(standings, want) {
 		t.Errorf("%v", standings)
 	}
-	if f := progress.Figure(3, target(5, -1)); f.GetRegistered() != 5 || f.Assigned != nil || f.GetPercent() != "" ||
+	if f := progress.Figure(3, target(5, -1)); f.GetRegisteredValue() != 5 || f.AssignedValue != nil || f.GetPercentOfTarget() != "" ||
 		f.GetStanding() != planningpb.Standing_STANDING_NO_TARGET || f.GetTarget() != "targets/t" {
 		t.Errorf("only registered: %v", f)
 	}

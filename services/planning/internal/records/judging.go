@@ -85,7 +85,7 @@ func (j *judge) one(t *planningpb.Target) error {
 	if err != nil {
 		return err
 	}
-	next, steps := crossing.Judge(last, t, evidence.GetFigure().GetActual())
+	next, steps := crossing.Judge(last, t, evidence.GetFigure().GetActualValue())
 	if proto.Equal(last, next) {
 		return nil
 	}

@@ -324,7 +324,7 @@ func (w *world) hear(rt *rapid.T, book map[string]notice, e store.Event, ev *pla
 		rt.Fatalf("%s was told twice: %v", e.Type, ev)
 	}
 	book[t.GetName()] = notice{holds, t.GetVersion()}
-	if e.Subject != t.GetName() || f.GetTarget() != t.GetName() || f.GetAssigned() != t.GetAssignedValue() ||
+	if e.Subject != t.GetName() || f.GetTarget() != t.GetName() || f.GetAssignedValue() != t.GetAssignedValue() ||
 		ev.GetUnitDisplayName() == "" || ev.GetIndicator().GetName() != t.GetIndicator() || ev.GetPeriod().GetName() != t.GetPeriod() {
 		rt.Fatalf("%s about %s is not complete: %v", e.Type, e.Subject, ev)
 	}

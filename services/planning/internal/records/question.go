@@ -10,7 +10,7 @@ import (
 )
 
 // Question gathers what the progress of a unit is computed from: all indicators in order of their names, the unit's
-// subtree in a tree on a day, every unit's own result and targets. Its cost does not grow with the number of facts.
+// subtree in a tree on the last day that is counted, every unit's own result and targets. Its cost does not grow with the number of facts.
 func Question(r store.Reader, u *registrypb.Unit, p *planningpb.Period, tree string, asOf civil.Date) (*progress.Question, error) {
 	first, last, err := period.Window(p, asOf)
 	if err != nil {
@@ -23,7 +23,7 @@ func Question(r store.Reader, u *registrypb.Unit, p *planningpb.Period, tree str
 		}
 		q.Indicators = append(q.Indicators, in)
 	}
-	units, err := Subtree(r, u, tree, asOf)
+	units, err := Subtree(r, u, tree, last)
 	if err != nil {
 		return nil, err
 	}

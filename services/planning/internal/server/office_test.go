@@ -209,7 +209,7 @@ func (o *office) announced(n uint64) []string {
 		}
 		ev := m.GetEvidence()
 		out = append(out, fmt.Sprintf("%s %s v%d %d/%d %s", kind, e.Subject, ev.GetTarget().GetVersion(),
-			ev.GetFigure().GetActual(), ev.GetFigure().GetAssigned(), ev.GetUnitDisplayName()))
+			ev.GetFigure().GetActualValue(), ev.GetFigure().GetAssignedValue(), ev.GetUnitDisplayName()))
 	}
 	return out
 }

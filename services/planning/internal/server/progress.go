@@ -7,6 +7,7 @@ import (
 	faultpb "coso/proto/gen/coso/fault/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/planning/internal/period"
 	"coso/services/planning/internal/progress"
 	"coso/services/planning/internal/records"
 	"coso/services/planning/internal/unit"
@@ -22,14 +23,18 @@ func (s *Server) GetProgress(ctx context.Context, req *planningpb.GetProgressReq
 		if err != nil {
 			return nil, err
 		}
-		u, err := unitOn(tx, req.GetUnit(), day)
-		if err != nil {
-			return nil, err
-		}
 		p, ok, err := records.Periods.Find(tx, req.GetPeriod())
 		if err == nil && !ok {
 			err = fault.NotFound(faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "period", "name", req.GetPeriod())
 		}
+		if err != nil {
+			return nil, err
+		}
+		_, last, err := period.Window(p, day)
+		if err != nil {
+			return nil, err
+		}
+		u, err := unitOn(tx, req.GetUnit(), last)
 		if err != nil {
 			return nil, err
 		}

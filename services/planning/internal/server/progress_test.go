@@ -27,7 +27,7 @@ func TestProgress(t *testing.T) {
 	got := must(o.GetProgress(t.Context(), &planningpb.GetProgressRequest{Unit: "units/ha-noi", Period: "periods/2020", AsOf: "2020-11-30"}))(t)
 	figure := func(id string, actual, assigned int64, percent string, standing planningpb.Standing) *planningpb.Figure {
 		return &planningpb.Figure{
-			Actual: actual, Assigned: new(assigned), Registered: new(assigned), Percent: percent,
+			ActualValue: actual, AssignedValue: new(assigned), RegisteredValue: new(assigned), PercentOfTarget: percent,
 			Standing: standing, Target: "targets/" + id,
 		}
 	}
@@ -69,7 +69,7 @@ func TestProgressAsOf(t *testing.T) {
 		"":           {111, "2020-11-30"}, // today is 15 December
 	} {
 		p := must(o.GetProgress(t.Context(), &planningpb.GetProgressRequest{Unit: "units/ha-noi", Period: "periods/2020", AsOf: asOf}))(t)
-		if got := p.GetIndicators()[0].GetFigure().GetActual(); got != want.actual || p.GetCountedTo() != want.countedTo {
+		if got := p.GetIndicators()[0].GetFigure().GetActualValue(); got != want.actual || p.GetCountedTo() != want.countedTo {
 			t.Errorf("as of %q: %d counted to %s, want %v", asOf, got, p.GetCountedTo(), want)
 		}
 	}
@@ -88,7 +88,7 @@ func TestProgressOnTheTreeOfTheDay(t *testing.T) {
 			{Tree: "administrative", Parent: "units/ha-noi", FromDate: "2020-03-01"},
 		}},
 		&registrypb.Unit{
-			Name: "units/ung-hoa", DisplayName: "Huyện ủy Ứng Hòa", ValidFrom: "2008-08-01", ClosedOn: "2020-12-01", Revision: 2,
+			Name: "units/ung-hoa", DisplayName: "Huyện ủy Ứng Hòa", ValidFrom: "2008-08-01", ClosedOn: "2020-11-15", Revision: 2,
 			Placements: []*registrypb.Placement{placement("units/ha-noi", "2008-08-01")},
 		},
 	)
@@ -106,7 +106,7 @@ func TestProgressOnTheTreeOfTheDay(t *testing.T) {
 		{"units/ha-noi", "2020-03-01", "youth", 0},
 	} {
 		p := must(o.GetProgress(t.Context(), &planningpb.GetProgressRequest{Unit: c.unit, Period: "periods/2020", AsOf: c.asOf, Tree: c.tree}))(t)
-		if got := p.GetIndicators()[0].GetFigure().GetActual(); got != c.want {
+		if got := p.GetIndicators()[0].GetFigure().GetActualValue(); got != c.want {
 			t.Errorf("%s as of %s in tree %q: %d, want %d", c.unit, c.asOf, c.tree, got, c.want)
 		}
 	}
@@ -119,7 +119,7 @@ func TestLaterIndicatorCountsEarlierFacts(t *testing.T) {
 	later := askIndicator("all-of-them")
 	later.Indicator.Kinds = []string{"TEAM", "BASE_CELL"}
 	must(o.CreateIndicator(t.Context(), later))(t)
-	if line := o.progress("units/ha-noi", ""); line.GetIndicator() != "indicators/all-of-them" || line.GetFigure().GetActual() != 3 {
+	if line := o.progress("units/ha-noi", ""); line.GetIndicator() != "indicators/all-of-them" || line.GetFigure().GetActualValue() != 3 {
 		t.Errorf("%v", line)
 	}
 }

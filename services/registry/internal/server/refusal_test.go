@@ -165,10 +165,6 @@ func TestRefusals(t *testing.T) {
 			codes.FailedPrecondition, faultpb.Reason_REASON_UNIT_CYCLE, "parent",
 		},
 		{
-			"unit: second move on a day", reparent("units/tay-ho", "", "1995-10-28"),
-			codes.FailedPrecondition, faultpb.Reason_REASON_PLACEMENT_INVALID, "fromDate",
-		},
-		{
 			"unit: move before it is", reparent("units/tay-ho", "", "1995-10-27"),
 			codes.FailedPrecondition, faultpb.Reason_REASON_PLACEMENT_INVALID, "fromDate",
 		},

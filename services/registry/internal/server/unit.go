@@ -94,8 +94,8 @@ func (s *Server) ReparentUnit(ctx context.Context, req *registrypb.ReparentUnitR
 			return nil, err
 		}
 		next, event, err := unit.Reparent(cur, req, unitsIn(tx))
-		if err != nil {
-			return nil, err
+		if err != nil || event == nil {
+			return next, err
 		}
 		return records.Units.Put(tx, next, event)
 	})

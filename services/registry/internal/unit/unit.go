@@ -71,9 +71,10 @@ func Update(cur, merged *registrypb.Unit) (*registrypb.Unit, *registrypb.UnitUpd
 	return merged, &registrypb.UnitUpdated{}, nil
 }
 
-// Reparent hangs cur under another superior from a day on, past or to come, until its next placement of the tree.
-// InvalidArgument for a day that is none; FailedPrecondition for a day outside the unit's life or on which a placement of
-// the tree begins already, for a parent that does not exist while the placement holds, or for a circle on any day.
+// Reparent hangs cur under another superior from a day on, past or to come, until its next placement of the tree. On the
+// day on which a placement of the tree begins already it corrects that one. No event, and cur itself, if it hangs there.
+// InvalidArgument for a day that is none; FailedPrecondition for a day outside the unit's life, for a parent that does not
+// exist while the placement holds, or for a circle on any day.
 func Reparent(
 	cur *registrypb.Unit, cmd *registrypb.ReparentUnitRequest, lookup Lookup,
 ) (*registrypb.Unit, *registrypb.UnitReparented, error) {
@@ -86,6 +87,12 @@ func Reparent(
 	}
 	next := proto.CloneOf(cur)
 	p := &registrypb.Placement{Tree: cmp.Or(cmd.GetTree(), DefaultTree), Parent: cmd.GetParent(), FromDate: from.String()}
+	if slices.ContainsFunc(cur.GetPlacements(), func(q *registrypb.Placement) bool { return proto.Equal(q, p) }) {
+		return cur, nil, nil
+	}
+	next.Placements = slices.DeleteFunc(next.Placements, func(q *registrypb.Placement) bool {
+		return q.GetTree() == p.GetTree() && q.GetFromDate() == p.GetFromDate()
+	})
 	next.Placements = append(next.Placements, p)
 	if misplaced(next, p) {
 		return nil, nil, fault.FailedPrecondition(faultpb.Reason_REASON_PLACEMENT_INVALID, "fromDate",

@@ -160,6 +160,7 @@ func TestReparent(t *testing.T) {
 		{"to the top", ward, "", "", "2020-01-01", 0, 0, "", party, 1},
 		{"between two placements", ward, "party", "units/ha-noi", "2020-01-01", 0, 0, "", party, 1},
 		{"into another tree", ward, state, "units/tay-ho", "2000-01-01", 0, 0, "", state, 0},
+		{"on the day of another placement, which it corrects", ward, "", "", "2025-07-01", 0, 0, "", party, 1},
 		{"in time to come", "units/tay-ho", "", "", "2999-12-31", 0, 0, "", party, 1},
 		{"below one that ends later than it moves on", ward, "", "units/ung-hoa", "2020-01-01", 0, 0, "", party, 1},
 		{
@@ -169,7 +170,6 @@ func TestReparent(t *testing.T) {
 
 		{"on a day that is none", ward, "", "", "2021-02-29", fault.KindInvalidArgument, faultpb.Reason_REASON_DATE_INVALID, "fromDate", "", 0},
 		{"before it begins", ward, "", "", "1999-12-31", fault.KindFailedPrecondition, faultpb.Reason_REASON_PLACEMENT_INVALID, "fromDate", "", 0},
-		{"on the day of another placement", ward, "", "", "2025-07-01", fault.KindFailedPrecondition, faultpb.Reason_REASON_PLACEMENT_INVALID, "fromDate", "", 0},
 		{"when it is no more", ward, "", "", "2026-01-01", fault.KindFailedPrecondition, faultpb.Reason_REASON_UNIT_CLOSED, "fromDate", "", 0},
 		{"below nobody", ward, "", "units/none", "2020-01-01", fault.KindFailedPrecondition, faultpb.Reason_REASON_PARENT_NOT_IN_FORCE, "parent", "", 0},
 		{
@@ -364,5 +364,16 @@ func wantRefused(t *testing.T, err error, kind fault.Kind, reason faultpb.Reason
 	got := fault.From(err)
 	if got == nil || got.Kind != kind || got.Reason != reason || got.Field != field {
 		t.Errorf("refused with %v; want %v %v at %q", err, kind, reason, field)
+	}
+}
+
+// To hang a unit where it hangs already is no change.
+func TestReparentToWhereItHangs(t *testing.T) {
+	w := hanoi()
+	cur := w["units/tay-ho"]
+	p := cur.GetPlacements()[0]
+	cmd := &registrypb.ReparentUnitRequest{Name: cur.GetName(), Tree: p.GetTree(), Parent: p.GetParent(), FromDate: p.GetFromDate()}
+	if got, event, err := unit.Reparent(cur, cmd, w.lookup); err != nil || event != nil || got != cur {
+		t.Errorf("Reparent = %v, %v, %v", got, event, err)
 	}
 }

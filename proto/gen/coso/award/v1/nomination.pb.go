@@ -98,8 +98,8 @@ type Nomination struct {
 	State NominationState `protobuf:"varint,6,opt,name=state,proto3,enum=coso.award.v1.NominationState" json:"state,omitempty"`
 	// What was true when the target was exceeded; a new crossing brings new evidence, the history keeps the old.
 	Evidence *v1.Evidence `protobuf:"bytes,7,opt,name=evidence,proto3" json:"evidence,omitempty"`
-	// The event that brought the evidence: number in planning's stream.
-	EvidenceEvent int64 `protobuf:"varint,8,opt,name=evidence_event,json=evidenceEvent,proto3" json:"evidence_event,omitempty"`
+	// Id of the event that brought the evidence: `<incarnation>/<number>` in planning's stream.
+	EvidenceEvent string `protobuf:"bytes,8,opt,name=evidence_event,json=evidenceEvent,proto3" json:"evidence_event,omitempty"`
 	// While the excess is withdrawn: what is true instead.
 	Withdrawal *v1.Evidence `protobuf:"bytes,9,opt,name=withdrawal,proto3" json:"withdrawal,omitempty"`
 	// Counts the changes of this resource: 1, 2, 3, …
@@ -194,11 +194,11 @@ func (x *Nomination) GetEvidence() *v1.Evidence {
 	return nil
 }
 
-func (x *Nomination) GetEvidenceEvent() int64 {
+func (x *Nomination) GetEvidenceEvent() string {
 	if x != nil {
 		return x.EvidenceEvent
 	}
-	return 0
+	return ""
 }
 
 func (x *Nomination) GetWithdrawal() *v1.Evidence {
@@ -431,7 +431,7 @@ func (x *ListNominationsResponse) GetNextPageToken() string {
 // Asks for the history of a nomination.
 type ListNominationHistoryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The a nomination's name.
+	// The nomination's name.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// At most this many, 1-500; 0 means 100. A page may hold fewer and still not be the last.
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
@@ -506,7 +506,7 @@ const file_coso_award_v1_nomination_proto_rawDesc = "" +
 	"\x06period\x18\x05 \x01(\tB9\xe0A\x02\xbaH3\xc8\x01\x01r.2,^periods/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x06period\x129\n" +
 	"\x05state\x18\x06 \x01(\x0e2\x1e.coso.award.v1.NominationStateB\x03\xe0A\x03R\x05state\x12;\n" +
 	"\bevidence\x18\a \x01(\v2\x1a.coso.planning.v1.EvidenceB\x03\xe0A\x03R\bevidence\x12*\n" +
-	"\x0eevidence_event\x18\b \x01(\x03B\x03\xe0A\x03R\revidenceEvent\x12?\n" +
+	"\x0eevidence_event\x18\b \x01(\tB\x03\xe0A\x03R\revidenceEvent\x12?\n" +
 	"\n" +
 	"withdrawal\x18\t \x01(\v2\x1a.coso.planning.v1.EvidenceB\x03\xe0A\x03R\n" +
 	"withdrawal\x12\x1f\n" +

@@ -112,6 +112,13 @@ const (
 	Reason_REASON_OPERATION_ENDED Reason = 39
 	// The operation would hold more rows or batches than one may.
 	Reason_REASON_OPERATION_TOO_LARGE Reason = 40
+	// The copy of another service's data that the change rests on is too old: the source does not answer or the follower
+	// has fallen behind.
+	Reason_REASON_COPY_TOO_OLD Reason = 41
+	// The follower did not stop at the event that is to be passed over.
+	Reason_REASON_EVENT_NOT_STOPPED Reason = 42
+	// The event must not be passed over: it is about a unit or a grant, or what it is about cannot be read.
+	Reason_REASON_EVENT_NOT_SKIPPABLE Reason = 43
 	// The tax code is not of a known form (10 digits, 10 digits-3 digits, 12 digits).
 	Reason_REASON_TAX_CODE_FORMAT Reason = 1000
 	// The tax code's check digit is wrong, or no such code is ever issued.
@@ -218,6 +225,9 @@ var (
 		38:   "REASON_INDEX_REBUILDING",
 		39:   "REASON_OPERATION_ENDED",
 		40:   "REASON_OPERATION_TOO_LARGE",
+		41:   "REASON_COPY_TOO_OLD",
+		42:   "REASON_EVENT_NOT_STOPPED",
+		43:   "REASON_EVENT_NOT_SKIPPABLE",
 		1000: "REASON_TAX_CODE_FORMAT",
 		1001: "REASON_TAX_CODE_CHECK_DIGIT",
 		1002: "REASON_TAX_CODE_TAKEN",
@@ -291,6 +301,9 @@ var (
 		"REASON_INDEX_REBUILDING":              38,
 		"REASON_OPERATION_ENDED":               39,
 		"REASON_OPERATION_TOO_LARGE":           40,
+		"REASON_COPY_TOO_OLD":                  41,
+		"REASON_EVENT_NOT_STOPPED":             42,
+		"REASON_EVENT_NOT_SKIPPABLE":           43,
 		"REASON_TAX_CODE_FORMAT":               1000,
 		"REASON_TAX_CODE_CHECK_DIGIT":          1001,
 		"REASON_TAX_CODE_TAKEN":                1002,
@@ -355,7 +368,7 @@ var File_coso_fault_v1_reason_proto protoreflect.FileDescriptor
 
 const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1acoso/fault/v1/reason.proto\x12\rcoso.fault.v1*\x96\x10\n" +
+	"\x1acoso/fault/v1/reason.proto\x12\rcoso.fault.v1*\xed\x10\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fREASON_INTERNAL\x10\x01\x12\x19\n" +
@@ -398,7 +411,10 @@ const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\x18REASON_UNIT_NOT_IN_FORCE\x10%\x12\x1b\n" +
 	"\x17REASON_INDEX_REBUILDING\x10&\x12\x1a\n" +
 	"\x16REASON_OPERATION_ENDED\x10'\x12\x1e\n" +
-	"\x1aREASON_OPERATION_TOO_LARGE\x10(\x12\x1b\n" +
+	"\x1aREASON_OPERATION_TOO_LARGE\x10(\x12\x17\n" +
+	"\x13REASON_COPY_TOO_OLD\x10)\x12\x1c\n" +
+	"\x18REASON_EVENT_NOT_STOPPED\x10*\x12\x1e\n" +
+	"\x1aREASON_EVENT_NOT_SKIPPABLE\x10+\x12\x1b\n" +
 	"\x16REASON_TAX_CODE_FORMAT\x10\xe8\a\x12 \n" +
 	"\x1bREASON_TAX_CODE_CHECK_DIGIT\x10\xe9\a\x12\x1a\n" +
 	"\x15REASON_TAX_CODE_TAKEN\x10\xea\a\x12\x16\n" +

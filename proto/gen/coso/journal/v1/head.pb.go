@@ -179,6 +179,88 @@ func (x *Cursor) GetPosition() uint64 {
 	return 0
 }
 
+// Skip lets a follower pass over one event. Who decided it stands in the journal's command.
+type Skip struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `{source}/{sequence}`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The service that is followed.
+	Source string `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
+	// Number of the event.
+	Sequence uint64 `protobuf:"varint,3,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Full name of the event message.
+	Type string `protobuf:"bytes,4,opt,name=type,proto3" json:"type,omitempty"`
+	// Why nobody needs it.
+	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Skip) Reset() {
+	*x = Skip{}
+	mi := &file_coso_journal_v1_head_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Skip) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Skip) ProtoMessage() {}
+
+func (x *Skip) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_journal_v1_head_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Skip.ProtoReflect.Descriptor instead.
+func (*Skip) Descriptor() ([]byte, []int) {
+	return file_coso_journal_v1_head_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Skip) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Skip) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *Skip) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *Skip) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Skip) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // Once is what is kept of a request id.
 type Once struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -197,7 +279,7 @@ type Once struct {
 
 func (x *Once) Reset() {
 	*x = Once{}
-	mi := &file_coso_journal_v1_head_proto_msgTypes[2]
+	mi := &file_coso_journal_v1_head_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -209,7 +291,7 @@ func (x *Once) String() string {
 func (*Once) ProtoMessage() {}
 
 func (x *Once) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_journal_v1_head_proto_msgTypes[2]
+	mi := &file_coso_journal_v1_head_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -222,7 +304,7 @@ func (x *Once) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Once.ProtoReflect.Descriptor instead.
 func (*Once) Descriptor() ([]byte, []int) {
-	return file_coso_journal_v1_head_proto_rawDescGZIP(), []int{2}
+	return file_coso_journal_v1_head_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Once) GetFingerprint() []byte {
@@ -268,7 +350,13 @@ const file_coso_journal_v1_head_proto_rawDesc = "" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\fR\vincarnation\x12\x1a\n" +
 	"\bsequence\x18\x03 \x01(\x04R\bsequence\x12\x1a\n" +
-	"\bposition\x18\x04 \x01(\x04R\bposition\"\xae\x01\n" +
+	"\bposition\x18\x04 \x01(\x04R\bposition\"z\n" +
+	"\x04Skip\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1a\n" +
+	"\bsequence\x18\x03 \x01(\x04R\bsequence\x12\x12\n" +
+	"\x04type\x18\x04 \x01(\tR\x04type\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\"\xae\x01\n" +
 	"\x04Once\x12 \n" +
 	"\vfingerprint\x18\x01 \x01(\fR\vfingerprint\x12\x1a\n" +
 	"\bposition\x18\x02 \x01(\x04R\bposition\x122\n" +
@@ -287,18 +375,19 @@ func file_coso_journal_v1_head_proto_rawDescGZIP() []byte {
 	return file_coso_journal_v1_head_proto_rawDescData
 }
 
-var file_coso_journal_v1_head_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_coso_journal_v1_head_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_coso_journal_v1_head_proto_goTypes = []any{
 	(*Head)(nil),                  // 0: coso.journal.v1.Head
 	(*Cursor)(nil),                // 1: coso.journal.v1.Cursor
-	(*Once)(nil),                  // 2: coso.journal.v1.Once
-	(*timestamppb.Timestamp)(nil), // 3: google.protobuf.Timestamp
-	(*Reference)(nil),             // 4: coso.journal.v1.Reference
+	(*Skip)(nil),                  // 2: coso.journal.v1.Skip
+	(*Once)(nil),                  // 3: coso.journal.v1.Once
+	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
+	(*Reference)(nil),             // 5: coso.journal.v1.Reference
 }
 var file_coso_journal_v1_head_proto_depIdxs = []int32{
-	3, // 0: coso.journal.v1.Head.moment:type_name -> google.protobuf.Timestamp
-	3, // 1: coso.journal.v1.Once.moment:type_name -> google.protobuf.Timestamp
-	4, // 2: coso.journal.v1.Once.results:type_name -> coso.journal.v1.Reference
+	4, // 0: coso.journal.v1.Head.moment:type_name -> google.protobuf.Timestamp
+	4, // 1: coso.journal.v1.Once.moment:type_name -> google.protobuf.Timestamp
+	5, // 2: coso.journal.v1.Once.results:type_name -> coso.journal.v1.Reference
 	3, // [3:3] is the sub-list for method output_type
 	3, // [3:3] is the sub-list for method input_type
 	3, // [3:3] is the sub-list for extension type_name
@@ -318,7 +407,7 @@ func file_coso_journal_v1_head_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_coso_journal_v1_head_proto_rawDesc), len(file_coso_journal_v1_head_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -513,7 +513,7 @@ func (x *UpdatePeriodRequest) GetRequestId() string {
 // Asks for the history of a period.
 type ListPeriodHistoryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The a period's name.
+	// The period's name.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// At most this many, 1-500; 0 means 100. A page may hold fewer and still not be the last.
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`

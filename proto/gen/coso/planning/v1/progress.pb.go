@@ -93,7 +93,7 @@ type GetProgressRequest struct {
 	Unit string `protobuf:"bytes,1,opt,name=unit,proto3" json:"unit,omitempty"`
 	// The period.
 	Period string `protobuf:"bytes,2,opt,name=period,proto3" json:"period,omitempty"`
-	// Counted to this day, YYYY-MM-DD, on the tree of this day; empty: today.
+	// Counted to this day, or to the period's cut-off if that is earlier, on the tree of that day; YYYY-MM-DD, empty: today.
 	AsOf string `protobuf:"bytes,3,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
 	// Tree that says which units are below; empty: `party`.
 	Tree          string `protobuf:"bytes,4,opt,name=tree,proto3" json:"tree,omitempty"`
@@ -168,11 +168,12 @@ type Progress struct {
 	UnitDisplayName string `protobuf:"bytes,2,opt,name=unit_display_name,json=unitDisplayName,proto3" json:"unit_display_name,omitempty"`
 	// The period.
 	Period string `protobuf:"bytes,3,opt,name=period,proto3" json:"period,omitempty"`
-	// Day of the tree, YYYY-MM-DD.
+	// The day asked for, YYYY-MM-DD.
 	AsOf string `protobuf:"bytes,4,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
 	// First legal date that is counted.
 	CountedFrom string `protobuf:"bytes,5,opt,name=counted_from,json=countedFrom,proto3" json:"counted_from,omitempty"`
-	// Last legal date that is counted: the earlier of as_of and the period's cut-off.
+	// Last legal date that is counted: the earlier of as_of and the period's cut-off. Which units are below is read from the
+	// tree of this day too, so the figures of a closed period stay what they were.
 	CountedTo string `protobuf:"bytes,6,opt,name=counted_to,json=countedTo,proto3" json:"counted_to,omitempty"`
 	// One line per indicator, in order of indicator ids.
 	Indicators    []*IndicatorProgress `protobuf:"bytes,7,rep,name=indicators,proto3" json:"indicators,omitempty"`
@@ -419,14 +420,14 @@ func (x *UnitFigure) GetFigure() *Figure {
 type Figure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What was reached.
-	Actual int64 `protobuf:"varint,1,opt,name=actual,proto3" json:"actual,omitempty"`
+	ActualValue int64 `protobuf:"varint,1,opt,name=actual_value,json=actualValue,proto3" json:"actual_value,omitempty"`
 	// What was assigned; absent: no target.
-	Assigned *int64 `protobuf:"varint,2,opt,name=assigned,proto3,oneof" json:"assigned,omitempty"`
+	AssignedValue *int64 `protobuf:"varint,2,opt,name=assigned_value,json=assignedValue,proto3,oneof" json:"assigned_value,omitempty"`
 	// What the unit registered; absent: nothing.
-	Registered *int64 `protobuf:"varint,3,opt,name=registered,proto3,oneof" json:"registered,omitempty"`
-	// actual / assigned in percent, two decimals, half up, with a decimal point (`142.86`); empty without a target or for
+	RegisteredValue *int64 `protobuf:"varint,3,opt,name=registered_value,json=registeredValue,proto3,oneof" json:"registered_value,omitempty"`
+	// actual_value / assigned_value in percent, two decimals, half up, with a decimal point (`142.86`); empty without a target or for
 	// target 0.
-	Percent string `protobuf:"bytes,4,opt,name=percent,proto3" json:"percent,omitempty"`
+	PercentOfTarget string `protobuf:"bytes,4,opt,name=percent_of_target,json=percentOfTarget,proto3" json:"percent_of_target,omitempty"`
 	// How the result stands to the target.
 	Standing Standing `protobuf:"varint,5,opt,name=standing,proto3,enum=coso.planning.v1.Standing" json:"standing,omitempty"`
 	// The target; empty: none.
@@ -465,30 +466,30 @@ func (*Figure) Descriptor() ([]byte, []int) {
 	return file_coso_planning_v1_progress_proto_rawDescGZIP(), []int{4}
 }
 
-func (x *Figure) GetActual() int64 {
+func (x *Figure) GetActualValue() int64 {
 	if x != nil {
-		return x.Actual
+		return x.ActualValue
 	}
 	return 0
 }
 
-func (x *Figure) GetAssigned() int64 {
-	if x != nil && x.Assigned != nil {
-		return *x.Assigned
+func (x *Figure) GetAssignedValue() int64 {
+	if x != nil && x.AssignedValue != nil {
+		return *x.AssignedValue
 	}
 	return 0
 }
 
-func (x *Figure) GetRegistered() int64 {
-	if x != nil && x.Registered != nil {
-		return *x.Registered
+func (x *Figure) GetRegisteredValue() int64 {
+	if x != nil && x.RegisteredValue != nil {
+		return *x.RegisteredValue
 	}
 	return 0
 }
 
-func (x *Figure) GetPercent() string {
+func (x *Figure) GetPercentOfTarget() string {
 	if x != nil {
-		return x.Percent
+		return x.PercentOfTarget
 	}
 	return ""
 }
@@ -540,18 +541,16 @@ const file_coso_planning_v1_progress_proto_rawDesc = "" +
 	"UnitFigure\x12\x12\n" +
 	"\x04unit\x18\x01 \x01(\tR\x04unit\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x120\n" +
-	"\x06figure\x18\x03 \x01(\v2\x18.coso.planning.v1.FigureR\x06figure\"\xec\x01\n" +
-	"\x06Figure\x12\x16\n" +
-	"\x06actual\x18\x01 \x01(\x03R\x06actual\x12\x1f\n" +
-	"\bassigned\x18\x02 \x01(\x03H\x00R\bassigned\x88\x01\x01\x12#\n" +
-	"\n" +
-	"registered\x18\x03 \x01(\x03H\x01R\n" +
-	"registered\x88\x01\x01\x12\x18\n" +
-	"\apercent\x18\x04 \x01(\tR\apercent\x126\n" +
+	"\x06figure\x18\x03 \x01(\v2\x18.coso.planning.v1.FigureR\x06figure\"\xab\x02\n" +
+	"\x06Figure\x12!\n" +
+	"\factual_value\x18\x01 \x01(\x03R\vactualValue\x12*\n" +
+	"\x0eassigned_value\x18\x02 \x01(\x03H\x00R\rassignedValue\x88\x01\x01\x12.\n" +
+	"\x10registered_value\x18\x03 \x01(\x03H\x01R\x0fregisteredValue\x88\x01\x01\x12*\n" +
+	"\x11percent_of_target\x18\x04 \x01(\tR\x0fpercentOfTarget\x126\n" +
 	"\bstanding\x18\x05 \x01(\x0e2\x1a.coso.planning.v1.StandingR\bstanding\x12\x16\n" +
-	"\x06target\x18\x06 \x01(\tR\x06targetB\v\n" +
-	"\t_assignedB\r\n" +
-	"\v_registered*z\n" +
+	"\x06target\x18\x06 \x01(\tR\x06targetB\x11\n" +
+	"\x0f_assigned_valueB\x13\n" +
+	"\x11_registered_value*z\n" +
 	"\bStanding\x12\x18\n" +
 	"\x14STANDING_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12STANDING_NO_TARGET\x10\x01\x12\x13\n" +

@@ -672,7 +672,7 @@ func (x *AssignTargetRequest) GetEtag() string {
 // Asks for the history of a target.
 type ListTargetHistoryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The a target's name.
+	// The target's name.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// At most this many, 1-500; 0 means 100. A page may hold fewer and still not be the last.
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`

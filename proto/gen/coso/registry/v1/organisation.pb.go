@@ -971,7 +971,7 @@ func (x *WithdrawOrganisationRequest) GetEtag() string {
 // Asks for the history of an organisation.
 type ListOrganisationHistoryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The an organisation's name.
+	// The organisation's name.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// At most this many, 1-500; 0 means 100. A page may hold fewer and still not be the last.
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`

@@ -46,7 +46,8 @@ type UnitServiceClient interface {
 	ListUnits(ctx context.Context, in *ListUnitsRequest, opts ...grpc.CallOption) (*ListUnitsResponse, error)
 	// Changes what a unit is called and its level. Its place changes by ReparentUnit, its end by CloseUnit.
 	UpdateUnit(ctx context.Context, in *UpdateUnitRequest, opts ...grpc.CallOption) (*Unit, error)
-	// Moves a unit under another superior from a date on (chuyển giao). FAILED_PRECONDITION for a circle at any date or a
+	// Moves a unit under another superior from a date on (chuyển giao), or corrects the move that begins on that date.
+	// FAILED_PRECONDITION for a circle at any date or a
 	// parent not in force.
 	ReparentUnit(ctx context.Context, in *ReparentUnitRequest, opts ...grpc.CallOption) (*Unit, error)
 	// Ends a unit. FAILED_PRECONDITION while other units hang below it on that day.
@@ -148,7 +149,8 @@ type UnitServiceServer interface {
 	ListUnits(context.Context, *ListUnitsRequest) (*ListUnitsResponse, error)
 	// Changes what a unit is called and its level. Its place changes by ReparentUnit, its end by CloseUnit.
 	UpdateUnit(context.Context, *UpdateUnitRequest) (*Unit, error)
-	// Moves a unit under another superior from a date on (chuyển giao). FAILED_PRECONDITION for a circle at any date or a
+	// Moves a unit under another superior from a date on (chuyển giao), or corrects the move that begins on that date.
+	// FAILED_PRECONDITION for a circle at any date or a
 	// parent not in force.
 	ReparentUnit(context.Context, *ReparentUnitRequest) (*Unit, error)
 	// Ends a unit. FAILED_PRECONDITION while other units hang below it on that day.

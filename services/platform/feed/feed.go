@@ -1,0 +1,209 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"google.golang.org/grpc"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	feedpb "coso/proto/gen/coso/feed/v1"
+	"coso/services/platform/fault"
+	"coso/services/platform/store"
+)
+
+const (
+	// askEvery is how often a source is asked where its events stand.
+	askEvery = 3 * time.Second
+	// maxAge is when a copy is too old to rest on.
+	maxAge = 5 * time.Minute
+)
+
+// Options say what one service's feed consists of.
+type Options struct {
+	// Store is the service's.
+	Store *store.Store
+	// Followers are what it does with other services' events, one per source.
+	Followers []Follower
+	// Logger takes what an operator must know.
+	Logger *slog.Logger
+	// AskEvery is how often sources are asked where their events stand; 0: every 3 seconds.
+	AskEvery time.Duration
+	// MaxAge is when a copy is too old to rest on; 0: 5 minutes.
+	MaxAge time.Duration
+	// Now is the clock by which copies age; nil: the machine's. It is not the store's: age is not legal time.
+	Now func() time.Time
+}
+
+// Feed is the relay and the followers of one service, what is known of them, and what an operator can do about them. Its
+// methods are safe for concurrent use. It is the service's feedpb.FeedServiceServer.
+//
+// INV-FEED-AGE: the age of a copy is the time since a moment at which the source, asked over its own connection and not
+// over NATS, had nothing that the copy does not hold by now. Nothing else makes a copy younger.
+type Feed struct {
+	feedpb.UnimplementedFeedServiceServer
+
+	o         Options
+	published atomic.Uint64
+	// relayAlarm is why the relay stopped; nil while it works.
+	relayAlarm atomic.Pointer[string]
+	// watches are the followers in order of their sources.
+	watches []*watch
+	// forget ends the metrics.
+	forget func()
+}
+
+// New makes a feed; nothing runs before Run does. Close ends its metrics.
+func New(o Options) *Feed {
+	if o.AskEvery == 0 {
+		o.AskEvery = askEvery
+	}
+	if o.MaxAge == 0 {
+		o.MaxAge = maxAge
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	f := &Feed{o: o}
+	for _, fl := range o.Followers {
+		f.watches = append(f.watches, &watch{follower: fl})
+	}
+	slices.SortFunc(f.watches, func(a, b *watch) int { return strings.Compare(a.follower.Source, b.follower.Source) })
+	f.forget = f.measure()
+	return f
+}
+
+// Close ends the feed's metrics. Run must have returned.
+func (f *Feed) Close() { f.forget() }
+
+// Run runs relay and followers over js until ctx ends, and asks the sources where their events stand over conns, by the
+// sources' names. A source without a connection is not asked; how old its copy is remains unknown, and nothing is refused
+// for it. A relay or follower that has met something it must not pass over stops and is logged as an alarm; the rest
+// goes on. A stopped follower goes on when the event at which it stopped is skipped.
+func (f *Feed) Run(ctx context.Context, js jetstream.JetStream, conns map[string]grpc.ClientConnInterface) {
+	var g sync.WaitGroup
+	g.Go(func() { f.relay(ctx, js) })
+	for _, w := range f.watches {
+		g.Go(func() { f.follow(ctx, js, w) })
+		if conn, ok := conns[w.follower.Source]; ok {
+			w.begin(f.o.Now())
+			g.Go(func() { f.ask(ctx, w, feedpb.NewFeedServiceClient(conn)) })
+		}
+	}
+	g.Wait()
+}
+
+func (f *Feed) relay(ctx context.Context, js jetstream.JetStream) {
+	err := relayTo(ctx, f.o.Store, js, f.o.Logger, &f.published)
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	why := err.Error()
+	f.relayAlarm.Store(&why)
+	f.o.Logger.Error("the relay stopped with an alarm; an operator must look", "error", err)
+}
+
+func (f *Feed) follow(ctx context.Context, js jetstream.JetStream, w *watch) {
+	for {
+		err := Follow(ctx, f.o.Store, js, w.follower, f.o.Logger)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		w.stopped(err)
+		f.o.Logger.Error("a follower stopped with an alarm; an operator must look", "source", w.follower.Source, "error", err)
+		at, ok := errors.AsType[*stopError](err)
+		if !ok || !f.untilSkipped(ctx, at) {
+			return
+		}
+		w.goOn(at.number)
+		f.o.Logger.Info("the follower goes on behind a skipped event", "source", at.source, "number", at.number)
+	}
+}
+
+// untilSkipped waits until the event at which a follower stopped is skipped; false when ctx ends before.
+func (f *Feed) untilSkipped(ctx context.Context, at *stopError) bool {
+	for {
+		changed := f.o.Store.Changed()
+		skips, err := f.o.Store.Skips(ctx, at.source, at.number-1)
+		if err != nil && ctx.Err() == nil {
+			f.o.Logger.Warn("the skipped events cannot be read; they are read again at the next entry", "error", err)
+		}
+		for _, k := range skips {
+			if k.GetSequence() == at.number {
+				return true
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// ask keeps asking a source where its events stand.
+func (f *Feed) ask(ctx context.Context, w *watch, source feedpb.FeedServiceClient) {
+	tick := time.NewTicker(f.o.AskEvery)
+	defer tick.Stop()
+	away := false
+	for {
+		err := f.askOnce(ctx, w, source)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil && !away {
+			f.o.Logger.Warn("a followed service does not say where its events stand; its copy ages", "source", w.follower.Source, "error", err)
+		}
+		if err == nil && away {
+			f.o.Logger.Info("a followed service says again where its events stand", "source", w.follower.Source)
+		}
+		away = err != nil
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (f *Feed) askOnce(ctx context.Context, w *watch, source feedpb.FeedServiceClient) error {
+	ctx, cancel := context.WithTimeout(ctx, askWait)
+	defer cancel()
+	asked := f.o.Now()
+	head, err := source.GetFeedHead(ctx, &feedpb.GetFeedHeadRequest{})
+	if err != nil {
+		head = nil
+	}
+	cursor, failed := f.o.Store.Cursor(ctx, w.follower.Source)
+	if failed != nil {
+		return failed
+	}
+	w.note(asked, head, cursor)
+	return err
+}
+
+// OldCopies says, for a call of a full gRPC method, which copies are older than the limit: `registry=312s`, several
+// separated by commas, empty for none. The error refuses a method that rests on one of them (Follower.Fresh):
+// Unavailable, COPY_TOO_OLD.
+func (f *Feed) OldCopies(method string) (string, error) {
+	var old []string
+	for _, w := range f.watches {
+		age, known := w.age(f.o.Now())
+		if !known || age <= f.o.MaxAge {
+			continue
+		}
+		if slices.Contains(w.follower.Fresh, method) {
+			return "", fault.Unavailable(faultpb.Reason_REASON_COPY_TOO_OLD, "", "name", w.follower.Source,
+				"current", age.Truncate(time.Second).String(), "limit", f.o.MaxAge.String())
+		}
+		old = append(old, w.follower.Source+"="+seconds(age))
+	}
+	return strings.Join(old, ","), nil
+}

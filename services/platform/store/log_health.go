@@ -1,0 +1,114 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"coso/services/platform/fault"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+)
+
+// Healthy answers nil while the store takes commands. Otherwise it says why not: DataLoss when the journal met a hole, a
+// foreign incarnation or an entry that does not fit: writing has stopped until an operator has looked and the service is
+// started again, reading goes on; Unavailable while the log does not answer or the file cannot be written: that ends by
+// itself.
+func (s *Store) Healthy() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.halted != nil {
+		return s.halted
+	}
+	if s.trouble != nil {
+		return fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(s.trouble)
+	}
+	return nil
+}
+
+// halt stops writing for good; the first cause stays. It answers the cause.
+func (s *Store) halt(err error) error {
+	s.mu.Lock()
+	first := s.halted == nil
+	if first {
+		s.halted = fault.From(err)
+	}
+	err = s.halted
+	s.mu.Unlock()
+	if first {
+		s.logger.Error("writing has stopped with an alarm; an operator must look", "service", s.service,
+			"position", s.Head().GetPosition(), "error", err)
+	}
+	return err
+}
+
+func (s *Store) haltedBy() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.halted == nil {
+		return nil
+	}
+	return s.halted
+}
+
+// worry notes that the journal cannot be written now; it is logged when it begins.
+func (s *Store) worry(what string, err error) {
+	s.mu.Lock()
+	first := s.trouble == nil
+	s.trouble = err
+	s.mu.Unlock()
+	if first {
+		s.logger.Error("journal unavailable", "service", s.service, "what", what, "error", err)
+	}
+}
+
+// calm notes that it can be written again.
+func (s *Store) calm() {
+	s.mu.Lock()
+	over := s.trouble != nil
+	s.trouble = nil
+	s.mu.Unlock()
+	if over {
+		s.logger.Info("journal available again", "service", s.service)
+	}
+}
+
+// late is what a caller is told whose time is over before its command was written.
+func (s *Store) late(ctx context.Context) error {
+	s.mu.Lock()
+	trouble := s.trouble
+	s.mu.Unlock()
+	if trouble == nil {
+		return ctx.Err()
+	}
+	return fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(trouble)
+}
+
+// durable waits until the entry that a snapshot ended with is known to be on the disk: bbolt shows a commit a moment
+// before its last sync. INV-STORE-READS-DURABLE: nobody hears of what a power cut could take back.
+func (s *Store) durable(ctx context.Context, position uint64) error {
+	if s.Head().GetPosition() >= position {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, waitLimit)
+	defer cancel()
+	for {
+		changed := s.Changed()
+		if s.Head().GetPosition() >= position {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(ctx.Err())
+		}
+	}
+}
+
+// slowClosure is how long a closure may run before the log says so, with its method and how long it took.
+const slowClosure = time.Second
+
+func (s *Store) noteSlow(method string, took time.Duration) {
+	if took >= slowClosure {
+		s.logger.Warn("slow command", "service", s.service, "method", method, "took", took)
+	}
+}

@@ -1,0 +1,265 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"coso/services/platform/fault"
+
+	bolt "go.etcd.io/bbolt"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	journalpb "coso/proto/gen/coso/journal/v1"
+)
+
+const (
+	// askLimit is how long the log may take for one answer before it is asked again.
+	askLimit = 2 * time.Second
+	// The pauses between two tries double from the first to the longest.
+	firstPause   = 2 * time.Millisecond
+	longestPause = time.Second
+)
+
+// errOvertaken says that another store's entry has the place. It has been applied; the commands must run again.
+var errOvertaken = errors.New("another store has written")
+
+// write gets the group's entry its place and keeps it. errOvertaken: the group must run again on what is there now.
+func (s *Store) write(g *group) error {
+	raw, err := seal(g.head, s.incarnation, timestamppb.New(g.at), g.commands)
+	if err != nil {
+		return err
+	}
+	if err := s.place(g.head.GetPosition()+1, raw); err != nil {
+		return err
+	}
+	return s.keep(raw)
+}
+
+// place gets an entry its place, however often the log has to be asked. The rule for an answer that does not come, or
+// that the place is given away: read the place. Mine: done. Another's: mine can never land there any more. Nothing there,
+// or no answer: send the same bytes to the same place.
+func (s *Store) place(position uint64, raw []byte) error {
+	sent := false // an earlier try may still land
+	for try := 0; ; try++ {
+		err := s.ask(func(ctx context.Context) error { return s.log.Append(ctx, position, raw) })
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, ErrConflict), errors.Is(err, ErrUnknown):
+			sent = true
+		case !sent:
+			return s.unwritten(err)
+		}
+		there, seen := s.readLog(position)
+		switch {
+		case seen == nil && there.Position == position && bytes.Equal(there.Entry, raw):
+			return nil
+		case seen == nil:
+			return s.catchUp(there)
+		}
+		if fault := s.compareHead(); fault != nil {
+			return fault
+		}
+		s.worry("the log does not answer", errors.Join(err, seen))
+		if !s.pause(try) {
+			return s.unwritten(errors.Join(err, seen))
+		}
+	}
+}
+
+// ask bounds one question to the log. A question that was cut off has no answer.
+func (s *Store) ask(question func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), askLimit)
+	defer cancel()
+	err := question(ctx)
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("%w: %w", ErrUnknown, err)
+	}
+	return err
+}
+
+func (s *Store) readLog(from uint64) (there Placed, err error) {
+	err = s.ask(func(ctx context.Context) error {
+		there, err = s.log.Read(ctx, from)
+		return err
+	})
+	return there, err
+}
+
+// compareHead stops the writing if the log shows another last entry than this store has applied: then the log was
+// replaced, and would never take what follows. No answer proves nothing.
+func (s *Store) compareHead() error {
+	position := s.Head().GetPosition()
+	if !s.log.Shared() || position == 0 {
+		return nil
+	}
+	there, err := s.readLog(position)
+	if err != nil {
+		return nil //nolint:nilerr // the log will be asked again
+	}
+	return s.takePlaced(there)
+}
+
+// catchUp applies what others have written, from there on, as far as the log shows it. It never answers nil.
+func (s *Store) catchUp(there Placed) error {
+	for {
+		if err := s.takePlaced(there); err != nil {
+			return err
+		}
+		next, err := s.readLog(s.Head().GetPosition() + 1)
+		if err != nil {
+			return errOvertaken //nolint:nilerr // as far as the log shows it
+		}
+		there = next
+	}
+}
+
+// takePlaced applies an entry that the log holds if it is the next one, and compares it if it has been applied. A hole,
+// a foreign incarnation or another entry than the applied one stops the writing.
+func (s *Store) takePlaced(there Placed) error {
+	position := s.Head().GetPosition()
+	switch {
+	case there.Position == position+1:
+		return s.keep(there.Entry)
+	case there.Position > position:
+		return s.halt(damaged("INV-STORE-CHAIN: the log goes on with entry %d after %d", there.Position, position))
+	}
+	mine, err := s.journalled(there.Position)
+	if err != nil {
+		return s.unwritten(err)
+	}
+	if !bytes.Equal(mine, there.Entry) {
+		return s.halt(differs(there, mine))
+	}
+	return nil
+}
+
+func differs(there Placed, mine []byte) error {
+	if e, err := readEntry(there.Entry); err == nil {
+		if m, err := readEntry(mine); err == nil && !bytes.Equal(e.GetIncarnation(), m.GetIncarnation()) {
+			return foreign(e.GetIncarnation(), m.GetIncarnation())
+		}
+	}
+	return damaged("INV-STORE-CHAIN: entry %d of the log is not the one that was applied", there.Position)
+}
+
+// keep applies a granted entry. What a shared log holds is applied however long the file takes; what is only in the file
+// is kept or was never written.
+func (s *Store) keep(raw []byte) error {
+	for try := 0; ; try++ {
+		err := s.applyOnce(raw)
+		if err == nil {
+			s.calm()
+			return nil
+		}
+		_, file := errors.AsType[*fileError](err)
+		switch {
+		case !s.log.Shared():
+			return s.unwritten(err)
+		case !file:
+			return s.halt(err)
+		}
+		s.worry("an entry of the log cannot be kept", err)
+		if !s.pause(try) {
+			return s.unwritten(err)
+		}
+	}
+}
+
+// applyOnce applies an entry; after a failed commit it finds out whether the entry is there all the same.
+func (s *Store) applyOnce(raw []byte) error {
+	if err := s.settle(); err != nil {
+		return err
+	}
+	hash := sha256.Sum256(raw)
+	if bytes.Equal(s.Head().GetHash(), hash[:]) {
+		return nil // an earlier try had kept it
+	}
+	head, err := s.apply(raw)
+	if err == nil {
+		s.publish(head)
+		return nil
+	}
+	if _, file := errors.AsType[*fileError](err); !file {
+		return err
+	}
+	s.unsettled = true
+	if s.settle() == nil && bytes.Equal(s.Head().GetHash(), hash[:]) {
+		return nil
+	}
+	return err
+}
+
+// settle finds out what a failed commit has left in the file. An entry that shows there may be in the kernel's memory
+// only; another commit on top of it, once it has succeeded, has made both durable (its own pages were synced before it
+// could show at all).
+func (s *Store) settle() error {
+	if !s.unsettled {
+		return nil
+	}
+	head, err := s.fileHead()
+	if err != nil {
+		return err
+	}
+	known := s.Head().GetPosition()
+	switch head.GetPosition() {
+	case known:
+	case known + 1:
+		if err := s.db.Update(func(*bolt.Tx) error { return nil }); err != nil {
+			return err
+		}
+		s.publish(head)
+	default:
+		return s.halt(damaged("the file ends with entry %d, %d had been applied", head.GetPosition(), known))
+	}
+	s.unsettled = false
+	return nil
+}
+
+// unsettledFor asks for another look at a file that a failed commit has left unclear; nobody who waits for it needs to
+// write.
+func (s *Store) unsettledFor(d time.Duration) <-chan time.Time {
+	if !s.unsettled {
+		return nil
+	}
+	return time.After(d)
+}
+
+func (s *Store) settleAgain() {
+	if err := s.settle(); err != nil {
+		s.worry("the data file cannot be written", err)
+		return
+	}
+	s.calm()
+}
+
+func (s *Store) fileHead() (head *journalpb.Head, err error) {
+	err = s.db.View(func(tx *bolt.Tx) error {
+		head, err = readHead(boltSpace{tx})
+		return err
+	})
+	return head, err
+}
+
+// pause waits before another try; false: the store stops.
+func (s *Store) pause(try int) bool {
+	t := time.NewTimer(min(firstPause<<min(try, 16), longestPause))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-s.stop:
+		return false
+	}
+}
+
+// unwritten refuses a group whose entry was not written, or of which that is not known.
+func (s *Store) unwritten(err error) error {
+	s.worry("journal not written", err)
+	return fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(err)
+}
