@@ -165,10 +165,10 @@ func TestServiceThatIsAwayOrSlow(t *testing.T) {
 func TestAnswersShowTheWholeShape(t *testing.T) {
 	g := newGate(t)
 	g.reply = func(context.Context, call) (proto.Message, error) {
-		return &planningpb.Progress{Unit: "units/tay-ho", Indicators: []*planningpb.IndicatorProgress{{Figure: &planningpb.Figure{Actual: 0, Assigned: proto.Int64(6)}}}}, nil
+		return &planningpb.Progress{Unit: "units/tay-ho", Indicators: []*planningpb.IndicatorProgress{{Figure: &planningpb.Figure{ActualValue: 0, AssignedValue: proto.Int64(6)}}}}, nil
 	}
 	body := g.do(t, ask{method: "GET", target: "/v1/units/tay-ho/progress?period=periods/2020"}).body
-	for _, want := range []string{`"asOf":""`, `"actual":"0"`, `"assigned":"6"`, `"standing":"STANDING_UNSPECIFIED"`, `"belowPlan":[]`} {
+	for _, want := range []string{`"asOf":""`, `"actualValue":"0"`, `"assignedValue":"6"`, `"standing":"STANDING_UNSPECIFIED"`, `"belowPlan":[]`} {
 		if !strings.Contains(strings.ReplaceAll(string(body), " ", ""), want) {
 			t.Errorf("no %s in %s", want, body)
 		}

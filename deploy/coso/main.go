@@ -1,4 +1,5 @@
-// Command coso runs coso in one process and is the operator's and the clerk's tool: up, demo, import, progress, version.
+// Command coso runs coso in one process and is the operator's and the clerk's tool: up, demo, import, progress,
+// feed, verify, version.
 package main
 
 import (
@@ -20,6 +21,8 @@ type commands struct {
 	Demo     demoCommand     `cmd:"" help:"Run a demo in a temporary folder and hold its figures against the published ones."`
 	Import   importCommand   `cmd:"" help:"Send CSV sheets to a running server."`
 	Progress progressCommand `cmd:"" help:"Show how far a unit is, with everything below it."`
+	Feed     feedCommand     `cmd:"" help:"See and mend the change events between the services of a running coso."`
+	Verify   verifyCommand   `cmd:"" help:"Check the journals of a stopped coso: every entry, and the chain between them."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 	Verbose  bool            `help:"Log what goes on, not only what an operator must know." short:"v"`
 }

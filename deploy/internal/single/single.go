@@ -74,7 +74,7 @@ func Run(ctx context.Context, o Options, ready func(base string)) (err error) {
 	if err != nil {
 		return errors.Join(err, listener.Close(), closeAll(services))
 	}
-	parts := make([]run.Part, 0, len(services)+1)
+	parts := append(make([]run.Part, 0, len(services)+2), desk(o, services))
 	conns := map[string]grpc.ClientConnInterface{}
 	for _, s := range services {
 		conns[s.Name()] = s.Conn()

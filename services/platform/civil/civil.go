@@ -99,6 +99,18 @@ func Today(at time.Time) Date {
 	return fromTime(at.In(zone))
 }
 
+// Start returns the first moment of the day in Asia/Ho_Chi_Minh: when a date becomes due. Of the zero Date it is
+// meaningless.
+func Start(d Date) time.Time {
+	at := time.Date(d.year, d.month, d.day, 0, 0, 0, 0, zone).UTC()
+	for _, shift := range []time.Duration{-time.Hour, time.Hour} { // midnight struck twice, or never, when clocks were set
+		if first := at.Add(shift); Today(first) == d && Today(first.Add(-time.Nanosecond)) != d {
+			return first
+		}
+	}
+	return at
+}
+
 func fromTime(t time.Time) Date {
 	year, month, day := t.Date()
 	return Date{year: year, month: month, day: day}

@@ -13,6 +13,19 @@ import (
 	"coso/services/platform/fault"
 )
 
+// Every day begins where the day before ends, also on the days on which Viet Nam set its clocks.
+func TestStart(t *testing.T) {
+	if got, want := civil.Start(civil.MustParse("2020-11-30")), time.Date(2020, 11, 29, 17, 0, 0, 0, time.UTC); !got.Equal(want) {
+		t.Errorf("2020-11-30 begins at %s, want %s", got, want)
+	}
+	for d := civil.MustParse("1900-01-01"); d.Year() < 2100; d = d.AddDays(1) {
+		at := civil.Start(d)
+		if civil.Today(at) != d || civil.Today(at.Add(-time.Nanosecond)) != d.AddDays(-1) {
+			t.Errorf("%s begins at %s, when it is %s, and before it %s", d, at, civil.Today(at), civil.Today(at.Add(-time.Nanosecond)))
+		}
+	}
+}
+
 func TestParse(t *testing.T) {
 	for _, tc := range []struct {
 		in string

@@ -178,17 +178,11 @@ func (r *relay) idle(ctx context.Context, changed <-chan struct{}) error {
 	}
 }
 
-// publish sends the events of whole entries, a window at a time.
+// publish sends events, a window at a time.
 func (r *relay) publish(ctx context.Context, events []store.Event) error {
 	messages := make([]*nats.Msg, len(events))
-	rest := 0
-	for i, e := range slices.Backward(events) {
-		if i+1 < len(events) && events[i+1].Position == e.Position {
-			rest++
-		} else {
-			rest = 0
-		}
-		m, err := newMessage(r.store.Service(), e, rest)
+	for i, e := range events {
+		m, err := newMessage(r.store.Service(), e, int(e.Rest)) //nolint:gosec // a count
 		if err != nil {
 			return fault.Internal(err)
 		}

@@ -3,7 +3,6 @@ package run_test
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -14,7 +13,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
@@ -92,7 +90,7 @@ type line struct {
 
 func (l *line) Invoke(ctx context.Context, method string, req, answer any, options ...grpc.CallOption) error {
 	if l.cut.Load() {
-		return status.Error(codes.Unavailable, "the line is cut")
+		return fault.ToStatus(fault.Unavailable(faultpb.Reason_REASON_SERVICE_UNAVAILABLE, ""), "").Err()
 	}
 	return l.ClientConnInterface.Invoke(ctx, method, req, answer, options...)
 }
@@ -146,7 +144,7 @@ func (h *house) follower() feed.Follower {
 func (h *house) start(dir string, p run.Parts, conns map[string]grpc.ClientConnInterface) *service {
 	h.t.Helper()
 	s, err := run.New(run.Options{
-		Dir: dir, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), AskEvery: 5 * time.Millisecond, CopyClock: h.clock.now,
+		Dir: dir, Logger: slog.New(slog.DiscardHandler), AskEvery: 5 * time.Millisecond, CopyClock: h.clock.now,
 	}, p)
 	if err != nil {
 		h.t.Fatal(err)

@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -40,6 +41,8 @@ type Parts struct {
 	Register func(grpc.ServiceRegistrar, *store.Store)
 	// Follow is what it does with other services' events.
 	Follow []feed.Follower
+	// Timers is what it does when timers become due, by their kind.
+	Timers map[string]store.TimerHandler
 }
 
 // Service is one service: store, server, relay and followers.
@@ -62,6 +65,7 @@ func New(o Options, p Parts) (*Service, error) {
 	}
 	s, err := store.Open(store.Options{
 		Dir: o.Dir, Service: p.Name, Schema: p.Schema, Sources: sources, Clock: o.Clock, Logger: logger,
+		Timers: p.Timers,
 	})
 	if err != nil {
 		return nil, err
@@ -87,25 +91,23 @@ func (s *Service) Conn() grpc.ClientConnInterface { return s.server.Conn() }
 // Server is the service's gRPC server.
 func (s *Service) Server() *rpc.Server { return s.server }
 
-// Part runs the relay and the followers over js until the context ends, and closes the store then. conns are the ways to
+// Part fires the service's timers and runs the relay and the followers over js until the context ends, and closes the store then. conns are the ways to
 // the followed services, by name: they are asked how far their events have come (feed.Feed). With a nil js the service
 // neither announces nor follows. A follower or relay that stops by itself has met something it must not pass over: it is
 // logged as an alarm and stays stopped, while the service goes on serving.
 func (s *Service) Part(js jetstream.JetStream, conns map[string]grpc.ClientConnInterface) Part {
 	return Part{Name: s.name, Run: func(ctx context.Context, ready func()) error {
-		fed := make(chan struct{})
-		go func() {
-			defer close(fed)
-			if js != nil {
-				s.feed.Run(ctx, js, conns)
-			}
-		}()
+		var loops sync.WaitGroup
+		loops.Go(func() { s.store.FireTimers(ctx) })
+		if js != nil {
+			loops.Go(func() { s.feed.Run(ctx, js, conns) })
+		}
 		ready()
 		<-ctx.Done()
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), StopLimit/2)
 		defer cancel()
 		s.server.Stop(stop)
-		<-fed
+		loops.Wait()
 		return s.Close()
 	}}
 }

@@ -42,36 +42,63 @@ func (s *Store) apply(raw []byte) (*journalpb.Head, error) {
 		if err := w.put(bucketJournal, positionKey(e.GetPosition()), raw); err != nil {
 			return err
 		}
+		g, err := s.gapsIn(w, s.building.Load())
+		if err != nil {
+			return err
+		}
 		for i, c := range e.GetCommands() {
-			if err := s.applyCommand(w, e, i, c); err != nil {
+			if err := s.applyCommand(w, g, e, i, c); err != nil {
 				return err
 			}
 		}
-		if err := forgetOnce(w, e.GetMoment().AsTime()); err != nil {
-			return err
+		if g.reached(bucketOnce, positionKey(e.GetPosition())) {
+			if err := noteAllOnce(w, e, waitable(e, head.GetEventPosition())); err != nil {
+				return err
+			}
 		}
 		return writeHead(w, next)
 	})
 	return next, err
 }
 
-func (s *Store) applyCommand(w writing, e *journalpb.Entry, number int, c *journalpb.Command) error {
+func (s *Store) applyCommand(w writing, g gaps, e *journalpb.Entry, number int, c *journalpb.Command) error {
+	if c.GetActivation() == nil {
+		return s.applyOn(w, g, e, number, c)
+	}
+	over := newOverlay(w)
+	if err := s.applyOn(over, g, e, number, c); err != nil {
+		return err
+	}
+	return over.flush(w)
+}
+
+func (s *Store) applyOn(w writing, g gaps, e *journalpb.Entry, number int, c *journalpb.Command) error {
 	for _, ch := range c.GetChanges() {
 		spec, ok := s.schema.tables[ch.GetTable()]
 		if !ok {
 			return damaged("entry %d changes the unknown table %q", e.GetPosition(), ch.GetTable())
 		}
-		if err := applyChange(w, spec, ch); err != nil {
+		if err := applyChange(w, g, spec, ch); err != nil {
 			return fmt.Errorf("entry %d, table %s: %w", e.GetPosition(), ch.GetTable(), err)
 		}
-		if err := noteHistory(w, spec, ch.GetKey(), e.GetPosition(), number); err != nil {
-			return err
+	}
+	if c.GetActivation() != nil {
+		for row, err := range s.schema.finishIn(w, e, c.GetActivation()).rows(0) {
+			if err != nil {
+				return err
+			}
+			if err := applyChange(w, g, row.spec, row.change); err != nil {
+				return fmt.Errorf("entry %d, row of %s: %w", e.GetPosition(), c.GetActivation().GetOperation(), err)
+			}
 		}
 	}
-	return noteOnce(w, e, c)
+	if !g.reached(bucketHistory, positionKey(e.GetPosition())) {
+		return nil
+	}
+	return s.schema.noteHistory(w, e, number)
 }
 
-func applyChange(w writing, spec *spec, ch *journalpb.Change) error {
+func applyChange(w writing, g gaps, spec *spec, ch *journalpb.Change) error {
 	old, err := spec.decode(w.get(spec.bucket(), ch.GetKey()))
 	if err != nil {
 		return err
@@ -82,7 +109,7 @@ func applyChange(w writing, spec *spec, ch *journalpb.Change) error {
 			return err
 		}
 	}
-	if err := spec.reduce(w, old, next); err != nil {
+	if err := spec.reduce(w, g, ch.GetKey(), old, next); err != nil {
 		return err
 	}
 	if ch.Value == nil {

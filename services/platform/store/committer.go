@@ -58,6 +58,7 @@ type group struct {
 	head     *journalpb.Head
 	at       time.Time
 	over     *overlay
+	gaps     gaps
 	commands []*journalpb.Command
 	once     map[string]*journalpb.Once
 	size     int
@@ -119,10 +120,12 @@ func (s *Store) refuseQueued() {
 // commit runs the calls, writes one entry and answers. It gives back the calls that did not fit. Where another store was
 // faster, the calls run again on what it wrote, those whose deadline has not passed.
 func (s *Store) commit(calls []*call) []*call {
+	began := time.Now()
 	g, left, err := s.attempt(calls)
 	for errors.Is(err, errOvertaken) {
 		g, left, err = s.attempt(calls)
 	}
+	s.meters.note(g, err, time.Since(began))
 	for i, c := range g.calls {
 		if err != nil {
 			c.done <- outcome{err: err}
@@ -161,6 +164,7 @@ func (s *Store) ready() error {
 // bbolt may have to remap, which waits for readers.
 func (s *Store) runGroup(calls []*call) (*group, []*call, error) {
 	g := &group{calls: calls, once: map[string]*journalpb.Once{}}
+	building := s.building.Load()
 	err := s.db.View(func(btx *bolt.Tx) error {
 		snapshot := boltSpace{btx}
 		head, err := readHead(snapshot)
@@ -168,6 +172,9 @@ func (s *Store) runGroup(calls []*call) (*group, []*call, error) {
 			return err
 		}
 		g.head, g.over = head, newOverlay(snapshot)
+		if g.gaps, err = s.gapsIn(snapshot, building); err != nil {
+			return err
+		}
 		if g.at, err = s.moment(head); err != nil {
 			return err
 		}
@@ -230,6 +237,9 @@ func (s *Store) runCall(g *group, c *call) (out outcome, fits bool) {
 	began := time.Now()
 	answer, err := protect(tx, c.run)
 	s.noteSlow(c.method, time.Since(began))
+	if errors.Is(err, errNotFirst) {
+		return outcome{}, false
+	}
 	if err == nil {
 		err = c.ctx.Err()
 	}
@@ -244,6 +254,9 @@ func (s *Store) kept(g *group, c *call) (*journalpb.Once, error) {
 	if o, ok := g.once[onceID(c)]; ok {
 		return o, nil
 	}
+	if err := g.gaps.whole(bucketOnce); err != nil {
+		return nil, err
+	}
 	return findOnce(g.over, c.principal.Name, c.requestID, g.at)
 }
 
@@ -251,6 +264,7 @@ func onceID(c *call) string { return string(Text(c.principal.Name).Text(c.reques
 
 func (s *Store) newTx(g *group, c *call) *Tx {
 	return &Tx{
+		reach: reach{schema: s.schema, gaps: g.gaps}, position: g.head.GetPosition() + 1, number: len(g.commands),
 		s: s, ctx: c.ctx, over: g.over.fork(), at: g.at, principal: c.principal,
 		changes: map[string]int{},
 		command: &journalpb.Command{
@@ -293,7 +307,7 @@ func (s *Store) accept(g *group, c *call, tx *Tx, answer proto.Message) (outcome
 // follower elsewhere sees events only, so nobody could ever wait for an entry without.
 func (g *group) position() uint64 {
 	for _, c := range g.commands {
-		if len(c.GetEvents()) > 0 {
+		if eventsOf(c) > 0 {
 			return g.head.GetPosition() + 1
 		}
 	}
@@ -307,5 +321,5 @@ func protect(tx *Tx, run func(*Tx) (proto.Message, error)) (answer proto.Message
 			answer, err = nil, fault.Internal(fmt.Errorf("panic in %s: %v\n%s", tx.command.GetMethod(), p, debug.Stack()))
 		}
 	}()
-	return run(tx)
+	return runClosure(tx, run)
 }

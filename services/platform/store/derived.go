@@ -53,9 +53,22 @@ func typed[T proto.Message](m proto.Message) (T, error) {
 	return t, nil
 }
 
-// In opens the derived table for reading.
+// In opens the derived table for reading. While it is built anew it shows nothing and the transaction answers
+// Unavailable in the end.
 func (d *Derived[T]) In(r Reader) DerivedView {
+	if err := r.bounds().whole(d.bucket); err != nil {
+		r.bounds().fail(err)
+		return DerivedView{in: nowhere{}, bucket: d.bucket}
+	}
 	return DerivedView{in: r.space(), bucket: d.bucket, late: r.context().Err}
+}
+
+// nowhere is a space with nothing in it.
+type nowhere struct{}
+
+func (nowhere) get(string, []byte) []byte { return nil }
+func (nowhere) ascend(string, []byte, []byte) iter.Seq2[[]byte, []byte] {
+	return func(func([]byte, []byte) bool) {}
 }
 
 // DerivedView reads one derived table.
@@ -101,5 +114,11 @@ func (s Space) Delete(k Key) error { return s.in.del(s.bucket, k) }
 
 // Ascend walks the keys that are ≥ from and begin with prefix; do not change the table while walking.
 func (s Space) Ascend(prefix, from Key) iter.Seq2[Key, []byte] {
-	return DerivedView{in: s.in, bucket: s.bucket}.Ascend(prefix, from)
+	return func(yield func(Key, []byte) bool) {
+		for k, v := range s.in.ascend(s.bucket, prefix, from) {
+			if !yield(k, v) {
+				return
+			}
+		}
+	}
 }

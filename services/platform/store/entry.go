@@ -80,9 +80,7 @@ func after(head *journalpb.Head, e *journalpb.Entry, raw []byte) *journalpb.Head
 		Events:        head.GetEvents(),
 		EventPosition: head.GetEventPosition(),
 	}
-	for _, c := range e.GetCommands() {
-		next.Events += uint64(len(c.GetEvents()))
-	}
+	next.Events += eventsIn(e)
 	if next.GetEvents() != head.GetEvents() {
 		next.EventPosition = e.GetPosition()
 	}
@@ -91,6 +89,18 @@ func after(head *journalpb.Head, e *journalpb.Entry, raw []byte) *journalpb.Head
 
 func foreign(there, here []byte) error {
 	return fault.DataLoss(faultpb.Reason_REASON_INCARNATION_FOREIGN, "", "value", fmt.Sprintf("%x", there), "current", fmt.Sprintf("%x", here))
+}
+
+// eventsIn counts the events of an entry; eventsOf those of a command. Every row that an activation brings in has one.
+func eventsIn(e *journalpb.Entry) (n uint64) {
+	for _, c := range e.GetCommands() {
+		n += eventsOf(c)
+	}
+	return n
+}
+
+func eventsOf(c *journalpb.Command) uint64 {
+	return uint64(len(c.GetEvents())) + c.GetActivation().GetRows()
 }
 
 func damaged(format string, args ...any) error {

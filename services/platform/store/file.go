@@ -60,13 +60,17 @@ func (f *file) View(fn func(*bolt.Tx) error) error {
 	f.writing.Lock()
 	err = f.reopen()
 	f.writing.Unlock()
-	if err != nil {
-		return fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(err)
+	if err == nil {
+		if ok, err = f.viewOpen(fn); ok {
+			return err
+		}
+		err = errFileClosed
 	}
-	if ok, err = f.viewOpen(fn); !ok {
-		return fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(errFileClosed)
+	reason := faultpb.Reason_REASON_JOURNAL_UNAVAILABLE
+	if errors.Is(err, errFileClosed) {
+		reason = faultpb.Reason_REASON_SERVICE_UNAVAILABLE
 	}
-	return err
+	return fault.Unavailable(reason, "").With(err)
 }
 
 func (f *file) viewOpen(fn func(*bolt.Tx) error) (ok bool, err error) {

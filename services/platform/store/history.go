@@ -22,13 +22,52 @@ const bucketHistory = "history"
 
 func historyPrefix(table string, key Key) Key { return append(Text(table), key...) }
 
-// noteHistory remembers that a command changed a record. Copies have no history: their source has it.
-func noteHistory(w writing, spec *spec, key Key, position uint64, command int) error {
-	if spec.class != classRecord {
+// historyVersion is the version of what noteHistory keeps.
+const historyVersion = 1
+
+// feedHistory rebuilds what one entry changed.
+func (sc *Schema) feedHistory(w writing, _ *journalpb.Rebuild, raw []byte) error {
+	e, err := readEntry(raw)
+	if err != nil {
+		return err
+	}
+	over := newOverlay(w)
+	for i := range e.GetCommands() {
+		if err := sc.noteHistory(over, e, i); err != nil {
+			return err
+		}
+	}
+	return over.flush(w)
+}
+
+// noteHistory remembers which records a command changed; of those that were put aside before, also where they lie.
+// Copies have no history: their source has it.
+func (sc *Schema) noteHistory(w writing, e *journalpb.Entry, number int) error {
+	note := func(ch *journalpb.Change, place []byte) error {
+		at := historyPrefix(ch.GetTable(), ch.GetKey()).Descending(e.GetPosition()).Descending(uint64(number)) //nolint:gosec // an index
+		return w.put(bucketHistory, at, place)
+	}
+	c := e.GetCommands()[number]
+	for _, ch := range c.GetChanges() {
+		if spec := sc.tables[ch.GetTable()]; spec == nil || spec.class != classRecord {
+			continue
+		}
+		if err := note(ch, nil); err != nil {
+			return err
+		}
+	}
+	if c.GetActivation() == nil {
 		return nil
 	}
-	at := historyPrefix(spec.name, key).Descending(position).Descending(uint64(command)) //nolint:gosec // an index
-	return w.put(bucketHistory, at, nil)
+	for row, err := range sc.finishIn(w, e, c.GetActivation()).rows(0) {
+		if err != nil {
+			return err
+		}
+		if err := note(row.change, row.place.bytes()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // HistoryRequest is a request for the history of one resource.
@@ -43,13 +82,16 @@ func (t *Table[T]) History(r Reader, req HistoryRequest) (*historypb.History, er
 	if _, err := t.Get(r, req.GetName()); err != nil {
 		return nil, err
 	}
+	if err := r.bounds().whole(bucketHistory); err != nil {
+		return nil, err
+	}
 	prefix := historyPrefix(t.spec.name, Text(req.GetName()))
 	p, err := openPage(r, req, "history/"+t.spec.name)
 	if err != nil {
 		return nil, err
 	}
 	out := &historypb.History{}
-	for k := range r.space().ascend(bucketHistory, prefix, p.start(prefix)) {
+	for k, place := range r.space().ascend(bucketHistory, prefix, p.start(prefix)) {
 		if len(out.GetRevisions()) == p.size {
 			out.NextPageToken = p.token(k)
 			break
@@ -57,7 +99,7 @@ func (t *Table[T]) History(r Reader, req HistoryRequest) (*historypb.History, er
 		if err := r.context().Err(); err != nil {
 			return nil, err
 		}
-		rev, err := t.revision(r, Key(k), prefix)
+		rev, err := t.revision(r, Key(k), place, prefix)
 		if err != nil {
 			return nil, err
 		}
@@ -67,14 +109,14 @@ func (t *Table[T]) History(r Reader, req HistoryRequest) (*historypb.History, er
 }
 
 // revision reads one change from the journal and holds it against the one before.
-func (t *Table[T]) revision(r Reader, at, prefix Key) (*historypb.Revision, error) {
-	entry, cmd, rec, err := t.readChange(r, at, prefix)
+func (t *Table[T]) revision(r Reader, at Key, place []byte, prefix Key) (*historypb.Revision, error) {
+	entry, cmd, rec, err := t.readChange(r, at, place, prefix)
 	if err != nil {
 		return nil, err
 	}
 	var before proto.Message = t.spec.empty
-	for k := range r.space().ascend(bucketHistory, prefix, append(bytes.Clone(at), 0)) {
-		if _, _, before, err = t.readChange(r, k, prefix); err != nil {
+	for k, place := range r.space().ascend(bucketHistory, prefix, append(bytes.Clone(at), 0)) {
+		if _, _, before, err = t.readChange(r, k, place, prefix); err != nil {
 			return nil, err
 		}
 		break
@@ -92,7 +134,7 @@ func (t *Table[T]) revision(r Reader, at, prefix Key) (*historypb.Revision, erro
 	}, nil
 }
 
-func (t *Table[T]) readChange(r Reader, at, prefix Key) (*journalpb.Entry, *journalpb.Command, proto.Message, error) {
+func (t *Table[T]) readChange(r Reader, at Key, place []byte, prefix Key) (*journalpb.Entry, *journalpb.Command, proto.Message, error) {
 	parts := at[len(prefix):].Split()
 	position, ok := parts.Descending()
 	number, ok2 := parts.Descending()
@@ -107,6 +149,10 @@ func (t *Table[T]) readChange(r Reader, at, prefix Key) (*journalpb.Entry, *jour
 		return nil, nil, nil, damaged("history points to command %d of entry %d", number, position)
 	}
 	cmd := entry.GetCommands()[number]
+	if len(place) > 0 {
+		rec, err := t.readStaged(r, entry, cmd, place)
+		return entry, cmd, rec, err
+	}
 	key := prefix[len(Text(t.spec.name)):]
 	i := slices.IndexFunc(cmd.GetChanges(), func(c *journalpb.Change) bool {
 		return c.GetTable() == t.spec.name && bytes.Equal(c.GetKey(), key)
@@ -116,6 +162,19 @@ func (t *Table[T]) readChange(r Reader, at, prefix Key) (*journalpb.Entry, *jour
 	}
 	rec, err := t.spec.decode(cmd.GetChanges()[i].GetValue())
 	return entry, cmd, rec, err
+}
+
+// readStaged reads a record that an activation brought in.
+func (t *Table[T]) readStaged(r Reader, e *journalpb.Entry, c *journalpb.Command, place []byte) (proto.Message, error) {
+	p, ok := readRowPlace(place)
+	if !ok || c.GetActivation() == nil {
+		return nil, damaged("history points to a row that entry %d does not bring in", e.GetPosition())
+	}
+	row, err := r.bounds().schema.finishIn(r.space(), e, c.GetActivation()).at(p)
+	if err != nil {
+		return nil, err
+	}
+	return t.spec.decode(row.change.GetValue())
 }
 
 func entryAt(in reading, position uint64) (*journalpb.Entry, error) {

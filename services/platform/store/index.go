@@ -1,7 +1,9 @@
 package store
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 
 	"coso/services/platform/fault"
 
@@ -22,8 +24,12 @@ type reducer struct {
 	check func(tx *Tx, old, new proto.Message) error
 }
 
-func (s *spec) reduce(w writing, old, new proto.Message) error {
+// reduce tells the derived tables of one row's change; those that are being built only if they have reached the row.
+func (s *spec) reduce(w writing, g gaps, key Key, old, new proto.Message) error {
 	for _, r := range s.reducers {
+		if !g.reached(r.bucket, key) {
+			continue
+		}
 		if err := r.reduce(w, old, new); err != nil {
 			return err
 		}
@@ -84,7 +90,7 @@ func (x *Index[T]) attach(b *base[T]) {
 		return x.each(b, new, func(k Key, primary []byte) error { return w.put(x.bucket, k, primary) })
 	}
 	if x.unique != nil {
-		r.check = func(tx *Tx, _, new proto.Message) error { return x.refuseTaken(b, tx, new) }
+		r.check = func(tx *Tx, old, new proto.Message) error { return x.refuseTaken(b, tx, old, new) }
 	}
 	b.spec.reducers = append(b.spec.reducers, r)
 }
@@ -105,10 +111,15 @@ func (x *Index[T]) each(b *base[T], m proto.Message, f func(entry Key, primary [
 	return nil
 }
 
-func (x *Index[T]) refuseTaken(b *base[T], tx *Tx, m proto.Message) error {
-	rec, ok := m.(T)
-	if !ok {
-		return fault.Internal(fmt.Errorf("index %s met a %T", x.bucket, m))
+// refuseTaken refuses a key that another record has. While the index is built anew, only changes that keep the record's
+// keys can be taken.
+func (x *Index[T]) refuseTaken(b *base[T], tx *Tx, old, new proto.Message) error {
+	rec, err := typed[T](new)
+	if err != nil {
+		return err
+	}
+	if err := tx.whole(x.bucket); err != nil {
+		return x.refuseNew(old, rec, err)
 	}
 	mine := string(Text(b.primary(rec)))
 	for _, k := range x.keys(rec) {
@@ -123,10 +134,29 @@ func (x *Index[T]) refuseTaken(b *base[T], tx *Tx, m proto.Message) error {
 	return nil
 }
 
+// refuseNew answers err if a record has keys that it did not have before.
+func (x *Index[T]) refuseNew(old proto.Message, rec T, err error) error {
+	var had []Key
+	if before, ok := old.(T); ok {
+		had = x.keys(before)
+	}
+	for _, k := range x.keys(rec) {
+		if !slices.ContainsFunc(had, func(h Key) bool { return bytes.Equal(h, k) }) {
+			return err
+		}
+	}
+	return nil
+}
+
 // By walks the records with one key, or with the keys that begin so, in order of index keys and names. The walk ends
 // at the first error, which is passed on with a zero record.
 func (b *base[T]) By(r Reader, x *Index[T], key Key) func(yield func(T, error) bool) {
 	return func(yield func(T, error) bool) {
+		if err := r.bounds().whole(x.bucket); err != nil {
+			var none T
+			yield(none, err)
+			return
+		}
 		for _, primary := range r.space().ascend(x.bucket, key, key) {
 			rec, err := decodeRecord[T](r.space().get(b.spec.bucket(), primary))
 			if err == nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"iter"
 	"sort"
 	"time"
 
@@ -33,10 +34,11 @@ type Event struct {
 	Subject string
 	// Traceparent is the trace context of the request, or empty.
 	Traceparent string
+	// Rest is how many events of the same entry follow.
+	Rest uint64
 }
 
-// Events answers up to limit events from a number on, in order; none if the journal ends before. Whole entries are
-// read, so it may answer more than limit.
+// Events answers up to limit events from a number on, in order; none if the journal ends before.
 func (s *Store) Events(ctx context.Context, from uint64, limit int) ([]Event, error) {
 	var out []Event
 	head := s.Head() // and no further: INV-STORE-READS-DURABLE
@@ -53,7 +55,7 @@ func (s *Store) Events(ctx context.Context, from uint64, limit int) ([]Event, er
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if out, err = s.appendEvents(in, out, position, from); err != nil {
+			if out, err = s.appendEvents(in, out, position, from, limit); err != nil {
 				return err
 			}
 		}
@@ -76,30 +78,81 @@ func entryOfEvent(in reading, head *journalpb.Head, number uint64) (uint64, erro
 	return uint64(n), failed //nolint:gosec // an index
 }
 
-func (s *Store) appendEvents(in reading, out []Event, position, from uint64) ([]Event, error) {
+// appendEvents adds the events of an entry from a number on, up to limit in all.
+func (s *Store) appendEvents(in reading, out []Event, position, from uint64, limit int) ([]Event, error) {
 	raw := in.get(bucketJournal, positionKey(position))
 	e, err := readEntry(raw)
 	if err != nil {
 		return nil, err
 	}
-	number := e.GetEventsBefore()
-	hash := sha256.Sum256(raw)
-	for _, c := range e.GetCommands() {
-		for _, ev := range c.GetEvents() {
-			if number++; number < from {
-				continue
-			}
-			data, subject, err := eventData(c, ev)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, Event{
-				Number: number, Position: position, Hash: hash, Incarnation: s.Incarnation(), Moment: e.GetMoment().AsTime(),
-				Type: ev.GetType(), Data: data, Subject: subject, Traceparent: c.GetTraceparent(),
-			})
+	hash, last := sha256.Sum256(raw), e.GetEventsBefore()+eventsIn(e)
+	for t, err := range s.schema.told(in, e, from) {
+		if err != nil {
+			return nil, err
 		}
+		if len(out) == limit {
+			return out, nil
+		}
+		out = append(out, Event{
+			Number: t.number, Position: position, Hash: hash, Incarnation: s.Incarnation(), Moment: e.GetMoment().AsTime(),
+			Type: t.event.GetType(), Data: t.data, Subject: t.subject, Traceparent: t.command.GetTraceparent(),
+			Rest: last - t.number,
+		})
 	}
 	return out, nil
+}
+
+// told is one event of an entry.
+type told struct {
+	number  uint64
+	command *journalpb.Command
+	event   *journalpb.Event
+	data    []byte
+	subject string
+}
+
+// told walks the events of an entry from a number on: of each command its own, then those of the rows that it brings in.
+func (sc *Schema) told(in reading, e *journalpb.Entry, from uint64) iter.Seq2[told, error] {
+	return func(yield func(told, error) bool) {
+		before := e.GetEventsBefore()
+		for _, c := range e.GetCommands() {
+			for i, ev := range c.GetEvents() {
+				t := told{number: before + uint64(i) + 1, command: c, event: ev}
+				if t.number < from {
+					continue
+				}
+				var err error
+				if t.data, t.subject, err = eventData(c, ev); !yield(t, err) || err != nil {
+					return
+				}
+			}
+			before += uint64(len(c.GetEvents()))
+			if c.GetActivation() != nil && !sc.toldByRows(in, e, c, before, from, yield) {
+				return
+			}
+			before += c.GetActivation().GetRows()
+		}
+	}
+}
+
+// toldByRows walks the events of the rows that a command brings in, of which the first comes behind event before.
+func (sc *Schema) toldByRows(in reading, e *journalpb.Entry, c *journalpb.Command, before, from uint64, yield func(told, error) bool) bool {
+	skip := uint64(0)
+	if from > before+1 {
+		skip = from - before - 1
+	}
+	t := told{number: before + skip, command: c}
+	for row, err := range sc.finishIn(in, e, c.GetActivation()).rows(skip) {
+		t.number++
+		if err == nil {
+			t.event = row.event
+			t.data, t.subject, err = pointedData(row.change, row.event)
+		}
+		if !yield(t, err) || err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // Verify walks the whole journal and checks its chain, up to the head. It calls progress with each position. DataLoss

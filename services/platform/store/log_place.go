@@ -113,7 +113,7 @@ func (s *Store) catchUp(there Placed) error {
 		}
 		next, err := s.readLog(s.Head().GetPosition() + 1)
 		if err != nil {
-			return errOvertaken //nolint:nilerr // as far as the log shows it
+			return errOvertaken
 		}
 		there = next
 	}

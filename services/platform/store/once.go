@@ -38,14 +38,33 @@ func findOnce(r reading, principal, requestID string, at time.Time) (*journalpb.
 	return o, nil
 }
 
-// noteOnce keeps the request id of a command.
-func noteOnce(w writing, e *journalpb.Entry, c *journalpb.Command) error {
-	if c.GetRequestId() == "" {
-		return nil
-	}
-	position, err := waitable(w, e)
+// onceVersion is the version of what noteOnce and forgetOnce keep.
+const onceVersion = 1
+
+// feedOnce rebuilds what is kept of the request ids of one entry.
+func feedOnce(w writing, b *journalpb.Rebuild, raw []byte) error {
+	e, err := readEntry(raw)
 	if err != nil {
 		return err
+	}
+	b.EventPosition = waitable(e, b.GetEventPosition())
+	return noteAllOnce(w, e, b.GetEventPosition())
+}
+
+// noteAllOnce keeps the request ids of an entry and forgets old ones. position is what its commands answered.
+func noteAllOnce(w writing, e *journalpb.Entry, position uint64) error {
+	for _, c := range e.GetCommands() {
+		if err := noteOnce(w, e, c, position); err != nil {
+			return err
+		}
+	}
+	return forgetOnce(w, e.GetMoment().AsTime())
+}
+
+// noteOnce keeps the request id of a command.
+func noteOnce(w writing, e *journalpb.Entry, c *journalpb.Command, position uint64) error {
+	if c.GetRequestId() == "" {
+		return nil
 	}
 	key := Text(c.GetPrincipal()).Text(c.GetRequestId())
 	b, err := deterministic.Marshal(&journalpb.Once{
@@ -60,16 +79,13 @@ func noteOnce(w writing, e *journalpb.Entry, c *journalpb.Command) error {
 	return w.put(bucketOnceTime, append(momentKey(e.GetMoment().AsTime()), key...), nil)
 }
 
-// waitable is the position that the commands of an entry answer: the entry if it holds an event, else the last one that
-// does. The head is still the one before the entry.
-func waitable(r reading, e *journalpb.Entry) (uint64, error) {
-	for _, c := range e.GetCommands() {
-		if len(c.GetEvents()) > 0 {
-			return e.GetPosition(), nil
-		}
+// waitable is the position that the commands of an entry answer: the entry if it holds an event, else the last one before
+// it that does.
+func waitable(e *journalpb.Entry, before uint64) uint64 {
+	if eventsIn(e) > 0 {
+		return e.GetPosition()
 	}
-	head, err := readHead(r)
-	return head.GetEventPosition(), err
+	return before
 }
 
 func momentKey(t time.Time) Key { return Key(nil).Int64(t.UnixMicro()) }

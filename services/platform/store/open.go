@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"coso/services/platform/civil"
@@ -53,9 +55,16 @@ type Options struct {
 	// Key makes the fingerprints of requests and the marks of page tokens, 32 bytes; the stores on one log need the same.
 	// nil: a new file gets one of its own, which only a store that shares no log may have.
 	Key []byte
+	// Timers does what is to be done when timers become due, by their kind.
+	Timers map[string]TimerHandler
+	// ViewLimit is how long a View may read; 0: 5 seconds.
+	ViewLimit time.Duration
 	// MapSize is the address space reserved for the file, in bytes; 0: 4 GiB. Growing beyond it stops the world for
 	// a moment.
 	MapSize int
+
+	// stepRows is how many rows a step of a rebuild takes; 0: rebuildRows. Below 0 nobody takes the steps: tests do.
+	stepRows int
 }
 
 // Store keeps one service's state. Its methods are safe for concurrent use.
@@ -81,11 +90,26 @@ type Store struct {
 	// unsettled: a commit failed, and what it left in the file is not known. Only the committer looks at it.
 	unsettled bool
 
+	viewLimit     time.Duration
+	timerHandlers map[string]TimerHandler
+	// inClosure: the committer runs a closure.
+	inClosure atomic.Bool
+	// recipes are those of the schema's derived tables, unbuilt those that Open found not whole.
+	recipes, unbuilt []*recipe
+	stepRows         int
+	// building: not all of unbuilt are whole yet.
+	building atomic.Bool
+	// background counts the goroutines beside the committer.
+	background sync.WaitGroup
+	meters     *meters
+
 	mu      sync.Mutex
 	head    *journalpb.Head
 	changed chan struct{}
 	halted  *fault.Error // why writing has stopped
 	trouble error        // why writing does not succeed now
+	// rebuilding is how far unbuilt has come.
+	rebuilding []Rebuild
 }
 
 // Open opens or makes a store. Unavailable if another process uses the file; DataLoss if it is damaged or of a newer
@@ -104,6 +128,8 @@ func Open(o Options) (*Store, error) {
 		db: newFile(db, again), log: o.Log, fingerprintKey: o.Key, schema: o.Schema, service: o.Service, sources: o.Sources, clock: o.Clock, logger: o.Logger,
 		queue: make(chan *call, maxGroup), stop: make(chan struct{}), stopped: make(chan struct{}),
 		changed: make(chan struct{}), tailed: make(chan Placed),
+		viewLimit: cmp.Or(o.ViewLimit, viewLimit), timerHandlers: withOperations(o.Timers),
+		recipes: o.Schema.recipes(), stepRows: cmp.Or(max(o.stepRows, -o.stepRows), rebuildRows),
 	}
 	if s.log == nil {
 		s.log = localLog{s}
@@ -117,8 +143,12 @@ func Open(o Options) (*Store, error) {
 	if err := s.start(); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}
+	s.startMeters()
 	s.startLog()
 	go s.commitLoop()
+	if o.stepRows >= 0 && len(s.unbuilt) > 0 {
+		s.background.Go(s.rebuildLoop)
+	}
 	return s, nil
 }
 
@@ -156,7 +186,7 @@ func openFile(path string, mapSize int) (*bolt.DB, error) {
 
 // start checks or makes the file's identity and brings derived tables up to date.
 func (s *Store) start() error {
-	err := s.db.Update(func(tx *bolt.Tx) error {
+	return s.db.Update(func(tx *bolt.Tx) error {
 		if tx.Bucket([]byte(bucketMeta)) != nil {
 			if err := s.checkFormat(boltSpace{tx}); err != nil {
 				return err
@@ -167,12 +197,11 @@ func (s *Store) start() error {
 				return err
 			}
 		}
-		return s.identify(boltSpace{tx})
+		if err := s.identify(boltSpace{tx}); err != nil {
+			return err
+		}
+		return s.prepareRebuilds(boltSpace{tx})
 	})
-	if err != nil {
-		return err
-	}
-	return s.rebuildOutdated()
 }
 
 func (s *Store) checkFormat(in reading) error {
@@ -247,6 +276,8 @@ func (s *Store) Close() error {
 	})
 	<-s.stopped
 	s.tailing.Wait()
+	s.background.Wait()
+	s.meters.forget()
 	return s.db.Close()
 }
 

@@ -95,6 +95,9 @@ func (b *base[T]) List(r Reader, req PageRequest, in Range[T], match func(T) boo
 	bucket, walked := b.spec.bucket(), b.spec.name
 	if in.index != nil {
 		bucket, walked = in.index.bucket, in.index.bucket
+		if err := r.bounds().whole(bucket); err != nil {
+			return nil, "", err
+		}
 	}
 	p, err := openPage(r, req, walked)
 	if err != nil {

@@ -36,7 +36,7 @@ type Schema struct {
 // NewSchema puts tables together. It panics when two have one name or hold one type: a programming error.
 func NewSchema(tables ...AnyTable) *Schema {
 	sc := &Schema{tables: map[string]*spec{}, byType: map[protoreflect.FullName]AnyTable{}}
-	for _, t := range append([]AnyTable{cursors, skips}, tables...) {
+	for _, t := range append([]AnyTable{cursors, skips, timers, operations}, tables...) {
 		spec := t.tableSpec()
 		typ := spec.empty.ProtoReflect().Descriptor().FullName()
 		if _, twice := sc.tables[spec.name]; twice {
@@ -76,22 +76,29 @@ func (sc *Schema) buckets() []string {
 	return out
 }
 
-// String is the schema as a person reads it: a line per table with its class, key and type, and the derived tables under
-// it. A golden test holds each service's schema against this text.
+// String is the schema as a person reads it: what every store derives from its journal; then a line per table with its
+// class, the shape of its key and its type, and under it its derived tables with their versions. The parts of an index key
+// (…) are as its function says. A golden test holds each service's schema against this text.
 func (sc *Schema) String() string {
 	var b strings.Builder
+	fmt.Fprintf(&b, "journal v%d [position]\n", entryFormat)
+	fmt.Fprintf(&b, "  %s v%d [text table, key, position descending, command descending]\n", bucketHistory, historyVersion)
+	fmt.Fprintf(&b, "  %s v%d [text principal, text request id]\n", bucketOnce, onceVersion)
 	for _, t := range sc.order {
 		class := "record"
 		if t.class == classCopy {
 			class = "copy"
 		}
-		fmt.Fprintf(&b, "%s %s: %s\n", class, t.name, t.empty.ProtoReflect().Descriptor().FullName())
+		fmt.Fprintf(&b, "%s %s v%d [text]: %s\n", class, t.name, recordFormat, t.empty.ProtoReflect().Descriptor().FullName())
 		for _, r := range t.reducers {
-			unique := ""
-			if r.check != nil {
-				unique = " unique"
+			shape := " [as its reducer says]"
+			switch {
+			case r.check != nil:
+				shape = " [… text] unique"
+			case strings.HasPrefix(r.bucket, "index/"):
+				shape = " [… text]"
 			}
-			fmt.Fprintf(&b, "  %s v%d%s\n", r.bucket, r.version, unique)
+			fmt.Fprintf(&b, "  %s v%d%s\n", r.bucket, r.version, shape)
 		}
 	}
 	return b.String()

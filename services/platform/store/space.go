@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"iter"
+	"strings"
 
 	"github.com/tidwall/btree"
 	bolt "go.etcd.io/bbolt"
@@ -68,6 +69,22 @@ func newOverlay(below reading) *overlay {
 }
 
 func (o *overlay) fork() *overlay { return &overlay{below: o.below, cells: o.cells.Copy()} }
+
+// flush writes the overlay to what lies below it, in order of keys. bbolt splits its pages at the end of a transaction
+// only, so a great many keys go in fast in order and very slowly out of order.
+func (o *overlay) flush(w writing) error {
+	var err error
+	o.cells.Scan(func(k string, c cell) bool {
+		bucket, key, _ := strings.Cut(k, "\x00")
+		if c.gone {
+			err = w.del(bucket, []byte(key))
+		} else {
+			err = w.put(bucket, []byte(key), c.value)
+		}
+		return err == nil
+	})
+	return err
+}
 
 // cellKey joins bucket and key; no bucket name holds a NUL.
 func cellKey(bucket string, key []byte) string {
@@ -138,8 +155,17 @@ type step struct {
 func (o *overlay) walk(bucket string, prefix, from []byte) (next func(*step) *step) {
 	head := cellKey(bucket, nil)
 	limit := cellKey(bucket, prefix)
+	start := cellKey(bucket, from)
+	found := false
+	o.cells.Ascend(start, func(k string, _ cell) bool {
+		found = strings.HasPrefix(k, limit)
+		return false
+	})
+	if !found { // nothing to walk: no copy, after which every change would copy its nodes
+		return func(s *step) *step { return s }
+	}
 	it := o.cells.Copy().Iter()
-	more := it.Seek(cellKey(bucket, from))
+	more := it.Seek(start)
 	return func(s *step) *step {
 		if s != nil {
 			return s

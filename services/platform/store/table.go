@@ -184,7 +184,7 @@ func (c *Copy[T]) Delete(tx *Tx, name string) error {
 		return err
 	}
 	key := Text(name)
-	if err := c.spec.reduce(tx.over, old, nil); err != nil {
+	if err := c.spec.reduce(tx.over, tx.gaps, key, old, nil); err != nil {
 		return err
 	}
 	_, err = tx.record(c.spec, key, nil)
@@ -193,7 +193,7 @@ func (c *Copy[T]) Delete(tx *Tx, name string) error {
 
 // change runs the reducers and records one new value; it answers the change's index in the command.
 func (b *base[T]) change(tx *Tx, old T, existed bool, rec T) (int, error) {
-	value, err := encodeRecord(rec)
+	value, err := tx.encode(b.spec, rec)
 	if err != nil {
 		return 0, err
 	}
@@ -208,7 +208,7 @@ func (b *base[T]) change(tx *Tx, old T, existed bool, rec T) (int, error) {
 	if err := b.spec.check(tx, before, rec); err != nil {
 		return 0, err
 	}
-	if err := b.spec.reduce(tx.over, before, rec); err != nil {
+	if err := b.spec.reduce(tx.over, tx.gaps, key, before, rec); err != nil {
 		return 0, err
 	}
 	return tx.record(b.spec, key, value)

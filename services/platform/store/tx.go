@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"coso/services/platform/access"
@@ -22,10 +23,13 @@ type Reader interface {
 	context() context.Context
 	// identity is who reads, for page tokens.
 	identity() (principal string, key []byte)
+	// bounds is what can be read, and what became of it.
+	bounds() *reach
 }
 
 // ReadTx is a snapshot for reading. It is valid inside its View only.
 type ReadTx struct {
+	reach
 	s     *Store
 	ctx   context.Context //nolint:containedctx // a transaction lives as long as its call
 	in    reading
@@ -45,6 +49,7 @@ func (r *ReadTx) Today() civil.Date { return r.today }
 // Tx is one command while its closure runs: the snapshot, the commands before it in its group, and its own changes. It
 // is valid inside its closure only and not safe for concurrent use.
 type Tx struct {
+	reach
 	s         *Store
 	ctx       context.Context //nolint:containedctx // a transaction lives as long as its call
 	over      *overlay
@@ -53,6 +58,11 @@ type Tx struct {
 	changes   map[string]int // index in command.Changes
 	command   *journalpb.Command
 	size      int
+	// position and number are the command's place in the journal, if it is accepted.
+	position uint64
+	number   int
+	// staged takes new records while they are put aside for an operation; else nil.
+	staged *journalpb.Staged
 }
 
 func (tx *Tx) space() reading           { return tx.over }
@@ -74,6 +84,9 @@ func (tx *Tx) Principal() access.Principal { return tx.principal }
 
 // Emit announces an event that is not about one changed record, such as a crossing. Subject is the resource's name.
 func (tx *Tx) Emit(event proto.Message, subject string) error {
+	if tx.staged != nil {
+		return fault.Internal(fmt.Errorf("event about %s: %w", subject, errStagedOnlyCreates))
+	}
 	data, err := deterministic.Marshal(event)
 	if err != nil {
 		return fault.Internal(fmt.Errorf("encode event: %w", err))
@@ -95,6 +108,9 @@ func (tx *Tx) announce(event, rec proto.Message, ch int, subject string) error {
 		return fault.Internal(fmt.Errorf("event %s has no field for %s", m.Descriptor().FullName(), subject))
 	}
 	m.Set(f, protoreflect.ValueOfMessage(rec.ProtoReflect()))
+	if tx.staged != nil {
+		return tx.stageEvent(m, f, ch)
+	}
 	alone := len(m.GetUnknown()) == 0
 	m.Range(func(other protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
 		alone = alone && other.Number() == f.Number()
@@ -129,12 +145,16 @@ func eventData(c *journalpb.Command, e *journalpb.Event) (data []byte, subject s
 	if int(e.GetChange()) > len(c.GetChanges()) {
 		return nil, "", damaged("an event points to change %d of %d", e.GetChange(), len(c.GetChanges()))
 	}
-	ch := c.GetChanges()[e.GetChange()-1]
+	return pointedData(c.GetChanges()[e.GetChange()-1], e)
+}
+
+// pointedData is the bytes and the subject of an event that points to a change: the record behind its other fields.
+func pointedData(ch *journalpb.Change, e *journalpb.Event) (data []byte, subject string, err error) {
 	subject, ok := Key(ch.GetKey()).Split().Text()
 	if !ok || len(ch.GetValue()) == 0 {
 		return nil, "", damaged("an event points to a change that is none of a record")
 	}
-	data = protowire.AppendTag(nil, protowire.Number(e.GetField()), protowire.BytesType)
+	data = protowire.AppendTag(slices.Clip(e.GetData()), protowire.Number(e.GetField()), protowire.BytesType)
 	return protowire.AppendBytes(data, ch.GetValue()[1:]), subject, nil
 }
 
@@ -160,6 +180,9 @@ func (tx *Tx) spellOut(ch int) error {
 func (tx *Tx) record(spec *spec, key Key, value []byte) (int, error) {
 	if err := tx.ctx.Err(); err != nil {
 		return 0, err
+	}
+	if tx.staged != nil {
+		return tx.stage(spec, key, value)
 	}
 	id := cellKey(spec.name, key)
 	at, again := tx.changes[id]

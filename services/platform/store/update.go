@@ -28,9 +28,13 @@ var (
 // the limits; Unavailable (JOURNAL_UNAVAILABLE) if the entry could not be written, or it is not known within the caller's
 // deadline whether it was: the same request with the same request id is safe; Unavailable (SERVICE_UNAVAILABLE) if the
 // store stops: then nothing changed; DataLoss once writing has stopped (Healthy). A command whose deadline passes while it
-// runs is dropped when it next reads or writes a table; one that never does is waited for.
+// runs is dropped when it next reads or writes a table; one that never does is waited for. Unavailable (INDEX_REBUILDING)
+// if it needs an index or derived table that is being built anew. Internal inside another Update's fn.
 func Update[T proto.Message](ctx context.Context, s *Store, req proto.Message, fn func(*Tx) (T, error)) (T, error) {
 	var none T
+	if err := s.outside(); err != nil {
+		return none, err
+	}
 	principal, ok := access.From(ctx)
 	if !ok {
 		return none, fault.Internal(errNoPrincipal)
@@ -100,10 +104,17 @@ func (s *Store) leave(ctx context.Context, c *call) (outcome, error) {
 }
 
 // View reads from one snapshot. The position noted for the caller is the last one that a reader of the change events
-// can see.
+// can see. After its limit (Options.ViewLimit) readings answer DeadlineExceeded, and so does View. Unavailable for an
+// index or derived table that is being built anew. Inside an Update's fn it is Internal.
 func View[T any](ctx context.Context, s *Store, fn func(*ReadTx) (T, error)) (T, error) {
 	var out T
 	var seen uint64
+	if err := s.outside(); err != nil {
+		return out, err
+	}
+	ctx, cancel := s.limited(ctx)
+	defer cancel()
+	building := s.building.Load()
 	err := s.db.View(func(btx *bolt.Tx) error {
 		in := boltSpace{btx}
 		head, err := readHead(in)
@@ -111,8 +122,16 @@ func View[T any](ctx context.Context, s *Store, fn func(*ReadTx) (T, error)) (T,
 			return err
 		}
 		seen = head.GetPosition()
-		if out, err = fn(&ReadTx{s: s, ctx: ctx, in: in, today: s.Today()}); err != nil {
+		gaps, err := s.gapsIn(in, building)
+		if err != nil {
 			return err
+		}
+		tx := &ReadTx{reach: reach{schema: s.schema, gaps: gaps}, s: s, ctx: ctx, in: in, today: s.Today()}
+		if out, err = fn(tx); err != nil {
+			return err
+		}
+		if tx.failed != nil {
+			return tx.failed
 		}
 		if err := ctx.Err(); err != nil {
 			return err // a walk may have ended early

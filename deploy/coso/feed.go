@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"coso/deploy/internal/single"
+	"coso/services/platform/fault"
+	"coso/services/platform/rpc"
+
+	"google.golang.org/grpc/status"
+
+	feedpb "coso/proto/gen/coso/feed/v1"
+)
+
+// feedCommand is about the change events between the services of a running coso.
+type feedCommand struct {
+	Data   string            `help:"Data folder of the running coso; default: coso in the user's data folder." type:"path" env:"COSO_DATA"`
+	Status feedStatusCommand `cmd:"" help:"Show how far each service's events have come, and what has stopped."`
+	Skip   feedSkipCommand   `cmd:"" help:"Let a stopped follower pass over the one event at which it stopped."`
+}
+
+// feedStatusCommand shows how relays and followers do.
+type feedStatusCommand struct{}
+
+// feedSkipCommand skips an event.
+type feedSkipCommand struct {
+	Service string `arg:"" help:"Service whose follower stopped, e.g. planning."`
+	Source  string `arg:"" help:"Service that it follows, e.g. registry."`
+	Number  uint64 `arg:"" help:"Number of the event at which it stopped."`
+	Reason  string `help:"Why nobody needs the event; kept in the journal." required:""`
+}
+
+// askLimit bounds one question to a running service.
+const askLimit = 10 * time.Second
+
+// Run prints two tables and the alarms.
+func (feedStatusCommand) Run(ctx context.Context, s streams, c *feedCommand) error {
+	var all []*feedpb.FeedStatus
+	for _, service := range single.Services() {
+		one, err := ask(ctx, c.Data, service, func(ctx context.Context, client feedpb.FeedServiceClient) (*feedpb.FeedStatus, error) {
+			return client.GetFeedStatus(ctx, &feedpb.GetFeedStatusRequest{})
+		})
+		if err != nil {
+			return err
+		}
+		all = append(all, one)
+	}
+	return showFeed(s.out, all)
+}
+
+// Run skips the event and prints how the service does then.
+func (k feedSkipCommand) Run(ctx context.Context, s streams, c *feedCommand) error {
+	if !slices.Contains(single.Services(), k.Service) {
+		return fmt.Errorf("no service is called %q; there are %s", k.Service, strings.Join(single.Services(), ", "))
+	}
+	id := rpc.NewID("")
+	one, err := ask(ctx, c.Data, k.Service, func(ctx context.Context, client feedpb.FeedServiceClient) (*feedpb.FeedStatus, error) {
+		return client.SkipEvent(ctx, &feedpb.SkipEventRequest{Source: k.Source, Sequence: k.Number, Reason: k.Reason, RequestId: id})
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(s.out, "%s passes over event %d of %s.\n\n", k.Service, k.Number, k.Source); err != nil {
+		return err
+	}
+	return showFeed(s.out, []*feedpb.FeedStatus{one})
+}
+
+// ask asks a service of the coso that runs on a data folder.
+func ask[T any](ctx context.Context, data, service string, question func(context.Context, feedpb.FeedServiceClient) (T, error)) (T, error) {
+	var none T
+	dir, err := upCommand{Data: data}.folder()
+	if err != nil {
+		return none, err
+	}
+	if single.TooLong(dir) {
+		return none, fmt.Errorf("the path of the data folder %s is too long for the sockets that operators' commands need; move it to a shorter one", dir)
+	}
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	path := single.Socket(dir, service)
+	if probe, err := new(net.Dialer).DialContext(ctx, "unix", path); err != nil {
+		return none, fmt.Errorf("no coso runs on the data in %s (%w); start it with `coso up`, or name its folder with --data", dir, err)
+	} else if err := probe.Close(); err != nil {
+		return none, err
+	}
+	conn, err := rpc.DialSocket(path)
+	if err != nil {
+		return none, err
+	}
+	out, err := question(ctx, feedpb.NewFeedServiceClient(conn))
+	if err != nil {
+		err = fault.FromStatus(status.Convert(err))
+	}
+	return out, errors.Join(err, conn.Close())
+}
+
+// showFeed prints how relays and followers do.
+func showFeed(w io.Writer, all []*feedpb.FeedStatus) error {
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	row := func(format string, args ...any) { _, _ = fmt.Fprintf(t, format+"\n", args...) } // Flush tells what failed
+	row("SERVICE\tEVENTS\tPUBLISHED\tRELAY")
+	for _, s := range all {
+		state := "works"
+		if s.GetRelay().GetAlarm() != "" {
+			state = "STOPPED"
+		}
+		row("%s\t%d\t%d\t%s", s.GetService(), s.GetRelay().GetJournalSequence(), s.GetRelay().GetPublishedSequence(), state)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	followers := 0
+	for _, s := range all {
+		for _, f := range s.GetFollowers() {
+			if followers++; followers == 1 {
+				row("\nSERVICE\tFOLLOWS\tTAKEN\tOF\tAGE\tFOLLOWER")
+			}
+			row("%s\t%s\t%d\t%d\t%s\t%s", s.GetService(), f.GetSource(), f.GetSequence(), f.GetHeadSequence(), ageOf(f), stateOf(f))
+		}
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	return showAlarms(w, all)
+}
+
+func ageOf(f *feedpb.FollowerStatus) string {
+	if f.GetAge() == nil {
+		return "unknown"
+	}
+	return f.GetAge().AsDuration().Truncate(time.Second).String()
+}
+
+func stateOf(f *feedpb.FollowerStatus) string {
+	switch {
+	case f.GetAlarm() == "":
+		return "works"
+	case f.GetStoppedAt() == 0:
+		return "STOPPED"
+	default:
+		return fmt.Sprintf("STOPPED at event %d", f.GetStoppedAt())
+	}
+}
+
+// showAlarms says why something stopped and what to do.
+func showAlarms(w io.Writer, all []*feedpb.FeedStatus) error {
+	var b strings.Builder
+	for _, s := range all {
+		if why := s.GetRelay().GetAlarm(); why != "" {
+			fmt.Fprintf(&b, "\nThe relay of %s stopped; its events wait in the journal:\n  %s\nMend the cause, then start coso again.\n", s.GetService(), why)
+		}
+		for _, f := range s.GetFollowers() {
+			if f.GetAlarm() == "" {
+				continue
+			}
+			fmt.Fprintf(&b, "\n%s stopped following %s:\n  %s\nMend the cause, then start coso again.\n", s.GetService(), f.GetSource(), f.GetAlarm())
+			if at := f.GetStoppedAt(); at > 0 {
+				fmt.Fprintf(&b, "Only if nobody needs that event: coso feed skip %s %s %d --reason \"why\"\n", s.GetService(), f.GetSource(), at)
+			}
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}

@@ -1,0 +1,98 @@
+package store
+
+import (
+	"fmt"
+	"testing"
+
+	"coso/services/platform/fault"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
+)
+
+func TestMetrics(t *testing.T) {
+	reader := metric.NewManualReader()
+	otel.SetMeterProvider(metric.NewMeterProvider(metric.WithReader(reader)))
+	t.Cleanup(func() { otel.SetMeterProvider(noop.NewMeterProvider()) })
+	units := NewTable("units", (*registrypb.Unit).GetName)
+	s, err := Open(Options{Dir: t.TempDir(), Service: "registry", Schema: NewSchema(units), MapSize: 16 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 {
+		_, err := Update(asLocal(t), s, nil, func(tx *Tx) (*registrypb.Unit, error) {
+			if i >= 3 {
+				return nil, fault.NotFound(faultpb.Reason_REASON_UNIT_UNKNOWN, "", "name", "units/x")
+			}
+			u := &registrypb.Unit{Name: fmt.Sprintf("units/u%d", i), DisplayName: "Đơn vị", Level: "DISTRICT_COMMITTEE", ValidFrom: "2020-01-01"}
+			return units.Create(tx, u, &registrypb.UnitCreated{})
+		})
+		if (err != nil) != (i >= 3) {
+			t.Fatal(err)
+		}
+	}
+	want := map[string]int64{
+		"coso.store.commit.duration": 3, "coso.store.group.size": 3, "coso.store.refusals NotFound": 2, "coso.store.queue": 0,
+		"coso.store.position": 3, "coso.store.alarm": 0, "coso.store.rebuild.tables": 0, "coso.store.rebuild.rows": 0,
+	}
+	got := collect(t, reader)
+	for name, n := range want {
+		if v, ok := got[name]; !ok || v != n {
+			t.Errorf("%s = %d, %t, want %d", name, v, ok, n)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := collect(t, reader)["coso.store.position"]; ok {
+		t.Error("a closed store is observed")
+	}
+}
+
+// collect answers gauges and counters by name and kind, and of histograms how many were recorded.
+func collect(t *testing.T, reader *metric.ManualReader) map[string]int64 {
+	t.Helper()
+	var all metricdata.ResourceMetrics
+	if err := reader.Collect(t.Context(), &all); err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]int64{}
+	put := func(name string, by attribute.Set, n int64) {
+		if service, _ := by.Value("service"); service.AsString() != "registry" {
+			t.Errorf("%s is not by service: %v", name, by)
+		}
+		if kind, ok := by.Value("kind"); ok {
+			name += " " + kind.AsString()
+		}
+		out[name] = n
+	}
+	for _, sc := range all.ScopeMetrics {
+		for _, m := range sc.Metrics {
+			switch d := m.Data.(type) {
+			case metricdata.Gauge[int64]:
+				for _, p := range d.DataPoints {
+					put(m.Name, p.Attributes, p.Value)
+				}
+			case metricdata.Sum[int64]:
+				for _, p := range d.DataPoints {
+					put(m.Name, p.Attributes, p.Value)
+				}
+			case metricdata.Histogram[int64]:
+				for _, p := range d.DataPoints {
+					put(m.Name, p.Attributes, int64(p.Count)) //nolint:gosec // a few
+				}
+			case metricdata.Histogram[float64]:
+				for _, p := range d.DataPoints {
+					put(m.Name, p.Attributes, int64(p.Count)) //nolint:gosec // a few
+				}
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,90 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	"coso/services/platform/fault"
+
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	journalpb "coso/proto/gen/coso/journal/v1"
+)
+
+// Verified is how much of a journal fits.
+type Verified struct {
+	// Entries and Events are how many there are up to the first entry that does not fit, or to the end.
+	Entries, Events uint64
+}
+
+// VerifyFile walks the journal of a stopped service and checks its chain, without changing the file or knowing what the
+// tables hold: INV-STORE-CHAIN. It calls progress, if not nil, with the entries checked and those that the file says it
+// holds. With an error, the entry behind those that fit is the one at fault.
+//
+// Errors: NotFound if there is no file; Unavailable (DATA_LOCKED), within 2 seconds, if a process uses it; DataLoss for
+// damage, of the file too; FailedPrecondition for another service's file.
+func VerifyFile(ctx context.Context, dir, service string, progress func(done, all uint64)) (found Verified, err error) {
+	path := filepath.Join(dir, service+".db")
+	// A file that is cut short faults where it is read, and bbolt panics at pages that make no sense.
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fault.DataLoss(faultpb.Reason_REASON_DATA_DAMAGED, "", "name", path).With(fmt.Errorf("the file cannot be read: %v", p))
+		}
+	}()
+	db, err := openToRead(path)
+	if err != nil {
+		return found, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	s := &Store{service: service, db: newFile(db, func() (*bolt.DB, error) { return nil, errFileClosed })}
+	var all uint64
+	err = s.db.View(func(tx *bolt.Tx) error {
+		if tx.Bucket([]byte(bucketMeta)) == nil {
+			return damaged("the file holds no store")
+		}
+		in := boltSpace{tx}
+		if err := s.checkFormat(in); err != nil {
+			return err
+		}
+		s.incarnation = append(s.incarnation, in.get(bucketMeta, keyIncarnation)...)
+		head, err := readHead(in)
+		all = head.GetPosition()
+		return err
+	})
+	head := &journalpb.Head{}
+	for end := false; err == nil && !end; {
+		end, err = s.verifySome(ctx, &head)
+		found = Verified{Entries: head.GetPosition(), Events: head.GetEvents()}
+		if progress != nil {
+			progress(found.Entries, all)
+		}
+	}
+	return found, err
+}
+
+// openToRead opens a file that nobody else may be writing.
+func openToRead(path string) (*bolt.DB, error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.NotFound(faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "", "name", path)
+	}
+	db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, Timeout: time.Second})
+	switch {
+	case err == nil:
+		return db, nil
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, fault.Unavailable(faultpb.Reason_REASON_DATA_LOCKED, "", "name", path)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fault.Internal(fmt.Errorf("open %s: %w", path, err))
+	default:
+		return nil, fault.DataLoss(faultpb.Reason_REASON_DATA_DAMAGED, "", "name", path).With(err)
+	}
+}
