@@ -8,6 +8,7 @@ import (
 	"coso/services/planning/internal/records"
 	"coso/services/planning/internal/server"
 	"coso/services/platform/run"
+	"coso/services/platform/store"
 )
 
 // Name is the service's name in positions, subjects and file names.
@@ -16,5 +17,8 @@ const Name = "planning"
 // New opens the service's store in o.Dir and registers its methods; nothing runs before its Part does. Errors are those
 // of store.Open.
 func New(o run.Options) (*run.Service, error) {
-	return run.New(o, run.Parts{Name: Name, Schema: records.Schema, Register: server.Register, Follow: follow.Followers()})
+	return run.New(o, run.Parts{
+		Name: Name, Schema: records.Schema, Register: server.Register, Follow: follow.Followers(),
+		Timers: map[string]store.TimerHandler{records.TimerJudge: records.JudgeOn},
+	})
 }

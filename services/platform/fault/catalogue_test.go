@@ -24,7 +24,7 @@ func placeholders(template string) []string {
 }
 
 // knownParams are the placeholders the catalogue's comment explains.
-var knownParams = []string{
+var knownParams = []string{"batches", 
 	fieldParam, requestIDParam, "value", "limit", "current", "name", "date", "unit", "parent", "founded", "from", "today",
 }
 

@@ -73,7 +73,7 @@ func New(o Options, p Parts) (*Service, error) {
 	f := feed.New(feed.Options{
 		Store: s, Followers: p.Follow, Logger: logger, AskEvery: o.AskEvery, MaxAge: o.MaxCopyAge, Now: o.CopyClock,
 	})
-	server := rpc.New(rpc.Options{Service: p.Name, Store: s, Logger: logger, OldCopies: f.OldCopies})
+	server := rpc.New(rpc.Options{Service: p.Name, Store: s, Logger: o.Logger, OldCopies: f.OldCopies})
 	p.Register(server, s)
 	feedpb.RegisterFeedServiceServer(server, f)
 	return &Service{name: p.Name, store: s, server: server, feed: f}, nil

@@ -75,6 +75,8 @@ func copyStore(t failing, b *bench, root string) string {
 
 // hasty lets a store not wait for the disk, where no test of it is what the test is about.
 func hasty(b *bench) *bench {
+	b.db.writing.Lock()
+	defer b.db.writing.Unlock()
 	b.db.db.NoSync = true
 	return b
 }

@@ -63,8 +63,7 @@ func (m *model) change(name string, f func(*fact)) bool {
 }
 
 // INV-STORE-MODEL: after any script of commands, refusals, panics, reopenings and rebuilds, on its own log or on a faulty
-// one with another writer, the store holds what the model
-// holds, and its indexes, counters and history equal a recount.
+// one with another writer, the store holds what the model holds, and its indexes, counters and history equal a recount.
 func TestModel(t *testing.T) {
 	root := t.TempDir()
 	runs := 0
@@ -124,6 +123,7 @@ func TestModel(t *testing.T) {
 				b.check(t)
 				forgetVersions(rt, dir)
 				b = hasty(open(t, dir, log))
+				untilWhole(t.Context(), t, b)
 			},
 			"": func(rt *rapid.T) { compare(rt, b, m) },
 		})

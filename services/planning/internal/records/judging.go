@@ -30,18 +30,6 @@ func Judge(tx *store.Tx, targets ...*planningpb.Target) error {
 	return newJudge(tx).judge(targets)
 }
 
-// JudgePeriod judges all targets of a period, as after a change of its dates.
-func JudgePeriod(tx *store.Tx, p *planningpb.Period) error {
-	var targets []*planningpb.Target
-	for t, err := range Targets.By(tx, TargetsByPeriod, store.Text(p.GetName())) {
-		if err != nil {
-			return err
-		}
-		targets = append(targets, t)
-	}
-	return newJudge(tx).judge(targets)
-}
-
 // judge reads what several targets share once. It is good for one judgement in one command.
 type judge struct {
 	tx         *store.Tx

@@ -38,10 +38,17 @@ type failing interface {
 // open opens a store in dir; close checks its chain and closes it.
 func open(t failing, dir string, schema *store.Schema) (s *store.Store, closed func()) {
 	t.Helper()
+	return openWith(t, dir, schema, func() time.Time { return time.Date(2020, 12, 15, 8, 0, 0, 0, time.UTC) })
+}
+
+// openWith does the same with a clock of the test's own.
+func openWith(t failing, dir string, schema *store.Schema, clock func() time.Time) (s *store.Store, closed func()) {
+	t.Helper()
 	s, err := store.Open(store.Options{
 		Dir: dir, Service: "planning", Schema: schema, Sources: []string{"registry", "membership"},
-		Clock:  func() time.Time { return time.Date(2020, 12, 15, 8, 0, 0, 0, time.UTC) },
+		Clock:  clock,
 		Logger: slog.New(slog.DiscardHandler), MapSize: 16 << 20,
+		Timers: map[string]store.TimerHandler{TimerJudge: JudgeOn},
 	})
 	if err != nil {
 		t.Fatal(err)
