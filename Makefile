@@ -46,6 +46,14 @@ test: ## Test all modules, and the platform under the race detector
 	go test $(TESTFLAGS) $(addprefix ./,$(addsuffix /...,$(MODULES)))
 	$(if $(HAS_CGO),go test -race $(TESTFLAGS) ./services/platform/...,@echo "race detector left out: it needs a C compiler")
 
+# Tests that need root, mounts and strace, and the long run of kill -9. A skipped test is a failure.
+.PHONY: test-system
+test-system: ## Test what needs root: held and failing syncs, a full disk, 200 times kill -9
+	@command -v strace >/dev/null || { apt-get update -qq && apt-get install -y -qq strace; }
+	@mkdir -p $(CACHE)
+	COSO_TEST_KILLS=200 go test -count=1 -tags system -run 'Sync|FullDisk|Kill9' -v ./services/platform/store | tee $(CACHE)/test-system.log
+	@! grep -q -- '--- SKIP' $(CACHE)/test-system.log
+
 .PHONY: bench
 bench: ## Measure against the plainest thing that does the same work
 	go run ./deploy/bench

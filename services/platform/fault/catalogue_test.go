@@ -24,8 +24,8 @@ func placeholders(template string) []string {
 }
 
 // knownParams are the placeholders the catalogue's comment explains.
-var knownParams = []string{"batches", 
-	fieldParam, requestIDParam, "value", "limit", "current", "name", "date", "unit", "parent", "founded", "from", "today",
+var knownParams = []string{
+	fieldParam, requestIDParam, "batches", "value", "limit", "current", "name", "date", "unit", "parent", "founded", "from", "today",
 }
 
 // params returns what the constructor must be given for the row.

@@ -19,9 +19,16 @@
 // INV-FEED-WHOLE-ENTRY: a cursor's position is reached only when every event of that journal entry has taken effect, so
 // whoever waits for the position sees all of what was written there.
 //
+// INV-FEED-AGE: the age of a copy is the time since a moment at which the source, asked over its own connection and not
+// over NATS, had nothing that the copy does not hold by now. Nothing else makes a copy younger.
+//
+// INV-FEED-SKIP: a follower passes over an event that it cannot apply only after a journaled command that names it and
+// says why, and never over one about a unit or a grant.
+//
 // NATS may be away at any time: commands go on, events wait in the journal, and both sides try again with growing
-// pauses. The package leaves to others: what an event means (the followers' handlers), when a copy is too old to rest
-// on, and who is told that a feed has stopped (the caller of Relay and Follow).
+// pauses. Relay and Follow are the loops; a Feed runs those of one service, knows how old its copies are, and answers and
+// obeys operators (feedpb.FeedService). The package leaves to others: what an event means and which methods rest on
+// which copy (Follower), and refusing those that do (rpc asks Feed.OldCopies).
 //
 // Streams are limits-based and kept whole. A stream whose first messages are missing goes on as long as its end is the
 // journal's, because those who follow it already lose nothing; the relay warns, and a new follower stops at the gap.

@@ -44,9 +44,6 @@ type Options struct {
 
 // Feed is the relay and the followers of one service, what is known of them, and what an operator can do about them. Its
 // methods are safe for concurrent use. It is the service's feedpb.FeedServiceServer.
-//
-// INV-FEED-AGE: the age of a copy is the time since a moment at which the source, asked over its own connection and not
-// over NATS, had nothing that the copy does not hold by now. Nothing else makes a copy younger.
 type Feed struct {
 	feedpb.UnimplementedFeedServiceServer
 
@@ -85,8 +82,10 @@ func (f *Feed) Close() { f.forget() }
 
 // Run runs relay and followers over js until ctx ends, and asks the sources where their events stand over conns, by the
 // sources' names. A source without a connection is not asked; how old its copy is remains unknown, and nothing is refused
-// for it. A relay or follower that has met something it must not pass over stops and is logged as an alarm; the rest
-// goes on. A stopped follower goes on when the event at which it stopped is skipped.
+// for it. Ages count from the beginning of Run at the earliest: how old a copy was before is not remembered.
+//
+// A relay or follower that has met something it must not pass over stops and is logged as an alarm; the rest goes on. A
+// stopped follower goes on when the event at which it stopped is skipped.
 func (f *Feed) Run(ctx context.Context, js jetstream.JetStream, conns map[string]grpc.ClientConnInterface) {
 	var g sync.WaitGroup
 	g.Go(func() { f.relay(ctx, js) })

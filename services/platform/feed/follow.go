@@ -27,7 +27,7 @@ import (
 // Errors: DataLoss FEED_STOPPED, with the source, the number and the type of the event it stopped at, for an event that
 // it listens to and cannot apply, or a gap; DataLoss INCARNATION_FOREIGN for an event of another journal than the
 // cursor's; Internal for two handlers of one type; what the store says if the cursor cannot be read. Everything before
-// the event named has taken effect, nothing from it on.
+// the event named has taken effect, nothing from it on. Started again after a skip of that event, it passes over it.
 func Follow(ctx context.Context, s *store.Store, js jetstream.JetStream, fl Follower, logger *slog.Logger) error {
 	heard, err := newListening(fl.Handlers)
 	if err != nil {

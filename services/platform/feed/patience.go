@@ -24,6 +24,9 @@ type patience struct {
 
 // failed waits before the next attempt, longer each time, with jitter; it returns at once when ctx ends.
 func (p *patience) failed(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return // what ends is no outage
+	}
 	now := time.Now()
 	if p.pause == 0 {
 		p.pause, p.since = firstPause, now

@@ -2,7 +2,8 @@
 // memory. On the way in, a call gets its request id, trace, deadline, limit of size and principal; its message is cleared of
 // what the server owns, brought to NFC and checked by the rules of its proto file; positions asked for are awaited. On
 // the way out, refusals become statuses, and the positions written or read go with the answer. Each call is logged once,
-// counted and timed here. What a request means is the business of the service behind the chain.
+// counted and timed here. A call that rests on a copy of another service's data that is too old is refused, and an answer
+// beside one says how old it is. What a request means is the business of the service behind the chain.
 //
 // INV-RPC-ONE-CHAIN: a call is treated the same whatever it came by.
 // INV-RPC-NOTHING-ESCAPES: every error that a handler, a panic or the chain causes leaves as the status of a fault; an

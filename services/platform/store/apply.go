@@ -22,6 +22,7 @@ var keyHead = []byte("head")
 func positionKey(p uint64) []byte { return binary.BigEndian.AppendUint64(nil, p) }
 
 // apply writes one entry with everything that follows from it. It is the only function that changes bbolt after Open,
+// beside the steps of a rebuild,
 // the same for a fresh entry and for a journal that is read again.
 func (s *Store) apply(raw []byte) (*journalpb.Head, error) {
 	e, err := readEntry(raw)

@@ -3,6 +3,7 @@ package store
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -16,6 +17,11 @@ import (
 
 // crashDir, when set, turns the test binary into a writer that runs until it is killed.
 const crashDir = "COSO_TEST_CRASH_DIR"
+
+var errEnough = errors.New("enough was acknowledged")
+
+// crashEnough, when set, ends the writer by itself after so many acknowledgements.
+const crashEnough = "COSO_TEST_CRASH_ENOUGH"
 
 // kills is how often the crash test kills its writer; COSO_TEST_KILLS asks for more.
 func kills(t *testing.T) int {
@@ -39,6 +45,9 @@ func writeUntilKilled(dir string) error {
 	}
 	b := &bench{schema: sc, Store: s}
 	first := int(s.Head().GetEvents()) * 100
+	enough, _ := strconv.Atoi(os.Getenv(crashEnough)) // without one, 0 is never reached
+	said := 0
+	failed := make(chan error)
 	var mu sync.Mutex
 	say := func(id int, revision int64) {
 		mu.Lock()
@@ -46,8 +55,10 @@ func writeUntilKilled(dir string) error {
 		if _, err := fmt.Fprintf(os.Stdout, "%d %d\n", id, revision); err != nil {
 			panic(err)
 		}
+		if said++; said == enough {
+			failed <- errEnough
+		}
 	}
-	failed := make(chan error)
 	for w := range 8 {
 		go func() {
 			for i := 0; ; i++ {

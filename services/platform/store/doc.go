@@ -10,16 +10,17 @@
 //
 // The life of a command: Update queues it; the committer runs its closure on a snapshot plus an overlay, together with
 // the commands waiting beside it; what was accepted becomes one entry; Log.Append fixes its place; apply, the only
-// function that changes bbolt, writes entry, records and derived tables in one transaction with one sync.
+// function that changes bbolt beside the steps of a rebuild, writes entry, records and derived tables in one transaction
+// with one sync.
 //
 // Buckets of a store's file:
 //
-//	meta                      format, service, incarnation, fingerprint key, head, versions of derived tables
+//	meta                      format, service, incarnation, fingerprint key, head, versions of derived tables, rebuilds
 //	journal                   position (8 bytes) → entry bytes
 //	table/<name>              key → format byte, record bytes
 //	index/<table>/<index>     index key, key → key
 //	derived/<name>            as its reducer says
-//	history                   table, key, inverted position, inverted number of the command → nothing
+//	history                   table, key, inverted position, inverted number of the command → nothing, or where a staged row lies
 //	once                      principal, request id → journalpb.Once
 //	once-by-moment            moment, principal, request id → nothing
 package store

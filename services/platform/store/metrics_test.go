@@ -85,11 +85,11 @@ func collect(t *testing.T, reader *metric.ManualReader) map[string]int64 {
 				}
 			case metricdata.Histogram[int64]:
 				for _, p := range d.DataPoints {
-					put(m.Name, p.Attributes, int64(p.Count)) //nolint:gosec // a few
+					put(m.Name, p.Attributes, int64(p.Count))
 				}
 			case metricdata.Histogram[float64]:
 				for _, p := range d.DataPoints {
-					put(m.Name, p.Attributes, int64(p.Count)) //nolint:gosec // a few
+					put(m.Name, p.Attributes, int64(p.Count))
 				}
 			}
 		}

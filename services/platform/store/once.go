@@ -18,7 +18,7 @@ const (
 	bucketOnceTime = "once-by-moment"
 	// onceKept is how long a request id is remembered, in journal time (AIP-155).
 	onceKept = 30 * 24 * time.Hour
-	// onceForget bounds how many request ids one entry forgets.
+	// onceForget bounds how many request ids one entry forgets, beside twice as many as it brings.
 	onceForget = 64
 )
 
@@ -53,19 +53,21 @@ func feedOnce(w writing, b *journalpb.Rebuild, raw []byte) error {
 
 // noteAllOnce keeps the request ids of an entry and forgets old ones. position is what its commands answered.
 func noteAllOnce(w writing, e *journalpb.Entry, position uint64) error {
+	most := onceForget
 	for _, c := range e.GetCommands() {
+		if c.GetRequestId() == "" {
+			continue
+		}
 		if err := noteOnce(w, e, c, position); err != nil {
 			return err
 		}
+		most += 2
 	}
-	return forgetOnce(w, e.GetMoment().AsTime())
+	return forgetOnce(w, e.GetMoment().AsTime(), most)
 }
 
 // noteOnce keeps the request id of a command.
 func noteOnce(w writing, e *journalpb.Entry, c *journalpb.Command, position uint64) error {
-	if c.GetRequestId() == "" {
-		return nil
-	}
 	key := Text(c.GetPrincipal()).Text(c.GetRequestId())
 	b, err := deterministic.Marshal(&journalpb.Once{
 		Fingerprint: c.GetFingerprint(), Position: position, Moment: e.GetMoment(), Results: c.GetResults(),
@@ -91,11 +93,11 @@ func waitable(e *journalpb.Entry, before uint64) uint64 {
 func momentKey(t time.Time) Key { return Key(nil).Int64(t.UnixMicro()) }
 
 // forgetOnce drops request ids older than they are kept, the oldest first, some with each entry.
-func forgetOnce(w writing, now time.Time) error {
+func forgetOnce(w writing, now time.Time, most int) error {
 	limit := momentKey(now.Add(-onceKept))
 	var old []Key
 	for k := range w.ascend(bucketOnceTime, nil, nil) {
-		if bytes.Compare(k[:len(limit)], limit) >= 0 || len(old) == onceForget {
+		if bytes.Compare(k[:len(limit)], limit) >= 0 || len(old) == most {
 			break
 		}
 		old = append(old, bytes.Clone(k))

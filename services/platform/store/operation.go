@@ -104,28 +104,30 @@ func openOperation(tx *Tx, name string) (*journalpb.Operation, error) {
 // visible and in this command. Rows of other batches are not seen; ActivateOperation finds what is taken twice. Nothing
 // else can be written in fn: Put, copies and Emit are Internal. Otherwise as Update.
 func Stage(ctx context.Context, s *Store, req proto.Message, name string, fn func(*Tx) error) (*journalpb.Operation, error) {
-	return Update(ctx, s, req, func(tx *Tx) (*journalpb.Operation, error) {
-		op, err := openOperation(tx, name)
-		if err != nil {
-			return nil, err
-		}
-		// The rows see each other on a fork, which is dropped: the commands behind this one see nothing of them.
-		visible := tx.over
-		tx.over, tx.staged = visible.fork(), &journalpb.Staged{Operation: name}
-		if err := fn(tx); err != nil {
-			return nil, err
-		}
-		tx.command.Staged, tx.over, tx.staged = tx.staged, visible, nil
-		rows := len(tx.command.GetStaged().GetChanges())
-		if op.Rows += int64(rows); op.GetRows() > maxStaged || len(op.GetBatches()) == maxBatches {
-			return nil, fault.ResourceExhausted(faultpb.Reason_REASON_OPERATION_TOO_LARGE, "name",
-				"name", name, "limit", strconv.Itoa(maxStaged), "batches", strconv.Itoa(maxBatches))
-		}
-		op.Batches = append(op.Batches, &journalpb.Batch{
-			Position: tx.position, Command: uint32(tx.number), Rows: uint32(rows), //nolint:gosec // bounded by a command
-		})
-		return op, keepOperation(tx, op)
+	return Update(ctx, s, req, func(tx *Tx) (*journalpb.Operation, error) { return tx.putAside(name, fn) })
+}
+
+func (tx *Tx) putAside(name string, fn func(*Tx) error) (*journalpb.Operation, error) {
+	op, err := openOperation(tx, name)
+	if err != nil {
+		return nil, err
+	}
+	// The rows see each other on a fork, which is dropped: the commands behind this one see nothing of them.
+	visible := tx.over
+	tx.over, tx.staged = visible.fork(), &journalpb.Staged{Operation: name}
+	if err := fn(tx); err != nil {
+		return nil, err
+	}
+	tx.command.Staged, tx.over, tx.staged = tx.staged, visible, nil
+	rows := len(tx.command.GetStaged().GetChanges())
+	if op.Rows += int64(rows); op.GetRows() > maxStaged || len(op.GetBatches()) == maxBatches {
+		return nil, fault.ResourceExhausted(faultpb.Reason_REASON_OPERATION_TOO_LARGE, "name",
+			"name", name, "limit", strconv.Itoa(maxStaged), "batches", strconv.Itoa(maxBatches))
+	}
+	op.Batches = append(op.Batches, &journalpb.Batch{
+		Position: tx.position, Command: uint32(tx.number), Rows: uint32(rows), //nolint:gosec // bounded by a command
 	})
+	return op, keepOperation(tx, op)
 }
 
 // errNotFirst asks for another group: an activation reads its rows from the journal, where those of commands before it in

@@ -333,6 +333,26 @@ func TestAnOperationAmongOtherCommands(t *testing.T) {
 	}
 }
 
+// A command behind a batch in its group sees nothing of it, one in the batch does.
+func TestABatchIsNotSeenInItsGroup(t *testing.T) {
+	b := open(t, t.TempDir())
+	begin(t, b)
+	batch := newCall(b, 0, "", "")
+	batch.run = func(tx *Tx) (proto.Message, error) {
+		return tx.putAside(load, func(tx *Tx) error {
+			if _, err := b.enterprises.Create(tx, enterprise(5, "units/u", "5"), &registrypb.EnterpriseCreated{}); err != nil {
+				return err
+			}
+			_, err := b.enterprises.Get(tx, "enterprises/e5")
+			return err
+		})
+	}
+	g, left, err := b.runGroup([]*call{batch, newCall(b, 5, "5", "")})
+	if err != nil || len(left) != 0 || len(g.commands) != 2 || errors.Join(g.outcomes[0].err, g.outcomes[1].err) != nil {
+		t.Fatalf("%d commands, %d left, %v, outcomes %v", len(g.commands), len(left), err, g.outcomes)
+	}
+}
+
 // A command behind an activation in its group sees what it brought in.
 func TestAnActivationIsSeenInItsGroup(t *testing.T) {
 	b := open(t, t.TempDir())

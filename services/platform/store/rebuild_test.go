@@ -18,6 +18,7 @@ import (
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 	historypb "coso/proto/gen/coso/history/v1"
+	journalpb "coso/proto/gen/coso/journal/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 )
 
@@ -84,6 +85,16 @@ func TestRebuildModel(t *testing.T) {
 					rt.Fatal(err)
 				}
 			},
+			"load": func(rt *rapid.T) {
+				first := 100 + 10*asked
+				asked++
+				if !loadSome(rt, b, first, first+2) {
+					return
+				}
+				for i := first; i <= first+2; i++ {
+					m.create(enterprise(i, fmt.Sprintf("units/u%d", i%3), fmt.Sprint(i)))
+				}
+			},
 			"reopen": func(*rapid.T) {
 				b.check(t)
 				b = hasty(open(t, dir, byHand))
@@ -95,6 +106,23 @@ func TestRebuildModel(t *testing.T) {
 		sameDerived(rt, b, root)
 		b.check(t)
 	})
+}
+
+// loadSome brings enterprises in by an operation, if the index of unique keys is whole.
+func loadSome(rt *rapid.T, b *bench, first, last int) bool {
+	op := fmt.Sprintf("operations/%d", first)
+	run := func(fn func(tx *Tx) (*journalpb.Operation, error)) error {
+		_, err := Update(caller(), b.Store, nil, fn)
+		return err
+	}
+	must(rt, run(func(tx *Tx) (*journalpb.Operation, error) { return BeginOperation(tx, op) }))
+	_, err := stage(b, op, "", first, last)
+	if fault.ReasonOf(err) == faultpb.Reason_REASON_INDEX_REBUILDING {
+		return false
+	}
+	must(rt, err)
+	must(rt, run(func(tx *Tx) (*journalpb.Operation, error) { return ActivateOperation(tx, op) }))
+	return true
 }
 
 // readDuringRebuild holds what can be read against the model.

@@ -30,7 +30,7 @@ const (
 // and tried again with growing pauses, and holds up no other. After a stop, or a jump of the clock, what is overdue fires
 // at once. Several loops on one store, or on the replicas of one journal, do no harm: a timer takes effect once.
 func (s *Store) FireTimers(ctx context.Context) {
-	l := &timerLoop{s: s, failing: map[string]*failure{}}
+	l := &timerLoop{s: s, tried: map[string]*attempts{}}
 	for {
 		changed := s.Changed()
 		wait, sleep := l.round(ctx)
@@ -52,12 +52,12 @@ func (s *Store) FireTimers(ctx context.Context) {
 // timerLoop is one FireTimers under way.
 type timerLoop struct {
 	s *Store
-	// failing holds the due timers that failed, by name.
-	failing map[string]*failure
+	// tried holds the due timers that were tried and are still there, by name.
+	tried map[string]*attempts
 }
 
-// failure is a timer that failed the last time.
-type failure struct {
+// attempts are those of one firing.
+type attempts struct {
 	due   time.Time
 	tries int
 	// until is when it is tried again, by the machine's monotonic clock: the injected one may jump.
@@ -89,8 +89,8 @@ func (l *timerLoop) untilNext(next time.Time) (wait time.Duration, sleep bool) {
 	if !next.IsZero() {
 		wait, sleep = next.Sub(l.s.clock()), true
 	}
-	for _, f := range l.failing {
-		if again := time.Until(f.until); !sleep || again < wait {
+	for _, a := range l.tried {
+		if again := time.Until(a.until); !sleep || again < wait {
 			wait, sleep = again, true
 		}
 	}
@@ -98,10 +98,10 @@ func (l *timerLoop) untilNext(next time.Time) (wait time.Duration, sleep bool) {
 }
 
 // due reads the first timers that are due and may be tried, and when the next one will be due; zero: there is none. It
-// forgets failures of timers that are gone.
+// forgets attempts of timers that are gone.
 func (l *timerLoop) due(ctx context.Context) (due []Timer, next time.Time, err error) {
 	now := l.s.clock()
-	failing := map[string]*failure{}
+	tried := map[string]*attempts{}
 	_, err = View(ctx, l.s, func(tx *ReadTx) (bool, error) {
 		for row, err := range timers.By(tx, timersByDue, nil) {
 			if err != nil {
@@ -112,9 +112,9 @@ func (l *timerLoop) due(ctx context.Context) (due []Timer, next time.Time, err e
 				next = t.Due
 				break
 			}
-			if f := l.failing[t.Name]; f != nil && f.due.Equal(t.Due) {
-				failing[t.Name] = f
-				if time.Now().Before(f.until) {
+			if a := l.tried[t.Name]; a != nil && a.due.Equal(t.Due) {
+				tried[t.Name] = a
+				if time.Now().Before(a.until) {
 					continue
 				}
 			}
@@ -122,28 +122,26 @@ func (l *timerLoop) due(ctx context.Context) (due []Timer, next time.Time, err e
 				return true, nil
 			}
 		}
-		l.failing = failing
+		l.tried = tried
 		return true, nil
 	})
 	return due, next, err
 }
 
-// fire fires one timer and notes what became of it.
+// fire fires one timer. Whatever comes of it, the timer has a pause if it is still there: nothing makes the loop spin.
 func (l *timerLoop) fire(ctx context.Context, t Timer) {
+	a := l.tried[t.Name]
+	if a == nil || !a.due.Equal(t.Due) {
+		a = &attempts{due: t.Due}
+		l.tried[t.Name] = a
+	}
 	err := l.s.fireTimer(ctx, t)
-	if err == nil || errors.Is(err, errNotDue) || ctx.Err() != nil {
-		delete(l.failing, t.Name)
-		return
+	a.tries++
+	rest := backoff(a.tries, longestBackoff)
+	a.until = time.Now().Add(rest)
+	if err != nil && !errors.Is(err, errNotDue) && ctx.Err() == nil {
+		l.s.logger.Error("timer failed", "service", l.s.service, "timer", t.Name, "due", t.Due, "tries", a.tries, "again", rest, "error", err)
 	}
-	f := l.failing[t.Name]
-	if f == nil {
-		f = &failure{due: t.Due}
-		l.failing[t.Name] = f
-	}
-	f.tries++
-	rest := backoff(f.tries, longestBackoff)
-	f.until = time.Now().Add(rest)
-	l.s.logger.Error("timer failed", "service", l.s.service, "timer", t.Name, "due", t.Due, "tries", f.tries, "again", rest, "error", err)
 }
 
 // fireTimer runs the command of one firing.

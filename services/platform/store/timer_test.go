@@ -270,7 +270,7 @@ func TestAFiringLooksAtItsRowAgain(t *testing.T) {
 	}
 	before := b.Head().GetPosition()
 	stale := timer
-	stale.Due = stale.Due.Add(-time.Minute)
+	stale.Due = b.now.Add(-time.Minute)
 	for _, early := range []Timer{timer, stale, {Name: "note/none", Due: b.now}} {
 		if err := b.fireTimer(context.Background(), early); !errors.Is(err, errNotDue) {
 			t.Errorf("firing %v: %v", early, err)

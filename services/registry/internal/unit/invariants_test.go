@@ -74,7 +74,7 @@ func reparent(t *rapid.T, w world, name string) {
 	got, _, err := unit.Reparent(w[name], cmd, w.lookup)
 
 	naive := proto.CloneOf(w[name])
-	naive.Placements = slices.DeleteFunc(naive.Placements, func(q *registrypb.Placement) bool {
+	naive.Placements = slices.DeleteFunc(naive.GetPlacements(), func(q *registrypb.Placement) bool {
 		return q.GetTree() == p.GetTree() && q.GetFromDate() == p.GetFromDate()
 	})
 	naive.Placements = append(naive.Placements, p)

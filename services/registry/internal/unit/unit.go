@@ -90,7 +90,7 @@ func Reparent(
 	if slices.ContainsFunc(cur.GetPlacements(), func(q *registrypb.Placement) bool { return proto.Equal(q, p) }) {
 		return cur, nil, nil
 	}
-	next.Placements = slices.DeleteFunc(next.Placements, func(q *registrypb.Placement) bool {
+	next.Placements = slices.DeleteFunc(next.GetPlacements(), func(q *registrypb.Placement) bool {
 		return q.GetTree() == p.GetTree() && q.GetFromDate() == p.GetFromDate()
 	})
 	next.Placements = append(next.Placements, p)
