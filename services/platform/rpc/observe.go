@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -26,10 +27,29 @@ type meters struct {
 	tracer   trace.Tracer
 	calls    metric.Int64Counter
 	duration metric.Float64Histogram
+	// labels keeps the label sets of outcomes that were counted before: making one costs more than counting. There are as
+	// many as methods times codes.
+	labels *sync.Map // outcome → metric.MeasurementOption
+}
+
+// outcome is what calls are counted by.
+type outcome struct {
+	service, method string
+	code            codes.Code
+}
+
+func (m meters) by(o outcome) metric.MeasurementOption {
+	if by, ok := m.labels.Load(o); ok {
+		return by.(metric.MeasurementOption) //nolint:forcetypeassert // nothing else is stored
+	}
+	by := metric.WithAttributeSet(attribute.NewSet(
+		attribute.String("service", o.service), attribute.String("method", o.method), attribute.String("code", o.code.String())))
+	m.labels.Store(o, by)
+	return by
 }
 
 func newMeters() meters {
-	m := meters{tracer: otel.Tracer(scope)}
+	m := meters{tracer: otel.Tracer(scope), labels: &sync.Map{}}
 	meter := otel.Meter(scope)
 	var err error
 	if m.calls, err = meter.Int64Counter("coso.rpc.calls",
@@ -48,7 +68,9 @@ func newMeters() meters {
 func (s *Server) observe(ctx context.Context, c *call, next func(context.Context) error) error {
 	service, method := s.label(c)
 	md, _ := metadata.FromIncomingContext(ctx)
-	ctx = propagation.TraceContext{}.Extract(ctx, carrier(md))
+	if len(md.Get("traceparent")) > 0 {
+		ctx = propagation.TraceContext{}.Extract(ctx, carrier(md))
+	}
 	ctx, span := s.meters.tracer.Start(ctx, service+"/"+method, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
 		attribute.String("rpc.system", "grpc"), attribute.String("rpc.service", service), attribute.String("rpc.method", method)))
 	defer span.End()
@@ -64,8 +86,7 @@ func (s *Server) observe(ctx context.Context, c *call, next func(context.Context
 	if level(code) >= slog.LevelWarn {
 		span.SetStatus(otelcodes.Error, code.String())
 	}
-	by := metric.WithAttributeSet(attribute.NewSet(
-		attribute.String("service", service), attribute.String("method", method), attribute.String("code", code.String())))
+	by := s.meters.by(outcome{service, method, code})
 	s.meters.calls.Add(ctx, 1, by)
 	s.meters.duration.Record(ctx, took.Seconds(), by)
 	s.log(ctx, c, code, took, err)
