@@ -54,6 +54,17 @@ test-system: ## Test what needs root: held and failing syncs, a full disk, 200 t
 	COSO_TEST_KILLS=200 go test -count=1 -tags system -run 'Sync|FullDisk|Kill9' -v ./services/platform/store | tee $(CACHE)/test-system.log
 	@! grep -q -- '--- SKIP' $(CACHE)/test-system.log
 
+FUZZTIME ?= 20s
+
+.PHONY: fuzz
+fuzz: ## Fuzz every decoder for FUZZTIME each
+	@grep -rlE '^func Fuzz' --include='*_test.go' $(MODULES) | while read -r file; do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\)(.*/\1/p' "$$file"); do \
+			echo "== $$target in $$(dirname "$$file")"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")"; \
+		done; \
+	done
+
 .PHONY: bench
 bench: ## Measure against the plainest thing that does the same work
 	go run ./deploy/bench

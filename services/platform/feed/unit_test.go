@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	_ "coso/proto/gen/coso/award/v1"
 	_ "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
@@ -97,6 +99,29 @@ func TestPatienceTellsAnOutageOnce(t *testing.T) {
 		}
 		if time.Since(before) != 0 || log.Len() != lines {
 			t.Errorf("it waits, or tells an outage, though the context has ended: %s", log.String())
+		}
+	})
+}
+
+// FuzzEnvelope: headers of whatever shape are read or refused, and what is read is what an event of that place carries.
+func FuzzEnvelope(f *testing.F) {
+	f.Add("0198f0c2-7d1e-7abc-8000-000000000001/7", "//coso/registry", "1.0", "coso.registry.v1.UnitCreated",
+		"2020-11-30T08:00:00.000001Z", "0198f0c2-7d1e-7abc-8000-000000000001", "3", "0", uint64(7))
+	f.Add("", "", "", "", "", "", "", "", uint64(0))
+	f.Fuzz(func(t *testing.T, id, source, spec, typ, moment, incarnation, position, rest string, number uint64) {
+		h := nats.Header{}
+		for header, value := range map[string]string{
+			headerID: id, headerSource: source, headerSpec: spec, headerType: typ, headerTime: moment,
+			headerIncarnation: incarnation, headerPosition: position, headerRest: rest,
+		} {
+			h.Set(header, value)
+		}
+		at, more, err := readEnvelope("registry", number, h)
+		if err != nil {
+			return
+		}
+		if at.ID != eventID(at.Incarnation, number) || at.Position == 0 || at.Type == "" || at.Number != number {
+			t.Fatalf("read %+v and %d more from %v", at, more, h)
 		}
 	})
 }

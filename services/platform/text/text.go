@@ -20,8 +20,9 @@ func NFC(s string) string { return norm.NFC.String(s) }
 // `uỷ` and `ủy`, meet), đ as d, white space collapsed to single spaces and trimmed. It is idempotent, and no text to
 // show: different names may fold alike.
 func Fold(s string) string {
-	// Folding may leave new marks (İ becomes i and a dot), so they go last.
-	folded := norm.NFD.String(cases.Fold().String(norm.NFD.String(s)))
+	// Folding may leave new marks (İ becomes i and a dot), so they go last. It turns Cherokee letters to and fro between
+	// their cases; lower case makes one of both.
+	folded := norm.NFD.String(strings.ToLower(cases.Fold().String(norm.NFD.String(s))))
 	var b strings.Builder
 	b.Grow(len(folded))
 	space := false

@@ -84,6 +84,15 @@ func checkFold(t interface{ Fatalf(string, ...any) }, s string) {
 	}
 }
 
+func TestFoldOfCherokee(t *testing.T) {
+	for _, s := range []string{"\uab70", "\u13a0"} {
+		checkFold(t, s)
+		if got := text.Fold(s); got != "\uab70" {
+			t.Errorf("Fold(%+q) = %+q", s, got)
+		}
+	}
+}
+
 func TestFoldProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := anyText(t, "s")
