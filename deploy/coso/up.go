@@ -16,7 +16,7 @@ import (
 
 // upCommand starts everything.
 type upCommand struct {
-	Data string `help:"Data folder; default: coso in the user's data folder." type:"path" env:"COSO_DATA"`
+	Data string `help:"Data folder; default: coso in the user's data folder." env:"COSO_DATA"`
 	HTTP string `help:"Address of the gateway; loopback only." default:"127.0.0.1:8080" env:"COSO_HTTP"`
 	NATS int    `name:"nats-port" help:"Port on 127.0.0.1 where integrators may listen to the change events; 0: none." default:"0" env:"COSO_NATS_PORT"`
 	Demo string `help:"Load this demo once started, and print its report." placeholder:"hanoi-2020"`
@@ -68,8 +68,11 @@ func (u upCommand) folder() (string, error) {
 // greet loads the demo, if one is asked for, and says where everything is.
 func (u upCommand) greet(ctx context.Context, s streams, base, dir string) error {
 	if u.Demo != "" {
-		if err := show(ctx, s, base, u.Demo); err != nil {
-			return err
+		// A demo that does not load (its data was changed here, or came with another version) is no reason not to serve.
+		if err := show(ctx, s, base, u.Demo); err != nil && ctx.Err() == nil {
+			if _, err := fmt.Fprintf(s.err, "coso: the demo was not loaded: %v\n", err); err != nil {
+				return err
+			}
 		}
 	}
 	_, err := fmt.Fprintf(s.out, "\ncoso answers at %s\n  API page  %s/docs\n  data      %s\nStop with Ctrl-C.\n", base, base, dir)

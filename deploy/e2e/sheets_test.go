@@ -75,3 +75,20 @@ func TestARowThatSaysOtherwise(t *testing.T) {
 		t.Errorf("before %s, after %s", before.raw, after.raw)
 	}
 }
+
+// An old sheet does not undo a later assignment.
+func TestAnOldSheetOfTargets(t *testing.T) {
+	s, _, c := loaded(t, dataSet)
+	a := s.call(t, "POST", "/v1/targets/2020-ha-noi-party-organisations:assign", `{"assignedValue":"80","assignedDecision":"999-QĐ/TU"}`)
+	if a.code != 200 {
+		t.Fatal(a.raw)
+	}
+	old := variant(t, "targets.csv", func(lines []string) []string { return lines[:1] })
+	err := send(t, c, old, "targets.csv")
+	if err == nil || !strings.Contains(err.Error(), `targets.csv:2: assigned_value "70"`) || !strings.Contains(err.Error(), "80 by 999-QĐ/TU") {
+		t.Errorf("says %v", err)
+	}
+	if got := s.call(t, "GET", "/v1/targets/2020-ha-noi-party-organisations", ""); got.body["assignedValue"] != "80" {
+		t.Errorf("the target is %s", got.raw)
+	}
+}

@@ -122,7 +122,7 @@ func (l *lines) below(i *planningpb.IndicatorProgress) {
 // Nominations prints nominations, a line each.
 func Nominations(w io.Writer, list []*awardpb.Nomination) error {
 	out := &lines{w: w}
-	out.printf("\nĐề nghị khen thưởng: %d chỉ tiêu vượt kế hoạch\n", len(list))
+	out.printf("\nĐề nghị khen thưởng: %d chỉ tiêu vượt kế hoạch (số liệu tại thời điểm vượt)\n", len(list))
 	for _, n := range list {
 		e := n.GetEvidence()
 		out.printf("  %s: %s, %s (%s)%s\n", e.GetUnitDisplayName(), e.GetIndicator().GetDisplayName(),

@@ -37,8 +37,8 @@ type noun struct {
 type step struct {
 	path string
 	in   proto.Message
-	// done says whether the resource, as it is now, needs the step no more.
-	done func(now proto.Message) bool
+	// done says whether the resource, as it is now, needs the step no more; an error if it says otherwise already.
+	done func(now proto.Message) (bool, error)
 }
 
 // column is one column of a sheet.
@@ -180,9 +180,18 @@ func assignTarget(r Row) (*step, error) {
 	in := &planningpb.AssignTargetRequest{
 		Name: name("targets", r.Cell("id")), AssignedValue: &n, AssignedDecision: r.Cell("assigned_decision"),
 	}
-	return &step{path: "/v1/" + in.GetName() + ":assign", in: in, done: func(now proto.Message) bool {
+	return &step{path: "/v1/" + in.GetName() + ":assign", in: in, done: func(now proto.Message) (bool, error) {
 		t, ok := now.(*planningpb.Target)
-		return ok && t.AssignedValue != nil && t.GetAssignedValue() == n && t.GetAssignedDecision() == in.GetAssignedDecision()
+		if !ok || t.AssignedValue == nil {
+			return false, nil
+		}
+		if t.GetAssignedValue() != n || t.GetAssignedDecision() != in.GetAssignedDecision() {
+			// A later decision must not be undone by an old sheet.
+			return false, &columnError{column: "assigned_value", value: value, err: fmt.Errorf(
+				"%s was assigned %d by %s already; assign another value by a request of its own, not by a sheet",
+				in.GetName(), t.GetAssignedValue(), t.GetAssignedDecision())}
+		}
+		return true, nil
 	}}, nil
 }
 

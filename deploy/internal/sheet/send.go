@@ -156,8 +156,8 @@ func (s *Sheet) follow(ctx context.Context, c *client.Client, r Row) error {
 	if err := c.Get(ctx, "/v1/"+name(s.noun.name, r.Cell("id")), nil, now); err != nil {
 		return err
 	}
-	if after.done(now) {
-		return nil
+	if done, err := after.done(now); err != nil || done {
+		return err
 	}
 	setRequestID(after.in, s.requestID("after", []Row{r}))
 	return c.Post(ctx, after.path, nil, after.in, s.noun.resource.ProtoReflect().New().Interface())

@@ -9,11 +9,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	embedded "coso/deploy/nats"
@@ -48,6 +50,9 @@ func Run(ctx context.Context, o Options, ready func(base string)) (err error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return fmt.Errorf("data folder: %w", err)
 	}
+	if err := whole(o.Dir); err != nil {
+		return err
+	}
 	listener, err := gateway.Listen(ctx, o.HTTP)
 	if err != nil {
 		return err
@@ -55,6 +60,9 @@ func Run(ctx context.Context, o Options, ready func(base string)) (err error) {
 	services, err := open(o)
 	if err != nil {
 		return errors.Join(err, listener.Close())
+	}
+	if err := settled(o.Dir); err != nil {
+		return errors.Join(err, listener.Close(), closeAll(services))
 	}
 	bus, err := embedded.Start(embedded.Options{Dir: filepath.Join(o.Dir, "nats"), Port: o.NATSPort, Logger: o.Logger})
 	if err != nil {
@@ -83,6 +91,44 @@ func Run(ctx context.Context, o Options, ready func(base string)) (err error) {
 		parts = append(parts, s.Part(js, conns))
 	}
 	return run.All(ctx, o.Logger, append(parts, web)...)
+}
+
+// storesFile says, in a data folder, that all stores have been made there.
+const storesFile = "stores"
+
+// whole refuses a data folder in which all stores have been made and some are gone: a store made anew beside old ones
+// would miss what the others have counted.
+func whole(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, storesFile)); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return fmt.Errorf("data folder: %w", err)
+	}
+	var missing []string
+	for _, name := range Services() {
+		info, err := os.Stat(filepath.Join(dir, name+".db"))
+		switch {
+		case errors.Is(err, fs.ErrNotExist), err == nil && info.Size() == 0:
+			missing = append(missing, name+".db")
+		case err != nil:
+			return fmt.Errorf("data folder: %w", err)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("the data folder %s lacks %s, which was there before; put it back from a backup, "+
+			"or start with an empty folder", dir, strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// settled notes that all stores have been made.
+func settled(dir string) error {
+	names := strings.Join(Services(), "\n") + "\n"
+	if err := os.WriteFile(filepath.Join(dir, storesFile), []byte(names), 0o600); err != nil {
+		return fmt.Errorf("data folder: %w", err)
+	}
+	return nil
 }
 
 // open opens the four services in the order in which events flow. It comes before the nats-server: the stores' locks keep
@@ -114,9 +160,10 @@ func site(o Options, services []*run.Service, listener net.Listener, ready func(
 	if err != nil {
 		return run.Part{}, err
 	}
+	health := &readiness{services: services, last: map[string]published{}}
 	handler, err := gateway.New(gateway.Options{
 		Registry: services[0].Conn(), Membership: services[1].Conn(), Planning: services[2].Conn(), Award: services[3].Conn(),
-		Logger: o.Logger, Metrics: meters, Ready: func(ctx context.Context) error { return healthy(ctx, services) },
+		Logger: o.Logger, Metrics: meters, Ready: health.healthy,
 	})
 	if err != nil {
 		return run.Part{}, err

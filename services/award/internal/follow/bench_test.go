@@ -21,7 +21,7 @@ import (
 	"coso/services/platform/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, feedtest.Leaks()...) }
 
 // patience is how long anything may take.
 const patience = 30 * time.Second

@@ -14,11 +14,12 @@ import (
 	"coso/services/membership"
 	"coso/services/platform/access"
 	"coso/services/platform/feed"
+	"coso/services/platform/feed/feedtest"
 	"coso/services/platform/run"
 	"coso/services/platform/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, feedtest.Leaks()...) }
 
 // patience is how long anything may take.
 const patience = 30 * time.Second

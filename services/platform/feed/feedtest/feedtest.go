@@ -69,12 +69,14 @@ func (s *Server) Start() {
 	s.running = srv
 }
 
-// Leaks are the goroutines that a nats-server which is stopped while it makes or reads a stream leaves behind; a test that
-// stops servers at random passes them to goleak.
+// Leaks are the goroutines that a nats-server which is stopped while it makes or reads a stream leaves behind, and the one
+// with which nats.go watches a connection for reconnects, which ends some time after the connection; a test that runs a
+// server passes them to goleak.
 func Leaks() []goleak.Option {
 	return []goleak.Option{
 		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1"),
 		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*fileStore).flushStreamStateLoop"),
+		goleak.IgnoreAnyFunction("github.com/nats-io/nats.go/jetstream.(*jetStream).resetPendingAcksOnReconnect"),
 	}
 }
 
