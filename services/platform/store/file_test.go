@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -243,5 +245,36 @@ func TestManyFailedCommits(t *testing.T) {
 	<-stopped
 	if n, events := count(t, b), b.Head().GetEvents(); n != 60 || events != 60 {
 		t.Errorf("%d enterprises, %d events", n, events)
+	}
+}
+
+// A file that was cut short is refused by name; it does not bring the process down.
+func TestAFileCutShortIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir)
+	for i := range 200 {
+		if _, err := create(caller(), b, enterprise(i, "units/u", fmt.Sprint(i)), ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.check(t)
+	path := filepath.Join(dir, "registry.db")
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, keep := range []int{len(raw) * 3 / 4, len(raw) / 2, len(raw) / 4, 20000, 9000} {
+		at := t.TempDir()
+		if err := os.WriteFile(filepath.Join(at, "registry.db"), raw[:keep], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(Options{Dir: at, Service: "registry", Schema: newSchema().all, MapSize: 64 << 20})
+		if err == nil { // what was cut off was free
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			continue
+		}
+		wantReason(t, err, faultpb.Reason_REASON_DATA_DAMAGED)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -165,16 +166,23 @@ func (s *Store) startLog() {
 	}
 }
 
-func openFile(path string, mapSize int) (*bolt.DB, error) {
+func openFile(path string, mapSize int) (db *bolt.DB, err error) {
+	// A file that is cut short faults where it is read, and bbolt panics at pages that make no sense.
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			db, err = nil, fault.DataLoss(faultpb.Reason_REASON_DATA_DAMAGED, "", "name", path).With(fmt.Errorf("the file cannot be read: %v", p))
+		}
+	}()
 	if mapSize == 0 {
 		mapSize = 4 << 30
 	}
-	db, err := bolt.Open(path, 0o600, &bolt.Options{
+	db, err = bolt.Open(path, 0o600, &bolt.Options{
 		Timeout: time.Second, FreelistType: bolt.FreelistMapType, InitialMmapSize: mapSize,
 	})
 	switch {
 	case err == nil:
-		return db, nil
+		return db, shortened(db, path)
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, fault.Unavailable(faultpb.Reason_REASON_DATA_LOCKED, "", "name", path)
 	case errors.Is(err, fs.ErrPermission):
@@ -182,6 +190,24 @@ func openFile(path string, mapSize int) (*bolt.DB, error) {
 	default:
 		return nil, fault.DataLoss(faultpb.Reason_REASON_DATA_DAMAGED, "", "name", path).With(err)
 	}
+}
+
+// shortened closes and refuses a file that is shorter than what bbolt says it holds.
+func shortened(db *bolt.DB, path string) error {
+	info, err := os.Stat(path)
+	if err == nil {
+		err = db.View(func(tx *bolt.Tx) error {
+			if info.Size() < tx.Size() {
+				return fault.DataLoss(faultpb.Reason_REASON_DATA_DAMAGED, "", "name", path).With(
+					fmt.Errorf("the file has %d bytes of %d", info.Size(), tx.Size()))
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	return nil
 }
 
 // start checks or makes the file's identity and brings derived tables up to date.

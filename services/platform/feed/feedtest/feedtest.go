@@ -6,6 +6,7 @@ package feedtest
 import (
 	"errors"
 	"net"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -36,10 +37,38 @@ type Server struct {
 // NATS starts a server that is stopped when the test ends. Its files are in a folder of the test's.
 func NATS(t testing.TB) *Server {
 	t.Helper()
-	s := &Server{t: t, dir: filepath.Join(t.TempDir(), "nats")}
+	s := &Server{t: t, dir: filepath.Join(folder(t), "nats")}
 	s.Start()
 	t.Cleanup(s.Stop)
 	return s
+}
+
+// folder is a temporary folder that is removed when the test ends. A server that was stopped may still write a file of a
+// stream for a moment (Leaks), at which testing.T.TempDir fails the test; this one tries on.
+func folder(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "coso-nats-") //nolint:usetesting // see above
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		deadline := time.After(ready)
+		for {
+			err := os.RemoveAll(dir)
+			if err == nil {
+				return
+			}
+			select {
+			case <-tick.C:
+			case <-deadline:
+				t.Errorf("remove the server's files: %v", err)
+				return
+			}
+		}
+	})
+	return dir
 }
 
 // Dir is the folder that holds the server's files. They may be copied or replaced while the server is stopped.
