@@ -81,12 +81,13 @@ func TestHeadersIn(t *testing.T) {
 	}
 }
 
-// INV-TRANSCODE-ALLOW-LIST, out: of a service's headers and trailers only the position comes back, on refusals too.
+// INV-TRANSCODE-ALLOW-LIST, out: of a service's headers and trailers only the position and the age of copies come back, on
+// refusals too.
 func TestHeadersOut(t *testing.T) {
 	g := newGate(t)
 	var answer error
 	g.reply = func(ctx context.Context, _ call) (proto.Message, error) {
-		if err := grpc.SetHeader(ctx, metadata.Pairs("coso-position", "registry=a:7", "x-request-id", "other", "secret", "s", "set-cookie", "a=b")); err != nil {
+		if err := grpc.SetHeader(ctx, metadata.Pairs("coso-position", "registry=a:7", "coso-copy-age", "registry=400s", "x-request-id", "other", "secret", "s", "set-cookie", "a=b")); err != nil {
 			t.Error(err)
 		}
 		if err := grpc.SetTrailer(ctx, metadata.Pairs("coso-position", "registry=a:8", "secret", "s")); err != nil {
@@ -97,7 +98,7 @@ func TestHeadersOut(t *testing.T) {
 	for _, answer = range []error{nil, fault.Aborted(faultpb.Reason_REASON_ETAG_STALE, "etag", "name", "units/x", "value", "1")} {
 		res := g.do(t, ask{method: "GET", target: "/v1/units/x", header: http.Header{"Te": {"trailers"}, "X-Request-Id": {"van-phong-1"}}})
 		allowed := []string{
-			"Cache-Control", "Content-Security-Policy", "Content-Type", "Coso-Position", "Cross-Origin-Resource-Policy",
+			"Cache-Control", "Content-Security-Policy", "Content-Type", "Coso-Copy-Age", "Coso-Position", "Cross-Origin-Resource-Policy",
 			"Referrer-Policy", "X-Content-Type-Options", "X-Request-Id",
 		}
 		for name := range res.header {
@@ -107,6 +108,9 @@ func TestHeadersOut(t *testing.T) {
 		}
 		if got := res.header.Values("Coso-Position"); !slices.Equal(got, []string{"registry=a:7"}) {
 			t.Errorf("positions %q", got)
+		}
+		if got := res.header.Values("Coso-Copy-Age"); !slices.Equal(got, []string{"registry=400s"}) {
+			t.Errorf("ages %q", got)
 		}
 		if got := res.header.Values("X-Request-Id"); !slices.Equal(got, []string{"van-phong-1"}) {
 			t.Errorf("ids %q", got)

@@ -14,6 +14,12 @@ import (
 // positionHeader carries how far a client has seen the journals, both ways.
 const positionHeader = "Coso-Position"
 
+// ageHeader says that an answer may rest on copies of another service's data that are older than they should be.
+const ageHeader = "Coso-Copy-Age"
+
+// answered are the headers of a service that come back.
+var answered = []string{positionHeader, ageHeader}
+
 // forwarded are the headers that reach a service, as metadata of the same name in lower case.
 var forwarded = []string{"Accept-Language", positionHeader, "Traceparent", exchange.RequestIDHeader}
 
@@ -51,5 +57,10 @@ func forward(name string) (string, bool) {
 
 // answerHeader is the mux's matcher for a service's headers.
 func answerHeader(name string) (string, bool) {
-	return positionHeader, strings.EqualFold(name, positionHeader)
+	for _, a := range answered {
+		if strings.EqualFold(a, name) {
+			return a, true
+		}
+	}
+	return "", false
 }

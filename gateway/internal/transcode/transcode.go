@@ -3,7 +3,8 @@
 // the JSON value, and a body nobody asked for, and they forward headers by prefix.
 //
 // INV-TRANSCODE-NOTHING-IGNORED: what a client says in query or body is understood in full or refused.
-// INV-TRANSCODE-ALLOW-LIST: of the headers only those in `forwarded` reach a service, and only coso-position comes back.
+// INV-TRANSCODE-ALLOW-LIST: of the headers only those in `forwarded` reach a service, and only those in
+// `answered` come back.
 // INV-TRANSCODE-BOUND: a field named in the path has the path's value; query and body cannot say otherwise.
 package transcode
 
@@ -141,8 +142,10 @@ func refuse(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w htt
 		return
 	}
 	if md, ok := runtime.ServerMetadataFromContext(ctx); ok {
-		for _, position := range md.HeaderMD.Get(positionHeader) {
-			w.Header().Add(positionHeader, position)
+		for _, name := range answered {
+			for _, value := range md.HeaderMD.Get(name) {
+				w.Header().Add(name, value)
+			}
 		}
 	}
 	exchange.Refuse(w, r, fault.FromStatus(status.Convert(err)))
