@@ -6,7 +6,6 @@ import (
 
 	"coso/services/platform/fault"
 
-	bolt "go.etcd.io/bbolt"
 	"google.golang.org/protobuf/proto"
 
 	journalpb "coso/proto/gen/coso/journal/v1"
@@ -21,82 +20,76 @@ var keyHead = []byte("head")
 
 func positionKey(p uint64) []byte { return binary.BigEndian.AppendUint64(nil, p) }
 
-// apply writes one entry with everything that follows from it. It is the only function that changes bbolt after Open,
-// beside the steps of a rebuild,
-// the same for a fresh entry and for a journal that is read again.
-func (s *Store) apply(raw []byte) (*journalpb.Head, error) {
+// applied answers the state after an entry that was read from a log. The caller holds changing.
+func (s *Store) applied(raw []byte) (*version, error) {
 	e, err := readEntry(raw)
 	if err != nil {
 		return nil, err
 	}
-	var next *journalpb.Head
-	err = s.db.Update(func(tx *bolt.Tx) error {
-		w := boltSpace{tx}
-		head, err := readHead(w)
-		if err != nil {
-			return err
-		}
+	return s.db.prepare(func(head *journalpb.Head, w *overlay) (*journalpb.Head, error) {
 		if err := follows(e, head, s.incarnation); err != nil {
-			return err
-		}
-		next = after(head, e, raw)
-		if err := w.put(bucketJournal, positionKey(e.GetPosition()), raw); err != nil {
-			return err
+			return nil, err
 		}
 		g, err := s.gapsIn(w, s.building.Load())
 		if err != nil {
-			return err
+			return nil, err
 		}
-		for i, c := range e.GetCommands() {
-			if err := s.applyCommand(w, g, e, i, c); err != nil {
-				return err
+		for _, c := range e.GetCommands() {
+			if err := s.changeAll(w, g, e, c); err != nil {
+				return nil, fmt.Errorf("entry %d: %w", e.GetPosition(), err)
 			}
 		}
-		if g.reached(bucketOnce, positionKey(e.GetPosition())) {
-			if err := noteAllOnce(w, e, waitable(e, head.GetEventPosition())); err != nil {
-				return err
-			}
-		}
-		return writeHead(w, next)
+		return s.journal(w, g, e, raw, head)
 	})
-	return next, err
 }
 
-func (s *Store) applyCommand(w writing, g gaps, e *journalpb.Entry, number int, c *journalpb.Command) error {
-	if c.GetActivation() == nil {
-		return s.applyOn(w, g, e, number, c)
-	}
-	over := newOverlay(w)
-	if err := s.applyOn(over, g, e, number, c); err != nil {
-		return err
-	}
-	return over.flush(w)
-}
-
-func (s *Store) applyOn(w writing, g gaps, e *journalpb.Entry, number int, c *journalpb.Command) error {
+// changeAll changes the tables as a command says.
+func (s *Store) changeAll(w writing, g gaps, e *journalpb.Entry, c *journalpb.Command) error {
 	for _, ch := range c.GetChanges() {
 		spec, ok := s.schema.tables[ch.GetTable()]
 		if !ok {
-			return damaged("entry %d changes the unknown table %q", e.GetPosition(), ch.GetTable())
+			return damaged("it changes the unknown table %q", ch.GetTable())
 		}
 		if err := applyChange(w, g, spec, ch); err != nil {
-			return fmt.Errorf("entry %d, table %s: %w", e.GetPosition(), ch.GetTable(), err)
+			return fmt.Errorf("table %s: %w", ch.GetTable(), err)
 		}
 	}
-	if c.GetActivation() != nil {
-		for row, err := range s.schema.finishIn(w, e, c.GetActivation()).rows(0) {
-			if err != nil {
-				return err
-			}
-			if err := applyChange(w, g, row.spec, row.change); err != nil {
-				return fmt.Errorf("entry %d, row of %s: %w", e.GetPosition(), c.GetActivation().GetOperation(), err)
-			}
-		}
-	}
-	if !g.reached(bucketHistory, positionKey(e.GetPosition())) {
+	if c.GetActivation() == nil {
 		return nil
 	}
-	return s.schema.noteHistory(w, e, number)
+	for row, err := range s.schema.finishIn(w, e, c.GetActivation()).rows(0) {
+		if err != nil {
+			return err
+		}
+		if err := applyChange(w, g, row.spec, row.change); err != nil {
+			return fmt.Errorf("row of %s: %w", c.GetActivation().GetOperation(), err)
+		}
+	}
+	return nil
+}
+
+// journal adds an entry whose changes have been made, and what follows from it: history, request ids, the head. The
+// writer of an entry has made the changes while its closures ran; who reads it makes them by changeAll. Both end with the
+// same bytes: INV-STORE-ONE-JOURNAL.
+func (s *Store) journal(w writing, g gaps, e *journalpb.Entry, raw []byte, head *journalpb.Head) (*journalpb.Head, error) {
+	at := positionKey(e.GetPosition())
+	if err := w.put(bucketJournal, at, raw); err != nil {
+		return nil, err
+	}
+	if g.reached(bucketHistory, at) {
+		for i := range e.GetCommands() {
+			if err := s.schema.noteHistory(w, e, i); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if g.reached(bucketOnce, at) {
+		if err := noteAllOnce(w, e, waitable(e, head.GetEventPosition())); err != nil {
+			return nil, err
+		}
+	}
+	next := after(head, e, raw)
+	return next, writeHead(w, next)
 }
 
 func applyChange(w writing, g gaps, spec *spec, ch *journalpb.Change) error {

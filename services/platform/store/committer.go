@@ -11,7 +11,6 @@ import (
 	"coso/services/platform/access"
 	"coso/services/platform/fault"
 
-	bolt "go.etcd.io/bbolt"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -33,6 +32,8 @@ type call struct {
 	requestID   string
 	fingerprint []byte
 	traceparent string
+	// rehearsal: the command is judged and has no effect.
+	rehearsal bool
 	// answer makes an empty answer, for replays.
 	answer func() proto.Message
 	run    func(*Tx) (proto.Message, error)
@@ -55,10 +56,13 @@ type outcome struct {
 
 // group is the commands that become one entry.
 type group struct {
-	head     *journalpb.Head
-	at       time.Time
-	over     *overlay
-	gaps     gaps
+	head *journalpb.Head
+	at   time.Time
+	over *overlay
+	gaps gaps
+	// entry is what the commands became, next the state after it, not yet published.
+	entry    []byte
+	next     *version
 	commands []*journalpb.Command
 	once     map[string]*journalpb.Once
 	size     int
@@ -79,9 +83,6 @@ func (s *Store) commitLoop() {
 				left = append(left, c)
 			case there := <-s.tailed:
 				s.takeTailed(there)
-				continue
-			case <-s.unsettledFor(longestPause):
-				s.settleAgain()
 				continue
 			case <-s.stop:
 				s.refuseQueued()
@@ -142,9 +143,15 @@ func (s *Store) attempt(calls []*call) (*group, []*call, error) {
 	if err := s.ready(); err != nil {
 		return &group{calls: calls}, nil, err
 	}
+	s.db.changing.Lock()
+	defer s.db.changing.Unlock()
 	g, left, err := s.runGroup(calls)
-	if err == nil && (len(g.commands) > 0 || g.waiting && s.log.Shared()) {
-		err = s.write(g)
+	if err == nil && g.next != nil {
+		err = s.place(g.head.GetPosition()+1, g.entry)
+	}
+	if err == nil && g.next != nil {
+		s.publish(g.next)
+		s.calm()
 	}
 	return g, left, err
 }
@@ -154,45 +161,61 @@ func (s *Store) ready() error {
 	if err := s.haltedBy(); err != nil {
 		return err
 	}
-	if err := s.settle(); err != nil {
+	if err := errors.Join(s.mend(), s.db.room(s.stop)); err != nil {
 		return s.unwritten(err)
 	}
 	return nil
 }
 
-// runGroup runs closures on one snapshot until the entry is full. The snapshot is closed before anything is written:
-// bbolt may have to remap, which waits for readers.
+// runGroup runs closures on one snapshot until the entry is full, and prepares the state after them.
 func (s *Store) runGroup(calls []*call) (*group, []*call, error) {
 	g := &group{calls: calls, once: map[string]*journalpb.Once{}}
 	building := s.building.Load()
-	err := s.db.View(func(btx *bolt.Tx) error {
-		snapshot := boltSpace{btx}
-		head, err := readHead(snapshot)
-		if err != nil {
+	err := s.db.read(func(v *version, base reading) error {
+		g.head, g.over = v.head, v.writable(base)
+		var err error
+		if g.gaps, err = s.gapsIn(g.over, building); err != nil {
 			return err
 		}
-		g.head, g.over = head, newOverlay(snapshot)
-		if g.gaps, err = s.gapsIn(snapshot, building); err != nil {
+		if g.at, err = s.moment(g.head); err != nil {
 			return err
 		}
-		if g.at, err = s.moment(head); err != nil {
-			return err
+		s.runCalls(g)
+		if len(g.commands) == 0 && !(g.waiting && s.log.Shared()) {
+			return nil
 		}
-		for i, c := range calls {
-			out, fits := s.runCall(g, c)
-			if !fits {
-				g.calls = calls[:i]
-				return nil
-			}
-			g.outcomes = append(g.outcomes, out)
-		}
-		return nil
+		return s.seal(g, v)
 	})
 	if err != nil {
 		g.calls = calls
 		return g, nil, err
 	}
 	return g, calls[len(g.calls):], nil
+}
+
+func (s *Store) runCalls(g *group) {
+	for i, c := range g.calls {
+		out, fits := s.runCall(g, c)
+		if !fits {
+			g.calls = g.calls[:i]
+			return
+		}
+		g.outcomes = append(g.outcomes, out)
+	}
+}
+
+// seal makes an entry of a group's commands and prepares the state after it.
+func (s *Store) seal(g *group, v *version) error {
+	e, raw, err := seal(g.head, s.incarnation, timestamppb.New(g.at), g.commands)
+	if err != nil {
+		return err
+	}
+	head, err := s.journal(g.over, g.gaps, e, raw, g.head)
+	if err != nil {
+		return err
+	}
+	g.entry, g.next = raw, v.next(g.over, head)
+	return nil
 }
 
 // moment is max(the moment before + 1 µs, the clock), in whole microseconds.
@@ -212,7 +235,7 @@ func (s *Store) moment(head *journalpb.Head) (time.Time, error) {
 	return now, nil
 }
 
-// runCall runs one closure on a fork of the group's overlay. A refusal, a panic or a passed deadline drops the fork.
+// runCall runs one closure on the group's overlay. A refusal, a panic or a passed deadline takes back what it did.
 // fits is false when the group is full and the call must wait for the next one.
 func (s *Store) runCall(g *group, c *call) (out outcome, fits bool) {
 	c.mu.Lock()
@@ -233,20 +256,28 @@ func (s *Store) runCall(g *group, c *call) (out outcome, fits bool) {
 			return outcome{answer: answer, position: kept.GetPosition(), err: err}, true
 		}
 	}
+	g.over.mark()
 	tx := s.newTx(g, c)
 	began := time.Now()
 	answer, err := protect(tx, c.run)
 	s.noteSlow(c.method, time.Since(began))
-	if errors.Is(err, errNotFirst) {
-		return outcome{}, false
-	}
 	if err == nil {
 		err = c.ctx.Err()
 	}
-	if err != nil {
-		return outcome{err: err}, true
+	switch {
+	case errors.Is(err, errNotFirst):
+		fits = false
+	case err != nil:
+		out, fits = outcome{err: err}, true
+	case c.rehearsal:
+		out, fits = rehearsed(g, tx, answer), true
+	default:
+		out, fits = s.accept(g, c, tx, answer)
 	}
-	return s.accept(g, c, tx, answer)
+	if !fits || out.err != nil || c.rehearsal {
+		g.over.takeBack(0)
+	}
+	return out, fits
 }
 
 // kept looks a request id up, in the group first.
@@ -265,7 +296,7 @@ func onceID(c *call) string { return string(Text(c.principal.Name).Text(c.reques
 func (s *Store) newTx(g *group, c *call) *Tx {
 	return &Tx{
 		reach: reach{schema: s.schema, gaps: g.gaps}, position: g.head.GetPosition() + 1, number: len(g.commands),
-		s: s, ctx: c.ctx, over: g.over.fork(), at: g.at, principal: c.principal,
+		s: s, ctx: c.ctx, over: g.over, at: g.at, principal: c.principal,
 		changes: map[string]int{},
 		command: &journalpb.Command{
 			Principal: c.principal.Name, OnBehalfOf: c.principal.OnBehalfOf, Method: c.method,
@@ -292,7 +323,6 @@ func (s *Store) accept(g *group, c *call, tx *Tx, answer proto.Message) (outcome
 	}
 	c.entered = true
 	g.size += size
-	g.over = tx.over
 	g.commands = append(g.commands, tx.command)
 	if c.requestID != "" {
 		g.once[onceID(c)] = &journalpb.Once{

@@ -23,10 +23,10 @@ type failing interface {
 func derivedRows(t failing, b *bench) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	err := b.db.View(func(tx *bolt.Tx) error {
+	err := b.db.View(func(in reading) error {
 		for _, r := range b.recipes {
 			for _, bucket := range r.buckets {
-				for k, v := range (boltSpace{tx}).ascend(bucket, nil, nil) {
+				for k, v := range in.ascend(bucket, nil, nil) {
 					out[fmt.Sprintf("%s %x", bucket, k)] = fmt.Sprintf("%x", v)
 				}
 			}
@@ -60,24 +60,45 @@ func sameDerived(t failing, b *bench, root string) {
 	}
 }
 
-// copyStore copies the file as it is now: what a kill at this moment leaves.
+// copyStore copies the files as they are now: what a kill at this moment leaves.
 func copyStore(t failing, b *bench, root string) string {
 	t.Helper()
 	dir, err := os.MkdirTemp(root, "copy")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.db.View(func(tx *bolt.Tx) error { return tx.CopyFile(filepath.Join(dir, "registry.db"), 0o600) }); err != nil {
+	b.db.changing.Lock()
+	defer b.db.changing.Unlock()
+	if b.wal != nil {
+		for _, path := range b.wal.paths {
+			copyFile(t, path, dir)
+		}
+	}
+	if err := b.db.file.View(func(tx *bolt.Tx) error { return tx.CopyFile(filepath.Join(dir, "registry.db"), 0o600) }); err != nil {
 		t.Fatal(err)
 	}
 	return dir
 }
 
+func copyFile(t failing, path, dir string) {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, filepath.Base(path)), raw, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // hasty lets a store not wait for the disk, where no test of it is what the test is about.
 func hasty(b *bench) *bench {
-	b.db.writing.Lock()
-	defer b.db.writing.Unlock()
-	b.db.db.NoSync = true
+	b.db.file.writing.Lock()
+	defer b.db.file.writing.Unlock()
+	b.db.file.db.NoSync = true
+	if b.wal != nil {
+		b.wal.sync = func(*os.File) error { return nil }
+	}
 	return b
 }
 

@@ -18,12 +18,12 @@ import (
 const entryFormat = 1
 
 // seal forms the entry that follows head. Its bytes are final.
-func seal(head *journalpb.Head, incarnation []byte, moment *timestamppb.Timestamp, commands []*journalpb.Command) ([]byte, error) {
+func seal(head *journalpb.Head, incarnation []byte, moment *timestamppb.Timestamp, commands []*journalpb.Command) (*journalpb.Entry, []byte, error) {
 	previous := head.GetHash()
 	if head.GetPosition() == 0 {
 		previous = make([]byte, sha256.Size)
 	}
-	b, err := deterministic.Marshal(&journalpb.Entry{
+	e := &journalpb.Entry{
 		Format:       entryFormat,
 		Incarnation:  incarnation,
 		Position:     head.GetPosition() + 1,
@@ -31,11 +31,12 @@ func seal(head *journalpb.Head, incarnation []byte, moment *timestamppb.Timestam
 		PreviousHash: previous,
 		Commands:     commands,
 		EventsBefore: head.GetEvents(),
-	})
-	if err != nil {
-		return nil, fault.Internal(fmt.Errorf("encode entry: %w", err))
 	}
-	return b, nil
+	b, err := deterministic.Marshal(e)
+	if err != nil {
+		return nil, nil, fault.Internal(fmt.Errorf("encode entry: %w", err))
+	}
+	return e, b, nil
 }
 
 // readEntry decodes an entry and stops at a form it does not know.

@@ -13,8 +13,8 @@ import (
 	registrypb "coso/proto/gen/coso/registry/v1"
 )
 
-// A file that the system does not let grow any more: bbolt's own commit fails in the middle, again and again. Nothing
-// is lost, nothing half-written, and when there is room again writing goes on without a restart.
+// Files that the system does not let grow any more: the log and bbolt's own commit fail in the middle, again and again.
+// Nothing is lost, nothing half-written, and when there is room again writing goes on without a restart.
 func TestFileThatMayNotGrow(t *testing.T) {
 	b := open(t, t.TempDir())
 	fill := func(i int) error {
@@ -62,6 +62,9 @@ func TestFileThatMayNotGrow(t *testing.T) {
 // limitFileSize runs f while no file of this process may outgrow the store's file as it is.
 func limitFileSize(t *testing.T, b *bench, f func()) {
 	t.Helper()
+	if err := b.db.flush(b.stop); err != nil {
+		t.Fatal(err)
+	}
 	info, err := os.Stat(b.dir + "/registry.db")
 	if err != nil {
 		t.Fatal(err)

@@ -16,13 +16,14 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
 )
 
 // onCommit replaces how the store's file ends its transactions.
 func onCommit(b *bench, commit func(*bolt.Tx) error) {
-	b.db.writing.Lock()
-	defer b.db.writing.Unlock()
-	b.db.commit = commit
+	b.db.file.writing.Lock()
+	defer b.db.file.writing.Unlock()
+	b.db.file.commit = commit
 }
 
 // full is a commit that finds no room: nothing counts.
@@ -31,135 +32,57 @@ func full(tx *bolt.Tx) error { return errors.Join(syscall.ENOSPC, tx.Rollback())
 // unsynced is a commit whose last sync fails: it shows, and is on the disk or not.
 func unsynced(tx *bolt.Tx) error { return errors.Join(tx.Commit(), syscall.EIO) }
 
-// A full disk changes nothing: every caller is told, reading goes on, and the store recovers by itself.
-func TestFullDisk(t *testing.T) {
+// A data file that cannot be written stops nobody, as long as there is room in memory; then it does, and all goes on by
+// itself once it can be written.
+func TestFullDataFile(t *testing.T) {
 	b := open(t, t.TempDir())
-	if _, err := create(caller(), b, enterprise(1, "units/u", "a"), "r-1"); err != nil {
-		t.Fatal(err)
-	}
 	onCommit(b, full)
-	for range 3 {
-		out := inOneGroup(b, newCall(b, 2, "b", "r-2"), newCall(b, 1, "a", "r-1"), newCall(b, 3, "a", ""))
-		for _, o := range out {
-			wantReason(t, o.err, faultpb.Reason_REASON_JOURNAL_UNAVAILABLE)
-			if !errors.Is(o.err, syscall.ENOSPC) {
-				t.Errorf("the cause is lost: %v", o.err)
-			}
-		}
-		if n := count(t, b); n != 1 || b.Head().GetPosition() != 1 {
-			t.Errorf("%d enterprises at position %d", n, b.Head().GetPosition())
-		}
-		wantReason(t, b.Healthy(), faultpb.Reason_REASON_JOURNAL_UNAVAILABLE)
-	}
-	onCommit(b, (*bolt.Tx).Commit)
-	if _, err := create(caller(), b, enterprise(2, "units/u", "b"), "r-2"); err != nil {
-		t.Fatal(err)
-	}
-	if n := count(t, b); n != 2 || b.Healthy() != nil {
-		t.Errorf("%d enterprises, %v", n, b.Healthy())
-	}
-}
-
-// A commit whose last sync failed shows in the file. Another commit on top of it proves it durable: then it is
-// acknowledged, once.
-func TestFailedSyncThatCounts(t *testing.T) {
-	b := open(t, t.TempDir())
-	var commits atomic.Int32
-	onCommit(b, func(tx *bolt.Tx) error {
-		if commits.Add(1) == 1 {
-			return unsynced(tx)
-		}
-		return tx.Commit()
-	})
-	if _, err := create(caller(), b, enterprise(1, "units/u", "a"), ""); err != nil {
-		t.Fatal(err)
-	}
-	if n := count(t, b); n != 1 || b.Head().GetPosition() != 1 || commits.Load() != 2 {
-		t.Errorf("%d enterprises at position %d after %d commits", n, b.Head().GetPosition(), commits.Load())
-	}
-}
-
-// INV-STORE-READS-DURABLE: as long as it is not known whether an entry is on the disk, its writer is told so, no reader is
-// answered from it, and no event of it leaves. Once the disk is well again this ends by itself, with nobody writing.
-func TestNobodyReadsWhatMayBeLost(t *testing.T) {
-	b := open(t, t.TempDir())
-	onCommit(b, unsynced)
-	_, err := create(caller(), b, enterprise(1, "units/u", "a"), "r-1")
-	wantReason(t, err, faultpb.Reason_REASON_JOURNAL_UNAVAILABLE)
-	soon, cancel := context.WithTimeout(caller(), 5*time.Millisecond)
-	defer cancel()
-	_, err = View(soon, b.Store, func(tx *ReadTx) (bool, error) {
-		_, found, err := b.enterprises.Find(tx, "enterprises/e1")
-		return found, err
-	})
-	wantReason(t, err, faultpb.Reason_REASON_JOURNAL_UNAVAILABLE)
-	if events, err := b.Events(t.Context(), 1, 10); err != nil || len(events) != 0 {
-		t.Errorf("%d events leave, %v", len(events), err)
-	}
-	onCommit(b, (*bolt.Tx).Commit)
-	if e, err := get(b, "enterprises/e1"); err != nil || e.GetRevision() != 1 {
-		t.Errorf("after the disk is well again: %v, %v", e, err)
-	}
-	if _, err := create(caller(), b, enterprise(1, "units/u", "a"), "r-1"); err != nil || b.Head().GetEvents() != 1 {
-		t.Errorf("the repeated request: %v, %d events", err, b.Head().GetEvents())
-	}
-}
-
-// bbolt shows a commit before its last sync has ended; a reader that comes in between waits for it.
-func TestReadersWaitForTheLastSync(t *testing.T) {
-	b := open(t, t.TempDir())
-	shown, synced := make(chan struct{}), make(chan struct{})
-	onCommit(b, func(tx *bolt.Tx) error {
-		err := tx.Commit()
-		close(shown)
-		<-synced
-		return err
-	})
-	written, read := make(chan error), make(chan error)
-	go func() {
-		_, err := create(caller(), b, enterprise(1, "units/u", "a"), "")
-		written <- err
-	}()
-	<-shown
-	looked := make(chan struct{})
-	go func() {
-		_, err := View(caller(), b.Store, func(tx *ReadTx) (bool, error) {
-			defer close(looked)
-			_, found, err := b.enterprises.Find(tx, "enterprises/e1")
-			return found, err
+	write := func(i int) error {
+		_, err := Update(caller(), b.Store, &registrypb.UpdateEnterpriseRequest{}, func(tx *Tx) (*registrypb.Enterprise, error) {
+			return b.enterprises.Create(tx, enterprise(i, "units/u", fmt.Sprint(i)), &registrypb.EnterpriseCreated{})
 		})
-		read <- err
-	}()
-	<-looked
-	select {
-	case err := <-read:
-		t.Errorf("a reader was answered before the sync had ended: %v", err)
-	case err := <-written:
-		t.Errorf("the writer was answered before the sync had ended: %v", err)
-	case <-time.After(20 * time.Millisecond):
+		return err
 	}
-	close(synced)
-	if err := errors.Join(<-written, <-read); err != nil {
-		t.Error(err)
+	if err := write(0); err != nil {
+		t.Fatal(err)
 	}
+	if err := b.db.flush(b.stop); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("a checkpoint on a full disk: %v", err)
+	}
+	b.db.changing.Lock()
+	b.db.most = 20_000
+	b.db.changing.Unlock()
+	written := 1
+	for ; written < 1000; written++ {
+		if err := write(written); err != nil {
+			wantReason(t, err, faultpb.Reason_REASON_JOURNAL_UNAVAILABLE)
+			if !errors.Is(err, syscall.ENOSPC) {
+				t.Errorf("the cause is lost: %v", err)
+			}
+			break
+		}
+	}
+	if n := count(t, b); n != written || written < 2 || written == 1000 {
+		t.Errorf("%d enterprises, %d were written", n, written)
+	}
+	wantReason(t, b.Healthy(), faultpb.Reason_REASON_JOURNAL_UNAVAILABLE)
 	onCommit(b, (*bolt.Tx).Commit)
+	until(t, "there is room again", func() bool { return write(written) == nil })
+	if n := count(t, b); n != written+1 || b.Healthy() != nil {
+		t.Errorf("%d enterprises after %d, %v", n, written+1, b.Healthy())
+	}
 }
 
 // What a shared log has granted is applied however long the file takes; the caller is told that the outcome is unknown.
-func TestFullDiskUnderASharedLog(t *testing.T) {
+func TestAFileThatIsAwayUnderASharedLog(t *testing.T) {
 	log := quietLog()
 	b := open(t, t.TempDir(), log.on)
-	onCommit(b, full)
-	ctx, cancel := context.WithCancel(caller())
-	unknown := make(chan error)
-	go func() {
-		_, err := create(ctx, b, enterprise(1, "units/u", "a"), "r-1")
-		unknown <- err
-	}()
-	until(t, "the file is full", func() bool { return b.Healthy() != nil })
-	cancel()
-	wantReason(t, <-unknown, faultpb.Reason_REASON_JOURNAL_UNAVAILABLE)
-	onCommit(b, (*bolt.Tx).Commit)
+	_, back := away(t, b)
+	ctx, cancel := context.WithTimeout(caller(), 50*time.Millisecond)
+	defer cancel()
+	_, err := create(ctx, b, enterprise(1, "units/u", "a"), "r-1")
+	wantReason(t, err, faultpb.Reason_REASON_JOURNAL_UNAVAILABLE)
+	back()
 	if _, err := create(caller(), b, enterprise(1, "units/u", "a"), "r-1"); err != nil {
 		t.Fatal(err)
 	}
@@ -168,32 +91,48 @@ func TestFullDiskUnderASharedLog(t *testing.T) {
 	}
 }
 
+// away lets a store's file fail and not be opened again, until back is called.
+func away(t *testing.T, b *bench) (cause error, back func()) {
+	t.Helper()
+	again := b.db.file.open
+	cause = errors.New("the disk is away")
+	b.db.file.writing.Lock()
+	b.db.file.open, b.db.file.commit = func() (*bolt.DB, error) { return nil, cause }, full
+	b.db.file.writing.Unlock()
+	if err := b.db.Update(putRow(bucketMeta, []byte("dirty"), nil)); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.db.flush(b.stop); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("a checkpoint: %v", err)
+	}
+	return cause, func() {
+		b.db.file.writing.Lock()
+		defer b.db.file.writing.Unlock()
+		b.db.file.open, b.db.file.commit, b.db.file.tried = again, (*bolt.Tx).Commit, time.Time{}
+	}
+}
+
 // A file that cannot be opened again is Unavailable for readers and writers until it can.
 func TestAFileThatIsAway(t *testing.T) {
 	b := open(t, t.TempDir())
-	again := b.db.open
-	errAway := errors.New("the disk is away")
-	b.db.open = func() (*bolt.DB, error) { return nil, errAway }
-	onCommit(b, full)
+	cause, back := away(t, b)
 	_, err := create(caller(), b, enterprise(1, "units/u", "a"), "")
 	wantReason(t, err, faultpb.Reason_REASON_JOURNAL_UNAVAILABLE)
-	if _, err := get(b, "enterprises/e1"); !errors.Is(err, errAway) || fault.KindOf(err) != fault.KindUnavailable {
-		t.Errorf("reading: %v", err)
-	}
-	if _, err := create(caller(), b, enterprise(1, "units/u", "a"), ""); !errors.Is(err, errAway) {
+	if !errors.Is(err, cause) {
 		t.Errorf("writing: %v", err)
 	}
-	b.db.writing.Lock()
-	b.db.open, b.db.commit, b.db.tried = again, (*bolt.Tx).Commit, time.Time{}
-	b.db.writing.Unlock()
+	if _, err := get(b, "enterprises/e1"); !errors.Is(err, cause) || fault.KindOf(err) != fault.KindUnavailable {
+		t.Errorf("reading: %v", err)
+	}
+	back()
 	if _, err := create(caller(), b, enterprise(1, "units/u", "a"), ""); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// A failed commit may not leave anything behind that a later one, or a reader before, trips over: many in a row, of both
-// kinds, under readers.
-func TestManyFailedCommits(t *testing.T) {
+// A failed checkpoint may not leave anything behind that a later one, or a reader before, trips over: many in a row, of
+// both kinds, under readers.
+func TestManyFailedCheckpoints(t *testing.T) {
 	r := seeded(t)
 	b := open(t, t.TempDir())
 	var fail atomic.Int32
@@ -206,45 +145,98 @@ func TestManyFailedCommits(t *testing.T) {
 		}
 		return tx.Commit()
 	})
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			if _, err := View(caller(), b.Store, func(tx *ReadTx) (int, error) {
-				n := 0
-				for e, err := range b.enterprises.All(tx) {
-					if err != nil || e.GetRevision() != 1 {
-						return n, fmt.Errorf("%v: %w", e, err)
-					}
-					n++
-				}
-				return n, nil
-			}); err != nil {
-				t.Error(err)
-			}
-		}
-	}()
+	stopReading := readAlways(t, b)
 	for i := range 60 {
 		kind := r.Int32N(3)
 		fail.Store(kind)
-		e := enterprise(i, "units/u", fmt.Sprint(i))
-		_, err := create(caller(), b, e, fmt.Sprint(i))
-		if (err != nil) != (kind == 1) {
-			t.Fatalf("commit of kind %d: %v", kind, err)
+		if _, err := create(caller(), b, enterprise(i, "units/u", fmt.Sprint(i)), fmt.Sprint(i)); err != nil {
+			t.Fatal(err)
 		}
-		if _, err := create(caller(), b, e, fmt.Sprint(i)); err != nil {
+		if err := b.db.flush(b.stop); (err != nil) != (kind != 0) {
+			t.Fatalf("checkpoint of kind %d: %v", kind, err)
+		}
+		if _, err := create(caller(), b, enterprise(i, "units/u", fmt.Sprint(i)), fmt.Sprint(i)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	close(stop)
-	<-stopped
+	stopReading()
 	if n, events := count(t, b), b.Head().GetEvents(); n != 60 || events != 60 {
 		t.Errorf("%d enterprises, %d events", n, events)
+	}
+}
+
+// readAlways reads everything again and again, and demands that each snapshot is one state: as many enterprises as its
+// counter says.
+func readAlways(t *testing.T, b *bench) (stop func()) {
+	t.Helper()
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-end:
+				return
+			default:
+			}
+			_, err := View(caller(), b.Store, func(tx *ReadTx) (int, error) {
+				n := uint64(0)
+				for e, err := range b.enterprises.All(tx) {
+					if err != nil || e.GetRevision() != 1 {
+						return 0, fmt.Errorf("%v: %w", e, err)
+					}
+					n++
+				}
+				counted, _ := Key(b.perUnit.In(tx).Get(Text("units/u"))).Split().Uint64()
+				if counted != n {
+					return 0, fmt.Errorf("%d enterprises, the counter says %d", n, counted)
+				}
+				return 0, nil
+			})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	return func() {
+		close(end)
+		<-ended
+	}
+}
+
+// INV-STORE-ONE-STATE: a version is not read over a file that may hold later changes; over one that holds fewer, or the
+// same, it is the state it was.
+func TestAVersionAndItsFile(t *testing.T) {
+	b := open(t, t.TempDir())
+	write := func(i int) *version {
+		if _, err := create(caller(), b, enterprise(i, "units/u", fmt.Sprint(i)), ""); err != nil {
+			t.Fatal(err)
+		}
+		return b.db.now.Load()
+	}
+	seen := func(v *version) (n uint64) {
+		if err := b.db.file.View(func(tx *bolt.Tx) error {
+			n, _ = Key(v.over(boltSpace{tx}).get(b.perUnit.bucket, Text("units/u"))).Split().Uint64()
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	flush := func() {
+		if err := b.db.flush(b.stop); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(1)
+	two := write(2)
+	flush()
+	if !b.db.outdated(two) || seen(two) != 2 {
+		t.Errorf("before the checkpoint: outdated %t, it shows %d", b.db.outdated(two), seen(two))
+	}
+	three := write(3)
+	if b.db.outdated(three) || seen(three) != 3 {
+		t.Errorf("after it: outdated %t, it shows %d", b.db.outdated(three), seen(three))
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"coso/services/platform/fault"
 
 	"github.com/google/uuid"
-	bolt "go.etcd.io/bbolt"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 	journalpb "coso/proto/gen/coso/journal/v1"
@@ -41,12 +40,11 @@ type Event struct {
 // Events answers up to limit events from a number on, in order; none if the journal ends before.
 func (s *Store) Events(ctx context.Context, from uint64, limit int) ([]Event, error) {
 	var out []Event
-	head := s.Head() // and no further: INV-STORE-READS-DURABLE
+	head := s.Head()
 	if from > head.GetEvents() || from == 0 {
 		return nil, nil
 	}
-	err := s.db.View(func(tx *bolt.Tx) error {
-		in := boltSpace{tx}
+	err := s.db.View(func(in reading) error {
 		position, err := entryOfEvent(in, head, from)
 		if err != nil {
 			return err
@@ -176,8 +174,7 @@ func (s *Store) Verify(ctx context.Context, progress func(position uint64)) erro
 // verifySome checks the next entries of the chain in one short View.
 func (s *Store) verifySome(ctx context.Context, head **journalpb.Head) (end bool, err error) {
 	const some = 1000
-	err = s.db.View(func(tx *bolt.Tx) error {
-		in := boltSpace{tx}
+	err = s.db.View(func(in reading) error {
 		stored, err := readHead(in)
 		if err != nil {
 			return err

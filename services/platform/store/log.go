@@ -29,13 +29,11 @@ type Placed struct {
 // Log orders a journal: it gives each entry its place, once and for ever. Nothing above the committer knows which log
 // runs. Its methods are safe for concurrent use.
 type Log interface {
-	// Shared is false for a log that is nothing but the store's own file: nobody else writes, and a granted entry is
-	// kept only when it has been applied. It is true for a log that keeps what it grants and in which other stores
-	// write too. It never changes.
+	// Shared is true for a log in which other stores write too. It never changes.
 	Shared() bool
 	// Incarnation is the UUID of the journal that is ordered. It never changes.
 	Incarnation() uuid.UUID
-	// Append asks for the place position, which must be the one after the last. nil: granted. ErrConflict, ErrUnknown:
+	// Append asks for the place position, which must be the one after the last. nil: granted, and kept for good. ErrConflict, ErrUnknown:
 	// as above. Any other error: refused, this time it will not get there. The same bytes may be sent to the same place
 	// again and again; they get it at most once.
 	Append(ctx context.Context, position uint64, entry []byte) error

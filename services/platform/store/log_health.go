@@ -72,6 +72,21 @@ func (s *Store) calm() {
 	}
 }
 
+// noteCheckpoint says when the data file cannot be written any more, and when it can again. Commands go on as long as
+// there is room in memory for what they change.
+func (s *Store) noteCheckpoint(err error) {
+	s.mu.Lock()
+	changed := (err == nil) != (s.lagging == nil)
+	s.lagging = err
+	s.mu.Unlock()
+	switch {
+	case changed && err != nil:
+		s.logger.Error("the data file cannot be written; the log keeps what changes", "service", s.service, "error", err)
+	case changed:
+		s.logger.Info("the data file can be written again", "service", s.service)
+	}
+}
+
 // late is what a caller is told whose time is over before its command was written.
 func (s *Store) late(ctx context.Context) error {
 	s.mu.Lock()
@@ -81,27 +96,6 @@ func (s *Store) late(ctx context.Context) error {
 		return ctx.Err()
 	}
 	return fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(trouble)
-}
-
-// durable waits until the entry that a snapshot ended with is known to be on the disk: bbolt shows a commit a moment
-// before its last sync. INV-STORE-READS-DURABLE: nobody hears of what a power cut could take back.
-func (s *Store) durable(ctx context.Context, position uint64) error {
-	if s.Head().GetPosition() >= position {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, waitLimit)
-	defer cancel()
-	for {
-		changed := s.Changed()
-		if s.Head().GetPosition() >= position {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(ctx.Err())
-		}
-	}
 }
 
 // slowClosure is how long a closure may run before the log says so, with its method and how long it took.

@@ -6,18 +6,20 @@ import (
 	"iter"
 
 	"github.com/google/uuid"
-	bolt "go.etcd.io/bbolt"
 )
 
-// localLog is the log of a store that nobody shares: the next place is always free, applying an entry is what keeps it,
-// and reading it is reading the store's journal.
+// localLog is the log of a store that nobody shares: the next place is always free, the write-ahead log keeps what gets
+// it, and reading it is reading the store's journal.
 type localLog struct{ s *Store }
 
-func (localLog) Shared() bool                                 { return false }
-func (l localLog) Incarnation() uuid.UUID                     { return l.s.Incarnation() }
-func (localLog) Append(context.Context, uint64, []byte) error { return nil }
+func (localLog) Shared() bool             { return false }
+func (l localLog) Incarnation() uuid.UUID { return l.s.Incarnation() }
 
-// Read knows the entries that have been made durable.
+// Append is called by the committer alone.
+func (l localLog) Append(_ context.Context, _ uint64, entry []byte) error {
+	return l.s.wal.append(entry)
+}
+
 func (l localLog) Read(ctx context.Context, from uint64) (Placed, error) {
 	if err := ctx.Err(); err != nil {
 		return Placed{}, err
@@ -53,8 +55,8 @@ func (l localLog) Tail(ctx context.Context, from uint64) iter.Seq2[Placed, error
 
 // journalled answers the bytes of an entry of this store's journal; DataLoss if it is not there.
 func (s *Store) journalled(position uint64) (raw []byte, err error) {
-	err = s.db.View(func(tx *bolt.Tx) error {
-		raw = bytes.Clone((boltSpace{tx}).get(bucketJournal, positionKey(position)))
+	err = s.db.View(func(in reading) error {
+		raw = bytes.Clone(in.get(bucketJournal, positionKey(position)))
 		return nil
 	})
 	if err == nil && raw == nil {

@@ -3,18 +3,13 @@ package store
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
 
 	"coso/services/platform/fault"
 
-	bolt "go.etcd.io/bbolt"
-	"google.golang.org/protobuf/types/known/timestamppb"
-
 	faultpb "coso/proto/gen/coso/fault/v1"
-	journalpb "coso/proto/gen/coso/journal/v1"
 )
 
 const (
@@ -27,18 +22,6 @@ const (
 
 // errOvertaken says that another store's entry has the place. It has been applied; the commands must run again.
 var errOvertaken = errors.New("another store has written")
-
-// write gets the group's entry its place and keeps it. errOvertaken: the group must run again on what is there now.
-func (s *Store) write(g *group) error {
-	raw, err := seal(g.head, s.incarnation, timestamppb.New(g.at), g.commands)
-	if err != nil {
-		return err
-	}
-	if err := s.place(g.head.GetPosition()+1, raw); err != nil {
-		return err
-	}
-	return s.keep(raw)
-}
 
 // place gets an entry its place, however often the log has to be asked. The rule for an answer that does not come, or
 // that the place is given away: read the place. Mine: done. Another's: mine can never land there any more. Nothing there,
@@ -148,102 +131,23 @@ func differs(there Placed, mine []byte) error {
 	return damaged("INV-STORE-CHAIN: entry %d of the log is not the one that was applied", there.Position)
 }
 
-// keep applies a granted entry. What a shared log holds is applied however long the file takes; what is only in the file
-// is kept or was never written.
+// keep applies an entry that others have written, however long the file takes.
 func (s *Store) keep(raw []byte) error {
 	for try := 0; ; try++ {
-		err := s.applyOnce(raw)
-		if err == nil {
+		next, err := s.applied(raw)
+		switch {
+		case err == nil:
+			s.publish(next)
 			s.calm()
 			return nil
-		}
-		_, file := errors.AsType[*fileError](err)
-		switch {
-		case !s.log.Shared():
-			return s.unwritten(err)
-		case !file:
+		case fault.KindOf(err) != fault.KindUnavailable:
 			return s.halt(err)
 		}
-		s.worry("an entry of the log cannot be kept", err)
+		s.worry("an entry of the log cannot be applied", err)
 		if !s.pause(try) {
 			return s.unwritten(err)
 		}
 	}
-}
-
-// applyOnce applies an entry; after a failed commit it finds out whether the entry is there all the same.
-func (s *Store) applyOnce(raw []byte) error {
-	if err := s.settle(); err != nil {
-		return err
-	}
-	hash := sha256.Sum256(raw)
-	if bytes.Equal(s.Head().GetHash(), hash[:]) {
-		return nil // an earlier try had kept it
-	}
-	head, err := s.apply(raw)
-	if err == nil {
-		s.publish(head)
-		return nil
-	}
-	if _, file := errors.AsType[*fileError](err); !file {
-		return err
-	}
-	s.unsettled = true
-	if s.settle() == nil && bytes.Equal(s.Head().GetHash(), hash[:]) {
-		return nil
-	}
-	return err
-}
-
-// settle finds out what a failed commit has left in the file. An entry that shows there may be in the kernel's memory
-// only; another commit on top of it, once it has succeeded, has made both durable (its own pages were synced before it
-// could show at all).
-func (s *Store) settle() error {
-	if !s.unsettled {
-		return nil
-	}
-	head, err := s.fileHead()
-	if err != nil {
-		return err
-	}
-	known := s.Head().GetPosition()
-	switch head.GetPosition() {
-	case known:
-	case known + 1:
-		if err := s.db.Update(func(*bolt.Tx) error { return nil }); err != nil {
-			return err
-		}
-		s.publish(head)
-	default:
-		return s.halt(damaged("the file ends with entry %d, %d had been applied", head.GetPosition(), known))
-	}
-	s.unsettled = false
-	return nil
-}
-
-// unsettledFor asks for another look at a file that a failed commit has left unclear; nobody who waits for it needs to
-// write.
-func (s *Store) unsettledFor(d time.Duration) <-chan time.Time {
-	if !s.unsettled {
-		return nil
-	}
-	return time.After(d)
-}
-
-func (s *Store) settleAgain() {
-	if err := s.settle(); err != nil {
-		s.worry("the data file cannot be written", err)
-		return
-	}
-	s.calm()
-}
-
-func (s *Store) fileHead() (head *journalpb.Head, err error) {
-	err = s.db.View(func(tx *bolt.Tx) error {
-		head, err = readHead(boltSpace{tx})
-		return err
-	})
-	return head, err
 }
 
 // pause waits before another try; false: the store stops.

@@ -43,6 +43,8 @@ func (s *Store) takeTailed(there Placed) {
 	if s.haltedBy() != nil {
 		return
 	}
+	s.db.changing.Lock()
+	defer s.db.changing.Unlock()
 	if err := s.takePlaced(there); err != nil && s.haltedBy() == nil {
 		s.logger.Warn("an entry of the log waits", "service", s.service, "position", there.Position, "error", err)
 	}

@@ -247,7 +247,7 @@ func compare(rt *rapid.T, b *bench, m *model) {
 	}
 }
 
-// The overlay with its fork is the map it says it is, in order, over a snapshot.
+// The overlay, with parts of it taken back, is the map it says it is, in order, over a snapshot.
 func TestOverlayModel(t *testing.T) {
 	key := rapid.StringOfN(rapid.RuneFrom([]rune("ab\x00")), 0, 3, -1)
 	rapid.Check(t, func(rt *rapid.T) {
@@ -258,11 +258,22 @@ func TestOverlayModel(t *testing.T) {
 			want[k] = v
 		}
 		o := newOverlay(under)
-		dropped := o.fork()
-		must(rt, dropped.put("t", []byte("a"), []byte("dropped")))
 		for range rapid.IntRange(0, 12).Draw(rt, "steps") {
 			k := key.Draw(rt, "key")
-			o = o.fork()
+			o.mark()
+			if rapid.Bool().Draw(rt, "taken back") {
+				must(rt, o.put("t", []byte(k), []byte("kept for a moment")))
+				done := o.done()
+				for range rapid.IntRange(1, 3).Draw(rt, "changes") {
+					must(rt, o.put("t", []byte(key.Draw(rt, "other")), []byte("taken back")))
+					must(rt, o.del("t", []byte(k)))
+				}
+				o.takeBack(done)
+				if got := o.get("t", []byte(k)); string(got) != "kept for a moment" {
+					rt.Fatalf("%q is %q after later changes were taken back", k, got)
+				}
+				o.takeBack(0)
+			}
 			if rapid.Bool().Draw(rt, "delete") {
 				must(rt, o.del("t", []byte(k)))
 				delete(want, k)

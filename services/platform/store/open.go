@@ -70,8 +70,10 @@ type Options struct {
 
 // Store keeps one service's state. Its methods are safe for concurrent use.
 type Store struct {
-	db             *file
-	log            Log
+	db  *state
+	log Log
+	// wal keeps the entries that are not in the file yet; nil: a shared log does. Only the committer writes it.
+	wal            *wal
 	schema         *Schema
 	service        string
 	sources        []string
@@ -84,12 +86,12 @@ type Store struct {
 	stop     chan struct{}
 	stopped  chan struct{}
 	stopOnce sync.Once
+	closing  sync.Once
+	closed   error
 	// tailed brings what others wrote; tailing counts who brings it.
 	tailed  chan Placed
 	tailing sync.WaitGroup
 	endTail context.CancelFunc
-	// unsettled: a commit failed, and what it left in the file is not known. Only the committer looks at it.
-	unsettled bool
 
 	viewLimit     time.Duration
 	timerHandlers map[string]TimerHandler
@@ -105,10 +107,10 @@ type Store struct {
 	meters     *meters
 
 	mu      sync.Mutex
-	head    *journalpb.Head
 	changed chan struct{}
 	halted  *fault.Error // why writing has stopped
 	trouble error        // why writing does not succeed now
+	lagging error        // why the data file cannot be written now
 	// rebuilding is how far unbuilt has come.
 	rebuilding []Rebuild
 }
@@ -126,13 +128,14 @@ func Open(o Options) (*Store, error) {
 	}
 	again := func() (*bolt.DB, error) { return openFile(path, o.MapSize) }
 	s := &Store{
-		db: newFile(db, again), log: o.Log, fingerprintKey: o.Key, schema: o.Schema, service: o.Service, sources: o.Sources, clock: o.Clock, logger: o.Logger,
+		db: newState(newFile(db, again)), log: o.Log, fingerprintKey: o.Key, schema: o.Schema, service: o.Service, sources: o.Sources, clock: o.Clock, logger: o.Logger,
 		queue: make(chan *call, maxGroup), stop: make(chan struct{}), stopped: make(chan struct{}),
 		changed: make(chan struct{}), tailed: make(chan Placed),
 		viewLimit: cmp.Or(o.ViewLimit, viewLimit), timerHandlers: withOperations(o.Timers),
 		recipes: o.Schema.recipes(), stepRows: cmp.Or(max(o.stepRows, -o.stepRows), rebuildRows),
 	}
-	if s.log == nil {
+	local := s.log == nil
+	if local {
 		s.log = localLog{s}
 	}
 	if s.clock == nil {
@@ -141,11 +144,16 @@ func Open(o Options) (*Store, error) {
 	if s.logger == nil {
 		s.logger = slog.Default()
 	}
-	if err := s.start(); err != nil {
-		return nil, errors.Join(err, s.db.Close())
+	err = s.start()
+	if err == nil && local {
+		err = s.openWAL(o.Dir)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.db.file.Close())
 	}
 	s.startMeters()
 	s.startLog()
+	s.background.Go(func() { s.db.checkpointLoop(s.stopped, s.noteCheckpoint) })
 	go s.commitLoop()
 	if o.stepRows >= 0 && len(s.unbuilt) > 0 {
 		s.background.Go(s.rebuildLoop)
@@ -212,7 +220,7 @@ func shortened(db *bolt.DB, path string) error {
 
 // start checks or makes the file's identity and brings derived tables up to date.
 func (s *Store) start() error {
-	return s.db.Update(func(tx *bolt.Tx) error {
+	return s.db.file.Update(func(tx *bolt.Tx) error {
 		if tx.Bucket([]byte(bucketMeta)) != nil {
 			if err := s.checkFormat(boltSpace{tx}); err != nil {
 				return err
@@ -256,7 +264,7 @@ func (s *Store) identify(w writing) error {
 		return damaged("the store's identity is not whole")
 	}
 	head, err := readHead(w)
-	s.head = head
+	s.db.now.Store(&version{head: head, fresh: newLayer()})
 	return err
 }
 
@@ -294,7 +302,8 @@ func (s *Store) found(w writing) error {
 	return nil
 }
 
-// Close stops taking commands, waits for the group under way and closes the file. Waiting commands are Unavailable.
+// Close stops taking commands, waits for the group under way, writes what the file does not hold yet, and closes it.
+// Waiting commands are Unavailable. What cannot be written stays in the log, and the next Open writes it.
 func (s *Store) Close() error {
 	s.stopOnce.Do(func() {
 		close(s.stop)
@@ -303,8 +312,26 @@ func (s *Store) Close() error {
 	<-s.stopped
 	s.tailing.Wait()
 	s.background.Wait()
-	s.meters.forget()
-	return s.db.Close()
+	s.closing.Do(func() {
+		s.meters.forget()
+		s.closed = s.closeFiles()
+	})
+	return s.closed
+}
+
+func (s *Store) closeFiles() error {
+	unwritten := s.db.checkpoint()
+	if unwritten != nil {
+		s.logger.Warn("the data file could not be written; the log keeps the rest", "service", s.service, "error", unwritten)
+	}
+	err := s.db.file.Close()
+	if s.wal == nil {
+		return err
+	}
+	if unwritten == nil {
+		err = errors.Join(err, s.wal.empty())
+	}
+	return errors.Join(err, s.wal.close())
 }
 
 // Service is the service's name.
@@ -317,11 +344,7 @@ func (s *Store) Incarnation() uuid.UUID { return uuid.UUID(s.incarnation) }
 func (s *Store) Today() civil.Date { return civil.Today(s.clock()) }
 
 // Head is the end of the journal as applied.
-func (s *Store) Head() *journalpb.Head {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.head
-}
+func (s *Store) Head() *journalpb.Head { return s.db.now.Load().head }
 
 // Changed is closed at the next entry. Ask for it before looking, so that no entry is missed.
 func (s *Store) Changed() <-chan struct{} {
@@ -330,10 +353,11 @@ func (s *Store) Changed() <-chan struct{} {
 	return s.changed
 }
 
-func (s *Store) publish(head *journalpb.Head) {
+// publish makes the state after an entry the present one.
+func (s *Store) publish(next *version) {
+	s.db.publish(next)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.head = head
 	close(s.changed)
 	s.changed = make(chan struct{})
 }

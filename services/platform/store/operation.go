@@ -112,13 +112,14 @@ func (tx *Tx) putAside(name string, fn func(*Tx) error) (*journalpb.Operation, e
 	if err != nil {
 		return nil, err
 	}
-	// The rows see each other on a fork, which is dropped: the commands behind this one see nothing of them.
-	visible := tx.over
-	tx.over, tx.staged = visible.fork(), &journalpb.Staged{Operation: name}
+	// The rows see each other, until all is taken back: the commands behind this one see nothing of them.
+	done := tx.over.done()
+	tx.staged = &journalpb.Staged{Operation: name}
 	if err := fn(tx); err != nil {
 		return nil, err
 	}
-	tx.command.Staged, tx.over, tx.staged = tx.staged, visible, nil
+	tx.over.takeBack(done)
+	tx.command.Staged, tx.staged = tx.staged, nil
 	rows := len(tx.command.GetStaged().GetChanges())
 	if op.Rows += int64(rows); op.GetRows() > maxStaged || len(op.GetBatches()) == maxBatches {
 		return nil, fault.ResourceExhausted(faultpb.Reason_REASON_OPERATION_TOO_LARGE, "name",

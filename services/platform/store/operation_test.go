@@ -56,19 +56,18 @@ func activate(b *bench, requestID string) (*journalpb.Operation, error) {
 func replayed(t *testing.T, b *bench) *bench {
 	t.Helper()
 	anew := open(t, t.TempDir())
-	if err := anew.db.Update(func(tx *bolt.Tx) error {
-		w := boltSpace{tx}
+	if err := anew.db.Update(func(w writing) error {
 		return errors.Join(w.put(bucketMeta, keyIncarnation, b.incarnation), w.put(bucketMeta, keyFingerprintKey, b.fingerprintKey))
 	}); err != nil {
 		t.Fatal(err)
 	}
 	anew.incarnation, anew.fingerprintKey = b.incarnation, b.fingerprintKey
 	for p := uint64(1); p <= b.Head().GetPosition(); p++ {
-		head, err := anew.apply(entryBytes(t, b, p))
+		next, err := anew.applied(entryBytes(t, b, p))
 		if err != nil {
 			t.Fatal(err)
 		}
-		anew.publish(head)
+		anew.publish(next)
 	}
 	return anew
 }
@@ -77,7 +76,10 @@ func replayed(t *testing.T, b *bench) *bench {
 func everything(t *testing.T, b *bench) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	err := b.db.View(func(tx *bolt.Tx) error {
+	if err := b.db.flush(b.stop); err != nil {
+		t.Fatal(err)
+	}
+	err := b.db.file.View(func(tx *bolt.Tx) error {
 		return tx.ForEach(func(name []byte, bucket *bolt.Bucket) error {
 			return bucket.ForEach(func(k, v []byte) error {
 				out[fmt.Sprintf("%s %x", name, k)] = fmt.Sprintf("%x", v)

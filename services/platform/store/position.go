@@ -26,8 +26,12 @@ type Position struct {
 }
 
 // String is the form in the header: `registry=0198f0c2-…:1042`.
-func (p Position) String() string {
-	return p.Service + "=" + p.Incarnation.String() + ":" + strconv.FormatUint(p.Number, 10)
+func (p Position) String() string { return string(p.append(nil)) }
+
+func (p Position) append(b []byte) []byte {
+	b = append(append(b, p.Service...), '=')
+	b = append(append(b, p.Incarnation.String()...), ':')
+	return strconv.AppendUint(b, p.Number, 10)
 }
 
 // maxPositions bounds how many positions a header may hold.
@@ -97,11 +101,15 @@ func MergePositions(have []Position, more ...Position) []Position {
 
 // FormatPositions is the header's form.
 func FormatPositions(ps []Position) string {
-	parts := make([]string, len(ps))
+	const size = 80
+	b := make([]byte, 0, size*len(ps))
 	for i, p := range ps {
-		parts[i] = p.String()
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = p.append(b)
 	}
-	return strings.Join(parts, ",")
+	return string(b)
 }
 
 type recorderKey struct{}
@@ -132,6 +140,10 @@ func note(ctx context.Context, p Position) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if len(r.positions) == 0 {
+		r.positions = []Position{p}
+		return
+	}
 	r.positions = MergePositions(r.positions, p)
 }
 

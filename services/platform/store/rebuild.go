@@ -157,7 +157,7 @@ func (r *recipe) built(in reading) bool {
 }
 
 // advance does one step of a rebuild and notes in the same transaction how far it came; done: the table is whole.
-func (s *Store) advance(w boltSpace, r *recipe, b *journalpb.Rebuild, limit time.Duration) (done bool, err error) {
+func (s *Store) advance(w writing, r *recipe, b *journalpb.Rebuild, limit time.Duration) (done bool, err error) {
 	if done, err = r.step(w, b, s.stepRows, limit); err != nil {
 		return false, err
 	}
@@ -175,7 +175,7 @@ func (s *Store) advance(w boltSpace, r *recipe, b *journalpb.Rebuild, limit time
 }
 
 // step feeds the next rows of the source, at least one.
-func (r *recipe) step(w boltSpace, b *journalpb.Rebuild, rows int, limit time.Duration) (done bool, err error) {
+func (r *recipe) step(w writing, b *journalpb.Rebuild, rows int, limit time.Duration) (done bool, err error) {
 	until := time.Now().Add(limit)
 	n := 0
 	for k, v := range w.ascend(r.source, nil, b.GetNext()) {

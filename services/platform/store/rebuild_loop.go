@@ -77,12 +77,15 @@ func (s *Store) build(r *recipe) bool {
 	}
 }
 
-// rebuildStep does one step in a transaction of its own. It may come between any two entries: where the rebuild stands
+// rebuildStep does one step in a change of its own. It may come between any two entries: where the rebuild stands
 // is in the file, and apply and snapshots look there.
 func (s *Store) rebuildStep(r *recipe) (done bool, err error) {
 	var rows uint64
-	err = s.db.Update(func(tx *bolt.Tx) error {
-		w := boltSpace{tx}
+	err = s.db.room(s.stop)
+	if err != nil {
+		return false, err
+	}
+	err = s.db.Update(func(w writing) error {
 		if done = r.built(w); done {
 			return nil
 		}
@@ -111,7 +114,7 @@ func (s *Store) rebuildStep(r *recipe) (done bool, err error) {
 // measure counts the rows of the source. Not to know them stops nothing.
 func (s *Store) measure(r *recipe) {
 	var total uint64
-	err := s.db.View(func(tx *bolt.Tx) error {
+	err := s.db.file.View(func(tx *bolt.Tx) error {
 		total = uint64(tx.Bucket([]byte(r.source)).Stats().KeyN) //nolint:gosec // a count
 		return nil
 	})

@@ -237,7 +237,7 @@ func TestOnlyOneProcessOpensAStore(t *testing.T) {
 func TestAStoreOfAnotherFormIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	b := open(t, dir)
-	if err := b.db.Update(boltPut(bucketMeta, keyFormat, []byte{storeFormat + 1})); err != nil {
+	if err := b.db.Update(putRow(bucketMeta, keyFormat, []byte{storeFormat + 1})); err != nil {
 		t.Fatal(err)
 	}
 	b.check(t)
@@ -254,7 +254,7 @@ func TestVerifyNamesADamagedEntry(t *testing.T) {
 	}
 	raw := entryBytes(t, b, 3)
 	raw[len(raw)-3] ^= 1
-	if err := b.db.Update(boltPut(bucketJournal, positionKey(3), raw)); err != nil {
+	if err := b.db.Update(putRow(bucketJournal, positionKey(3), raw)); err != nil {
 		t.Fatal(err)
 	}
 	err := b.Verify(context.Background(), nil)

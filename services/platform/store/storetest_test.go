@@ -120,8 +120,11 @@ func (b *bench) check(t testing.TB) {
 	if err := b.Verify(context.Background(), nil); err != nil {
 		t.Errorf("verify: %v", err)
 	}
+	if err := b.db.flush(b.stop); err != nil {
+		t.Errorf("flush: %v", err)
+	}
 	errChecked := errors.New("checked, nothing to write")
-	if err := b.db.Update(func(tx *bolt.Tx) error { // nobody writes meanwhile
+	if err := b.db.file.Update(func(tx *bolt.Tx) error { // nobody writes meanwhile
 		for err := range tx.Check() {
 			t.Errorf("bbolt: %v", err)
 		}
@@ -163,15 +166,15 @@ func get(b *bench, name string) (*registrypb.Enterprise, error) {
 	return View(caller(), b.Store, func(tx *ReadTx) (*registrypb.Enterprise, error) { return b.enterprises.Get(tx, name) })
 }
 
-func boltPut(bucket string, key, value []byte) func(*bolt.Tx) error {
-	return func(tx *bolt.Tx) error { return boltSpace{tx}.put(bucket, key, value) }
+func putRow(bucket string, key, value []byte) func(writing) error {
+	return func(w writing) error { return w.put(bucket, key, value) }
 }
 
 func entryBytes(t *testing.T, b *bench, position uint64) []byte {
 	t.Helper()
 	var out []byte
-	if err := b.db.View(func(tx *bolt.Tx) error {
-		out = bytes.Clone(boltSpace{tx}.get(bucketJournal, positionKey(position)))
+	if err := b.db.View(func(in reading) error {
+		out = bytes.Clone(in.get(bucketJournal, positionKey(position)))
 		return nil
 	}); err != nil {
 		t.Fatal(err)

@@ -202,7 +202,10 @@ func (l *ledger) judge(t *testing.T, b *bench) {
 func dump(t *testing.T, b *bench) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	if err := b.db.View(func(tx *bolt.Tx) error {
+	if err := b.db.flush(b.stop); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.db.file.View(func(tx *bolt.Tx) error {
 		return tx.ForEach(func(bucket []byte, _ *bolt.Bucket) error {
 			for k, v := range (boltSpace{tx}).ascend(string(bucket), nil, nil) {
 				out[string(bucket)+" "+hex.EncodeToString(k)] = hex.EncodeToString(v)

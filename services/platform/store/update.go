@@ -7,7 +7,6 @@ import (
 	"coso/services/platform/access"
 	"coso/services/platform/fault"
 
-	bolt "go.etcd.io/bbolt"
 	"go.opentelemetry.io/otel/propagation"
 	"google.golang.org/protobuf/proto"
 
@@ -22,7 +21,8 @@ var (
 // Update runs one command: fn on a snapshot with everything before it, then one journal entry shared with the commands
 // that waited beside it. fn may run again, so it has no side effects, makes no remote call and gives its result back as
 // a value. Who acts and by which method comes from the context (access). A request with a request id takes effect once:
-// repeated, it answers the resources as they are now at the first position.
+// repeated, it answers the resources as they are now at the first position. A request that only validates
+// (validate_only) is run and judged like any other, and dropped.
 //
 // Errors: what fn says; AlreadyExists for a request id used for another request; ResourceExhausted for a change beyond
 // the limits; Unavailable (JOURNAL_UNAVAILABLE) if the entry could not be written, or it is not known within the caller's
@@ -45,7 +45,9 @@ func Update[T proto.Message](ctx context.Context, s *Store, req proto.Message, f
 		run:    func(tx *Tx) (proto.Message, error) { return fn(tx) },
 		done:   make(chan outcome, 1),
 	}
-	if r, ok := req.(interface{ GetRequestId() string }); ok && r.GetRequestId() != "" {
+	if c.rehearsal = onlyValidates(req); c.rehearsal {
+		// A request id is for what takes effect.
+	} else if r, ok := req.(interface{ GetRequestId() string }); ok && r.GetRequestId() != "" {
 		c.requestID = r.GetRequestId()
 		c.fingerprint = fingerprint(s.fingerprintKey, req, "request_id")
 	}
@@ -108,20 +110,13 @@ func (s *Store) leave(ctx context.Context, c *call) (outcome, error) {
 // index or derived table that is being built anew. Inside an Update's fn it is Internal.
 func View[T any](ctx context.Context, s *Store, fn func(*ReadTx) (T, error)) (T, error) {
 	var out T
-	var seen uint64
 	if err := s.outside(); err != nil {
 		return out, err
 	}
-	ctx, cancel := s.limited(ctx)
-	defer cancel()
+	ctx = s.limited(ctx)
 	building := s.building.Load()
-	err := s.db.View(func(btx *bolt.Tx) error {
-		in := boltSpace{btx}
-		head, err := readHead(in)
-		if err != nil {
-			return err
-		}
-		seen = head.GetPosition()
+	err := s.db.read(func(v *version, base reading) error {
+		in := v.over(base)
 		gaps, err := s.gapsIn(in, building)
 		if err != nil {
 			return err
@@ -136,13 +131,9 @@ func View[T any](ctx context.Context, s *Store, fn func(*ReadTx) (T, error)) (T,
 		if err := ctx.Err(); err != nil {
 			return err // a walk may have ended early
 		}
-		note(ctx, Position{Service: s.service, Incarnation: s.Incarnation(), Number: head.GetEventPosition()})
+		note(ctx, Position{Service: s.service, Incarnation: s.Incarnation(), Number: v.head.GetEventPosition()})
 		return nil
 	})
-	if unsure := s.durable(ctx, seen); unsure != nil {
-		var none T
-		return none, unsure
-	}
 	return out, err
 }
 

@@ -45,9 +45,23 @@ func VerifyFile(ctx context.Context, dir, service string, progress func(done, al
 		return found, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	s := &Store{service: service, db: newFile(db, func() (*bolt.DB, error) { return nil, errFileClosed })}
-	var all uint64
-	err = s.db.View(func(tx *bolt.Tx) error {
+	s := &Store{service: service, db: newState(newFile(db, func() (*bolt.DB, error) { return nil, errFileClosed }))}
+	all, err := s.readStopped(dir)
+	head := &journalpb.Head{}
+	for end := false; err == nil && !end; {
+		end, err = s.verifySome(ctx, &head)
+		found = Verified{Entries: head.GetPosition(), Events: head.GetEvents()}
+		if progress != nil {
+			progress(found.Entries, all)
+		}
+	}
+	return found, err
+}
+
+// readStopped looks who a stopped store is, takes what its write-ahead log holds into its journal, and answers how many
+// entries there are.
+func (s *Store) readStopped(dir string) (all uint64, err error) {
+	err = s.db.file.View(func(tx *bolt.Tx) error {
 		if tx.Bucket([]byte(bucketMeta)) == nil {
 			return damaged("the file holds no store")
 		}
@@ -60,15 +74,36 @@ func VerifyFile(ctx context.Context, dir, service string, progress func(done, al
 		all = head.GetPosition()
 		return err
 	})
-	head := &journalpb.Head{}
-	for end := false; err == nil && !end; {
-		end, err = s.verifySome(ctx, &head)
-		found = Verified{Entries: head.GetPosition(), Events: head.GetEvents()}
-		if progress != nil {
-			progress(found.Entries, all)
-		}
+	if err != nil {
+		return all, err
 	}
-	return found, err
+	entries, _, err := unwrittenEntries(walPaths(dir, s.service), all)
+	for _, raw := range entries {
+		if err == nil {
+			err = s.db.Update(func(w writing) error { return appendEntry(w, raw, s.incarnation) })
+		}
+		all++
+	}
+	return all, err
+}
+
+// appendEntry adds an entry to the journal and changes nothing else.
+func appendEntry(w writing, raw, incarnation []byte) error {
+	e, err := readEntry(raw)
+	if err != nil {
+		return err
+	}
+	head, err := readHead(w)
+	if err != nil {
+		return err
+	}
+	if err := follows(e, head, incarnation); err != nil {
+		return err
+	}
+	if err := w.put(bucketJournal, positionKey(e.GetPosition()), raw); err != nil {
+		return err
+	}
+	return writeHead(w, after(head, e, raw))
 }
 
 // openToRead opens a file that nobody else may be writing.

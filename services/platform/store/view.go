@@ -36,11 +36,29 @@ func (r *reach) fail(err error) {
 }
 
 // limited is the context of a View: it ends with the caller's or after the limit, whichever is first.
-func (s *Store) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+func (s *Store) limited(ctx context.Context) context.Context {
 	if d, ok := ctx.Deadline(); ok && time.Until(d) <= s.viewLimit {
-		return ctx, func() {}
+		return ctx
 	}
-	return context.WithTimeout(ctx, s.viewLimit)
+	return viewContext{ctx, time.Now().Add(s.viewLimit)}
+}
+
+// viewContext ends at a moment for whoever asks it; nobody who reads waits for it, so it needs no timer.
+type viewContext struct {
+	context.Context //nolint:containedctx // it is a context
+
+	end time.Time
+}
+
+// Deadline is the moment.
+func (v viewContext) Deadline() (time.Time, bool) { return v.end, true }
+
+// Err says whether the moment has come.
+func (v viewContext) Err() error {
+	if err := v.Context.Err(); err != nil || time.Now().Before(v.end) {
+		return err
+	}
+	return context.DeadlineExceeded
 }
 
 var errInClosure = errors.New("INV-STORE-CLOSURE-ALONE: Update or View inside a closure of Update: the committer would wait for itself")

@@ -1,0 +1,16 @@
+package store
+
+import (
+	"os"
+	"syscall"
+)
+
+// syncData makes durable what was written to a file, and what is needed to read it.
+func syncData(f *os.File) error {
+	for {
+		err := syscall.Fdatasync(int(f.Fd())) //nolint:gosec // a file descriptor
+		if err != syscall.EINTR {             //nolint:errorlint // the system call's own
+			return err
+		}
+	}
+}
