@@ -8,10 +8,10 @@
 // It leaves to others: what a change means (the nouns' rules), who may do it (access), how events leave (feed) and how
 // a position travels (rpc).
 //
-// The life of a command: Update queues it; the committer runs its closure on a snapshot plus an overlay, together with
-// the commands waiting beside it; what was accepted becomes one entry; Log.Append fixes its place; apply, the only
-// function that changes bbolt beside the steps of a rebuild, writes entry, records and derived tables in one transaction
-// with one sync.
+// The life of a command: Update queues it; the committer runs its closure on an overlay over the present state, together
+// with the commands waiting beside it; what was accepted becomes one entry; Log.Append fixes its place and keeps it; then
+// the overlay is published as the state, and a checkpoint writes it into bbolt later, with those of many other entries.
+// What a kill leaves in the log, Open brings into the file.
 //
 // Buckets of a store's file:
 //

@@ -77,7 +77,7 @@ func TestFullDataFile(t *testing.T) {
 func TestAFileThatIsAwayUnderASharedLog(t *testing.T) {
 	log := quietLog()
 	b := open(t, t.TempDir(), log.on)
-	_, back := away(t, b)
+	back, _ := away(t, b)
 	ctx, cancel := context.WithTimeout(caller(), 50*time.Millisecond)
 	defer cancel()
 	_, err := create(ctx, b, enterprise(1, "units/u", "a"), "r-1")
@@ -92,7 +92,7 @@ func TestAFileThatIsAwayUnderASharedLog(t *testing.T) {
 }
 
 // away lets a store's file fail and not be opened again, until back is called.
-func away(t *testing.T, b *bench) (cause error, back func()) {
+func away(t *testing.T, b *bench) (back func(), cause error) {
 	t.Helper()
 	again := b.db.file.open
 	cause = errors.New("the disk is away")
@@ -105,17 +105,17 @@ func away(t *testing.T, b *bench) (cause error, back func()) {
 	if err := b.db.flush(b.stop); !errors.Is(err, syscall.ENOSPC) {
 		t.Fatalf("a checkpoint: %v", err)
 	}
-	return cause, func() {
+	return func() {
 		b.db.file.writing.Lock()
 		defer b.db.file.writing.Unlock()
 		b.db.file.open, b.db.file.commit, b.db.file.tried = again, (*bolt.Tx).Commit, time.Time{}
-	}
+	}, cause
 }
 
 // A file that cannot be opened again is Unavailable for readers and writers until it can.
 func TestAFileThatIsAway(t *testing.T) {
 	b := open(t, t.TempDir())
-	cause, back := away(t, b)
+	back, cause := away(t, b)
 	_, err := create(caller(), b, enterprise(1, "units/u", "a"), "")
 	wantReason(t, err, faultpb.Reason_REASON_JOURNAL_UNAVAILABLE)
 	if !errors.Is(err, cause) {

@@ -72,26 +72,22 @@ func (s *Store) openWAL(dir string) error {
 // mend makes the write-ahead log take entries again after a failed write: once all that it holds is in the data file, the
 // other file may be used.
 func (s *Store) mend() error {
-	cause := s.brokenLog(func(*wal) {})
+	if s.wal == nil {
+		return nil
+	}
+	s.db.changing.Lock()
+	cause := s.wal.broken
+	s.db.changing.Unlock()
 	if cause == nil {
 		return nil
 	}
 	if err := s.db.flush(s.stop); err != nil {
 		return fmt.Errorf("%w; then %w", cause, err)
 	}
-	s.brokenLog((*wal).turn) // unless the checkpoint has, because there was something to write
-	return nil
-}
-
-// brokenLog answers why the write-ahead log takes no entries, if so, after letting mend do what it can.
-func (s *Store) brokenLog(mend func(*wal)) (cause error) {
-	if s.wal == nil {
-		return nil
-	}
 	s.db.changing.Lock()
 	defer s.db.changing.Unlock()
-	if cause = s.wal.broken; cause != nil {
-		mend(s.wal)
+	if s.wal.broken != nil { // there was nothing to write, so no checkpoint has turned it
+		s.wal.turn()
 	}
-	return cause
+	return nil
 }

@@ -8,8 +8,8 @@ import (
 // syncData makes durable what was written to a file, and what is needed to read it.
 func syncData(f *os.File) error {
 	for {
-		err := syscall.Fdatasync(int(f.Fd())) //nolint:gosec // a file descriptor
-		if err != syscall.EINTR {             //nolint:errorlint // the system call's own
+		err := syscall.Fdatasync(int(f.Fd()))
+		if err != syscall.EINTR {
 			return err
 		}
 	}
