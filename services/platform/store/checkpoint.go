@@ -9,13 +9,18 @@ import (
 
 // checkpointLoop writes what has changed into the file, soon after it has changed, until stop.
 func (st *state) checkpointLoop(stop <-chan struct{}, note func(error)) {
+	answered := func(answer chan<- error) {
+		err := st.checkpoint()
+		note(err)
+		answer <- err
+	}
 	for {
 		var pause <-chan time.Time
 		select {
 		case <-st.dirty:
 			pause = time.After(checkpointEvery)
 		case answer := <-st.flushes:
-			answer <- st.checkpoint()
+			answered(answer)
 			continue
 		case <-stop:
 			return
@@ -26,7 +31,7 @@ func (st *state) checkpointLoop(stop <-chan struct{}, note func(error)) {
 		case <-st.full:
 			note(st.checkpoint())
 		case answer := <-st.flushes:
-			answer <- st.checkpoint()
+			answered(answer)
 		case <-stop:
 			return
 		}
@@ -77,7 +82,7 @@ func (st *state) cut() (frozen *layer, again bool) {
 	if v.frozen != nil || v.fresh.Len() == 0 {
 		return v.frozen, v.frozen != nil
 	}
-	st.now.Store(&version{head: v.head, fresh: newLayer(), frozen: v.fresh, cuts: v.cuts + 1})
+	st.now.Store(&version{head: v.head, fresh: newLayer(), frozen: v.fresh, waiting: v.bytes, cuts: v.cuts + 1})
 	st.onCut()
 	return v.fresh, false
 }
@@ -87,7 +92,7 @@ func (st *state) thaw() {
 	st.changing.Lock()
 	defer st.changing.Unlock()
 	v := *st.now.Load()
-	v.frozen = nil
+	v.frozen, v.waiting = nil, v.bytes
 	st.now.Store(&v)
 }
 

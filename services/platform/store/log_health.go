@@ -87,6 +87,16 @@ func (s *Store) noteCheckpoint(err error) {
 	}
 }
 
+// lag is 1 while the data file cannot be written.
+func (s *Store) lag() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lagging != nil {
+		return 1
+	}
+	return 0
+}
+
 // late is what a caller is told whose time is over before its command was written.
 func (s *Store) late(ctx context.Context) error {
 	s.mu.Lock()

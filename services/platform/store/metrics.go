@@ -61,11 +61,15 @@ func (s *Store) observeState(meter metric.Meter, service metric.MeasurementOptio
 	queue := gauge("coso.store.queue", "Commands that wait for their group.", "{command}")
 	position := gauge("coso.store.position", "Position of the journal's last entry.", "{entry}")
 	alarm := gauge("coso.store.alarm", "1: nothing can be written.", "1")
+	unwritten := gauge("coso.store.unwritten", "About what waits in memory and log for the next checkpoint.", "By")
+	lagging := gauge("coso.store.checkpoint.alarm", "1: the data file cannot be written; the log keeps what changes, while there is room in memory.", "1")
 	tables := gauge("coso.store.rebuild.tables", "Derived tables that are being built anew; what reads them is refused meanwhile.", "{table}")
 	rows := gauge("coso.store.rebuild.rows", "Rows that the tables being built have still to take, as far as counted.", "{row}")
 	registered, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		o.ObserveInt64(queue, int64(len(s.queue)), service)
 		o.ObserveInt64(position, int64(s.Head().GetPosition()), service) //nolint:gosec // positions stay far below 2^63
+		o.ObserveInt64(unwritten, int64(s.db.now.Load().waiting), service)
+		o.ObserveInt64(lagging, s.lag(), service)
 		stuck, building, left := int64(0), s.Rebuilding(), int64(0)
 		if s.Healthy() != nil {
 			stuck = 1
@@ -77,7 +81,7 @@ func (s *Store) observeState(meter metric.Meter, service metric.MeasurementOptio
 		o.ObserveInt64(tables, int64(len(building)), service)
 		o.ObserveInt64(rows, max(left, 0), service)
 		return nil
-	}, queue, position, alarm, tables, rows)
+	}, queue, position, alarm, unwritten, lagging, tables, rows)
 	if err != nil {
 		otel.Handle(err)
 		return func() {}

@@ -6,6 +6,7 @@ import (
 
 	"coso/services/platform/fault"
 
+	bolt "go.etcd.io/bbolt"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric/noop"
@@ -40,12 +41,31 @@ func TestMetrics(t *testing.T) {
 	want := map[string]int64{
 		"coso.store.commit.duration": 3, "coso.store.group.size": 3, "coso.store.refusals NotFound": 2, "coso.store.queue": 0,
 		"coso.store.position": 3, "coso.store.alarm": 0, "coso.store.rebuild.tables": 0, "coso.store.rebuild.rows": 0,
+		"coso.store.checkpoint.alarm": 1,
+	}
+	s.db.file.writing.Lock()
+	s.db.file.commit = full
+	s.db.file.writing.Unlock()
+	if err := s.db.flush(s.stop); err == nil {
+		t.Fatal("a checkpoint on a full disk")
 	}
 	got := collect(t, reader)
+	if got["coso.store.unwritten"] < 1000 {
+		t.Errorf("%d bytes wait", got["coso.store.unwritten"])
+	}
 	for name, n := range want {
 		if v, ok := got[name]; !ok || v != n {
 			t.Errorf("%s = %d, %t, want %d", name, v, ok, n)
 		}
+	}
+	s.db.file.writing.Lock()
+	s.db.file.commit = (*bolt.Tx).Commit
+	s.db.file.writing.Unlock()
+	if err := s.db.flush(s.stop); err != nil {
+		t.Fatal(err)
+	}
+	if got := collect(t, reader); got["coso.store.checkpoint.alarm"] != 0 || got["coso.store.unwritten"] != 0 {
+		t.Errorf("after a checkpoint: alarm %d, %d bytes wait", got["coso.store.checkpoint.alarm"], got["coso.store.unwritten"])
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)

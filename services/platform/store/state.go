@@ -43,8 +43,8 @@ type version struct {
 	head *journalpb.Head
 	// fresh is what has changed since the last checkpoint began, frozen what that one is writing; nil: none is.
 	fresh, frozen *layer
-	// bytes is about what fresh weighs.
-	bytes int
+	// bytes is about what fresh weighs, waiting what both do.
+	bytes, waiting int
 	// cuts counts the checkpoints begun.
 	cuts uint64
 }
@@ -88,7 +88,7 @@ func (v *version) writable(base reading) *overlay {
 
 // next is the version after what was done to its overlay.
 func (v *version) next(w *overlay, head *journalpb.Head) *version {
-	return &version{head: head, fresh: w.cells, frozen: v.frozen, bytes: w.bytes, cuts: v.cuts}
+	return &version{head: head, fresh: w.cells, frozen: v.frozen, bytes: w.bytes, waiting: v.waiting - v.bytes + w.bytes, cuts: v.cuts}
 }
 
 // read runs fn on the present version and a transaction of the file that goes with it: the file may hold less than the
@@ -166,7 +166,7 @@ func (st *state) room(stop <-chan struct{}) error {
 		st.mu.Lock()
 		written, failed := st.written, st.failed
 		st.mu.Unlock()
-		if st.now.Load().bytes < st.most {
+		if st.now.Load().waiting < st.most {
 			return nil
 		}
 		if failed != nil {
