@@ -48,10 +48,10 @@ test: ## Test all modules, and the platform under the race detector
 
 # Tests that need root, mounts and strace, and the long run of kill -9. A skipped test is a failure.
 .PHONY: test-system
-test-system: ## Test what needs root: held and failing syncs, a full disk, 200 times kill -9
+test-system: ## Test what needs root or time: held and failing syncs, full disks, 200 times kill -9, NATS away for a minute
 	@command -v strace >/dev/null || { apt-get update -qq && apt-get install -y -qq strace; }
 	@mkdir -p $(CACHE)
-	COSO_TEST_KILLS=200 go test -count=1 -tags system -run 'Sync|FullDisk|Kill9' -v ./services/platform/store | tee $(CACHE)/test-system.log
+	COSO_TEST_KILLS=200 go test -count=1 -tags system -run 'Sync|FullDisk|Kill9|AwayForAMinute|ForLong' -v ./services/platform/store ./services/platform/feed ./deploy/e2e | tee $(CACHE)/test-system.log
 	@! grep -q -- '--- SKIP' $(CACHE)/test-system.log
 
 FUZZTIME ?= 20s
@@ -68,6 +68,7 @@ fuzz: ## Fuzz every decoder for FUZZTIME each
 .PHONY: bench
 bench: ## Measure against the plainest thing that does the same work
 	go run ./deploy/bench
+	go run ./services/planning/bench
 
 .PHONY: clean
 clean: ## Remove everything that make has built or fetched

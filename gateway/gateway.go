@@ -1,9 +1,10 @@
-// Package gateway is coso's HTTP/JSON side: every method of the services at its google.api.http route, the OpenAPI
-// document and a page to read it, and the addresses a supervisor asks. It holds no data and knows the services only as
-// grpc.ClientConnInterface, so it is the same in one process and across machines.
+// Package gateway is coso's HTTP side: every method of the services as JSON at its google.api.http route, pages for a first
+// look, the OpenAPI document and a page to read it, and the addresses a supervisor asks. It holds no data and knows the
+// services only as grpc.ClientConnInterface, so it is the same in one process and across machines.
 //
-// A request passes exchange (id, headers, log, panic), guard (host, origin, path), then a page of site or, under /v1/,
-// transcode, which checks it strictly and lets the generated code call the service.
+// A request passes exchange (id, headers, log, panic) and guard (host, origin, path). Under /v1/ it goes to transcode, which
+// checks it strictly and lets the generated code call the service; /v1/events is stream's; all else is page's or site's.
+// press compresses answers on their way out.
 //
 // It leaves to the services: validation, the meaning of an empty update mask, retries by request id. Until identities
 // exist it leaves identity to the machine: Listen takes loopback addresses only.
@@ -13,6 +14,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -22,7 +24,10 @@ import (
 
 	"coso/gateway/internal/exchange"
 	"coso/gateway/internal/guard"
+	"coso/gateway/internal/page"
+	"coso/gateway/internal/press"
 	"coso/gateway/internal/site"
+	"coso/gateway/internal/stream"
 	"coso/gateway/internal/transcode"
 )
 
@@ -54,19 +59,38 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
-	return exchange.Handler(o.Logger, guard.Handler(o.Hosts, route(api, pages))), nil
+	look, err := page.New(page.Options{Registry: o.Registry, Membership: o.Membership, Planning: o.Planning, Award: o.Award})
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	maps.Copy(pages, look.Handlers())
+	events := stream.New(stream.Options{Sources: sources(o)})
+	inside := guard.Handler(o.Hosts, press.Handler(route(api, events, http.HandlerFunc(look.Unknown), pages)))
+	return draining{exchange.Handler(o.Logger, inside), events}, nil
 }
 
-func route(api http.Handler, pages map[string]http.Handler) http.Handler {
+// draining is a handler that NewServer tells when its server stops.
+type draining struct {
+	http.Handler
+
+	events *stream.Hub
+}
+
+// Drain ends what would not end by itself: streams of events.
+func (d draining) Drain() { d.events.Drain() }
+
+func route(api, events, unknown http.Handler, pages map[string]http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		page, ok := pages[r.URL.Path]
+		own, ok := pages[r.URL.Path]
 		switch {
+		case r.URL.Path == stream.Path:
+			events.ServeHTTP(w, r)
 		case strings.HasPrefix(r.URL.Path, "/v1/"):
 			api.ServeHTTP(w, r)
 		case ok:
-			page.ServeHTTP(w, r)
+			own.ServeHTTP(w, r)
 		default:
-			exchange.RefuseRoute(w, r)
+			unknown.ServeHTTP(w, r)
 		}
 	})
 }

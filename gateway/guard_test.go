@@ -109,7 +109,7 @@ func TestPathTricks(t *testing.T) {
 		"/v1":                               "METHOD_UNKNOWN",
 		"/v1/":                              "METHOD_UNKNOWN",
 		"/v2/units":                         "METHOD_UNKNOWN",
-		"/":                                 "METHOD_UNKNOWN",
+		"/khong-co":                         "METHOD_UNKNOWN",
 		"/docs/../v1/units":                 "PATH_INVALID",
 		"/docs/embed.go":                    "METHOD_UNKNOWN",
 		"/openapi.json/":                    "METHOD_UNKNOWN",

@@ -29,6 +29,7 @@ type gate struct {
 	handler http.Handler
 	log     *bytes.Buffer
 	ready   error
+	metrics http.HandlerFunc
 }
 
 func newGate(t *testing.T) *gate {
@@ -47,7 +48,11 @@ func (g *gate) open(t *testing.T, conn grpc.ClientConnInterface) {
 		Hosts:  []string{"coso.example.vn"},
 		Logger: slog.New(slog.NewJSONHandler(g.log, nil)),
 		Ready:  func(context.Context) error { return g.ready },
-		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if g.metrics != nil {
+				g.metrics(w, r)
+				return
+			}
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 			_, err := w.Write([]byte("coso_up 1\n"))
 			if err != nil {

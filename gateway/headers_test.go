@@ -96,10 +96,10 @@ func TestHeadersOut(t *testing.T) {
 		return nil, fault.ToStatus(answer, "id").Err()
 	}
 	for _, answer = range []error{nil, fault.Aborted(faultpb.Reason_REASON_ETAG_STALE, "etag", "name", "units/x", "value", "1")} {
-		res := g.do(t, ask{method: "GET", target: "/v1/units/x", header: http.Header{"Te": {"trailers"}, "X-Request-Id": {"van-phong-1"}}})
+		res := g.do(t, ask{method: "GET", target: "/v1/units/x", header: http.Header{"Te": {"trailers"}, "Coso-Position": {"registry=a:1"}, "X-Request-Id": {"van-phong-1"}}})
 		allowed := []string{
 			"Cache-Control", "Content-Security-Policy", "Content-Type", "Coso-Copy-Age", "Coso-Position", "Cross-Origin-Resource-Policy",
-			"Referrer-Policy", "X-Content-Type-Options", "X-Request-Id",
+			"Content-Length", "Referrer-Policy", "X-Content-Type-Options", "X-Request-Id",
 		}
 		for name := range res.header {
 			if !slices.Contains(allowed, name) {

@@ -11,9 +11,9 @@ import (
 
 // NewServer returns a server for handler that no slow or greedy client can hold: 5 s for the headers (64 KiB at most),
 // 30 s for the request, 60 s for the answer, 120 s idle. What the server itself has to say goes to log as a warning.
-// Serve it on a listener of Listen; Shutdown stops it.
+// Serve it on a listener of Listen; Shutdown stops it: requests under way finish, streams of events end.
 func NewServer(log *slog.Logger, handler http.Handler) *http.Server {
-	return &http.Server{
+	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
@@ -22,6 +22,10 @@ func NewServer(log *slog.Logger, handler http.Handler) *http.Server {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
+	if d, ok := handler.(interface{ Drain() }); ok {
+		server.RegisterOnShutdown(d.Drain)
+	}
+	return server
 }
 
 // Listen opens addr (`127.0.0.1:8080`, `localhost:0`, `[::1]:8080`; port 0 is any free one). It returns an error for an

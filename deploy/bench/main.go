@@ -16,19 +16,31 @@ import (
 func main() {
 	rounds := flag.Int("rounds", 5, "how often each measurement is taken, interleaved")
 	length := flag.Duration("length", time.Second, "how long one measurement takes")
+	only := flag.String("only", "", "take only this measurement: stores, reads, nominations or imports")
 	flag.Parse()
-	if err := run(os.Stdout, *rounds, *length); err != nil {
+	if err := run(os.Stdout, *only, *rounds, *length); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-// run takes every measurement and prints a table of each.
-func run(w io.Writer, rounds int, length time.Duration) error {
-	for _, m := range []func(io.Writer, int, time.Duration) error{stores, reads, nominations} {
-		if err := m(w, rounds, length); err != nil {
+// run takes every measurement, or the one that is named, and prints a table of each.
+func run(w io.Writer, only string, rounds int, length time.Duration) error {
+	taken := 0
+	for _, m := range []struct {
+		name string
+		take func(io.Writer, int, time.Duration) error
+	}{{"stores", stores}, {"reads", reads}, {"nominations", nominations}, {"imports", imports}} {
+		if only != "" && only != m.name {
+			continue
+		}
+		taken++
+		if err := m.take(w, rounds, length); err != nil {
 			return err
 		}
+	}
+	if taken == 0 {
+		return fmt.Errorf("no measurement is called %q", only)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"time"
 
 	"coso/deploy/demo"
@@ -16,7 +17,7 @@ import (
 	"coso/deploy/internal/single"
 	"coso/deploy/internal/trial"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	gatewayruntime "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 
 	registrypb "coso/proto/gen/coso/registry/v1"
 )
@@ -117,12 +118,53 @@ func reads(w io.Writer, rounds int, length time.Duration) (err error) {
 			})
 		}
 	}
-	return table(w, "HTTP reads through the whole chain against grpc-gateway with a constant behind it",
+	err = table(w, "HTTP reads through the whole chain against grpc-gateway with a constant behind it",
 		[]string{"path", "clients", "coso", "p50", "p99", "constant", "p50", "p99", "coso / constant"}, rows)
+	if err != nil {
+		return err
+	}
+	return allocations(w, o.base, base)
+}
+
+// allocations prints what a read allocates in this process, its client's part included, which is the same for both.
+func allocations(w io.Writer, coso, constant string) error {
+	var rows [][]string
+	for _, path := range []string{onePath, listPath} {
+		row := []string{path}
+		for _, base := range []string{coso, constant} {
+			bytes, objects, err := allocated(getter(base + path))
+			if err != nil {
+				return err
+			}
+			row = append(row, fmt.Sprint(bytes), fmt.Sprint(objects))
+		}
+		rows = append(rows, row)
+	}
+	return table(w, "What one read allocates, its client's part included",
+		[]string{"path", "coso bytes", "objects", "constant bytes", "objects"}, rows)
+}
+
+// allocated is the mean of what a piece of work allocates; what runs beside it is small.
+func allocated(work func() error) (bytes, objects uint64, err error) {
+	const times = 2000
+	var before, after runtime.MemStats
+	for range times / 10 { // connections, pools
+		if err := work(); err != nil {
+			return 0, 0, err
+		}
+	}
+	runtime.ReadMemStats(&before)
+	for range times {
+		if err := work(); err != nil {
+			return 0, 0, err
+		}
+	}
+	runtime.ReadMemStats(&after)
+	return (after.TotalAlloc - before.TotalAlloc) / times, (after.Mallocs - before.Mallocs) / times, nil
 }
 
 func serveConstant(ctx context.Context, c constant) (base string, stop func() error, err error) {
-	mux := runtime.NewServeMux()
+	mux := gatewayruntime.NewServeMux()
 	if err := registrypb.RegisterOrganisationServiceHandlerServer(ctx, mux, c); err != nil {
 		return "", nil, err
 	}
@@ -143,9 +185,9 @@ func serveConstant(ctx context.Context, c constant) (base string, stop func() er
 	}, nil
 }
 
-// getter asks for one address again and again over kept connections.
+// getter asks for one address again and again over kept connections, without compression, which only one side has.
 func getter(address string) func() error {
-	h := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	h := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}}
 	return func() error {
 		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, address, http.NoBody)
 		if err != nil {

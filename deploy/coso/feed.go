@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -77,22 +76,9 @@ func (k feedSkipCommand) Run(ctx context.Context, s streams, c *feedCommand) err
 // ask asks a service of the coso that runs on a data folder.
 func ask[T any](ctx context.Context, data, service string, question func(context.Context, feedpb.FeedServiceClient) (T, error)) (T, error) {
 	var none T
-	dir, err := upCommand{Data: data}.folder()
-	if err != nil {
-		return none, err
-	}
-	if single.TooLong(dir) {
-		return none, fmt.Errorf("the path of the data folder %s is too long for the sockets that operators' commands need; move it to a shorter one", dir)
-	}
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	path := single.Socket(dir, service)
-	if probe, err := new(net.Dialer).DialContext(ctx, "unix", path); err != nil {
-		return none, fmt.Errorf("no coso runs on the data in %s (%w); start it with `coso up`, or name its folder with --data", dir, err)
-	} else if err := probe.Close(); err != nil {
-		return none, err
-	}
-	conn, err := rpc.DialSocket(path)
+	conn, err := dialSocket(ctx, data, service)
 	if err != nil {
 		return none, err
 	}

@@ -98,17 +98,7 @@ func TestFeedAndVerifyCommands(t *testing.T) {
 			stop()
 		}
 	}()
-	files, err := demo.Set("hanoi-2020")
-	if err != nil {
-		t.Fatal(err)
-	}
-	set, err := trial.Read(files)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := set.Load(t.Context(), client.New(base), func(string, int, int) {}); err != nil {
-		t.Fatal(err)
-	}
+	loadDemo(t, base)
 	for deadline := time.Now().Add(30 * time.Second); ; {
 		status, _, err := run(t, "feed", "--data", dir, "status")
 		if err != nil {
@@ -150,6 +140,22 @@ func TestFeedAndVerifyCommands(t *testing.T) {
 	}
 	if out, _, err = run(t, "verify", "--data", dir); err == nil || !strings.Contains(err.Error(), "2 of 4 journals are damaged") {
 		t.Errorf("verify of a file cut short says %v:\n%s", err, out)
+	}
+}
+
+// loadDemo loads the demo.
+func loadDemo(t *testing.T, base string) {
+	t.Helper()
+	files, err := demo.Set("hanoi-2020")
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := trial.Read(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := set.Load(t.Context(), client.New(base), func(string, int, int) {}); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -1,4 +1,4 @@
-// Command coso runs coso in one process and is the operator's and the clerk's tool: up, demo, import, progress,
+// Command coso runs coso in one process and is the operator's and the clerk's tool: up, demo, import, export, progress,
 // feed, verify, version.
 package main
 
@@ -10,7 +10,10 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
+
+	"coso/services/platform/run/settings"
 
 	"github.com/alecthomas/kong"
 )
@@ -20,9 +23,12 @@ type commands struct {
 	Up       upCommand       `cmd:"" help:"Start everything in this process: four services, gateway, embedded nats-server."`
 	Demo     demoCommand     `cmd:"" help:"Run a demo in a temporary folder and hold its figures against the published ones."`
 	Import   importCommand   `cmd:"" help:"Send CSV sheets to a running server."`
+	Export   exportCommand   `cmd:"" help:"Write what a running server holds as CSV sheets, which import reads again."`
 	Progress progressCommand `cmd:"" help:"Show how far a unit is, with everything below it."`
 	Feed     feedCommand     `cmd:"" help:"See and mend the change events between the services of a running coso."`
 	Verify   verifyCommand   `cmd:"" help:"Check the journals of a stopped coso: every entry, and the chain between them."`
+	Backup   backupCommand   `cmd:"" help:"Take a backup of a running coso: one file per service, checked."`
+	Restore  restoreCommand  `cmd:"" help:"Put a backup into an empty data folder."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 	Verbose  bool            `help:"Log what goes on, not only what an operator must know." short:"v"`
 }
@@ -33,6 +39,7 @@ type streams struct{ out, err io.Writer }
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	if err := execute(ctx, os.Args[1:], streams{out: os.Stdout, err: os.Stderr}); err != nil {
 		fmt.Fprintln(os.Stderr, "coso:", err)
 		stop()
@@ -44,18 +51,25 @@ func main() {
 func execute(ctx context.Context, args []string, s streams) error {
 	var c commands
 	exited := false
-	parser, err := kong.New(&c,
+	reader := &settings.Reader{Prefix: "COSO_", Others: []string{"COSO_REGISTRYD_", "COSO_MEMBERSHIPD_", "COSO_PLANNINGD_", "COSO_AWARDD_", "COSO_GATEWAYD_"}}
+	parser, err := kong.New(&c, append(reader.Options(),
 		kong.Name("coso"), kong.Description("Committees building organisations in non-state enterprises: who founded, who admitted, who reached the plan."),
 		kong.Writers(s.out, s.err), kong.Exit(func(int) { exited = true }), kong.UsageOnError(),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-	)
+	)...)
 	if err != nil {
+		return err
+	}
+	if err := namedFolder(args); err != nil {
 		return err
 	}
 	parsed, err := parser.Parse(args)
 	if exited {
 		return nil
+	}
+	if err == nil && parsed.Command() == "up" {
+		err = reader.Check(parsed)
 	}
 	if err != nil {
 		return fmt.Errorf("%w; `coso --help` lists everything", err)
@@ -65,9 +79,24 @@ func execute(ctx context.Context, args []string, s streams) error {
 		level = slog.LevelInfo
 	}
 	logger := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level}))
-	err = parsed.Run(logger)
+	err = parsed.Run(logger, reader, parsed)
 	if errors.Is(err, context.Canceled) {
 		return errors.New("stopped")
 	}
 	return err
+}
+
+// namedFolder refuses a --data that names nothing, as an unset variable in a script does: taken for the default or the
+// present folder, it would start another office's coso, or a new one.
+func namedFolder(args []string) error {
+	for i, a := range args {
+		value, given := strings.CutPrefix(a, "--data=")
+		if a == "--data" && i+1 < len(args) {
+			value, given = args[i+1], true
+		}
+		if given && strings.TrimSpace(value) == "" {
+			return fmt.Errorf("--data %q names no folder; give its path, or leave --data out for the default", value)
+		}
+	}
+	return nil
 }

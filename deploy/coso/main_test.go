@@ -71,7 +71,11 @@ func TestBadCommandLines(t *testing.T) {
 		{[]string{"progress", "--unit", "ha-noi"}, "--period"},
 		{[]string{"progress", "--unit", "ha-noi", "--period", "2020", "--server", "http://127.0.0.1:1"}, "no server answers at http://127.0.0.1:1"},
 		{[]string{"import", "not-there.csv"}, "not-there.csv"},
-		{[]string{"up", "--data", t.TempDir(), "--http", "0.0.0.0:0"}, "not a loopback address"},
+		{[]string{"up", "--data", ""}, `--data "" names no folder`},
+		{[]string{"up", "--data="}, `--data "" names no folder`},
+		{[]string{"verify", "--data", " "}, `--data " " names no folder`},
+		{[]string{"feed", "status", "--data", ""}, `--data "" names no folder`},
+		{[]string{"up", "--data", t.TempDir(), "--http", "0.0.0.0:0"}, `--http: "0.0.0.0:0": without sign-in only loopback addresses`},
 	} {
 		_, _, err := run(t, c.args...)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -102,7 +106,7 @@ func TestUpImportProgress(t *testing.T) {
 	if err := os.WriteFile(file, []byte(rows), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, _, err := run(t, "import", "--server", base, file); err != nil || !strings.Contains(got, "sheet.csv: 1 organisations are there") {
+	if got, _, err := run(t, "import", "--server", base, file); err != nil || !strings.Contains(got, "sheet.csv (organisations): 1 dòng — ghi mới 1, đã có 0, từ chối 0") {
 		t.Errorf("import says %q, %v", got, err)
 	}
 	got, _, err := run(t, "progress", "--server", base, "--unit", "ha-noi", "--period", "2020", "--as-of", "2020-11-30")

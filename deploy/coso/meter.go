@@ -41,6 +41,18 @@ func (m *meter) step(file string, all, more int) {
 	}
 }
 
+// count notes that more rows of something are done, of which nobody knows how many there are.
+func (m *meter) count(what string, more int) {
+	if !m.terminal {
+		return
+	}
+	if m.bar == nil {
+		m.bar = progressbar.NewOptions(-1, progressbar.OptionSetWriter(m.w), progressbar.OptionSetDescription(what),
+			progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
+	}
+	_ = m.bar.Add(more)
+}
+
 // end leaves the bar of the last file.
 func (m *meter) end() {
 	if m.bar != nil {

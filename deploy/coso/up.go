@@ -2,31 +2,46 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"path/filepath"
+	"math"
 
 	"coso/deploy/demo"
 	"coso/deploy/internal/client"
 	"coso/deploy/internal/single"
 	"coso/deploy/internal/trial"
+	"coso/services/platform/rpc"
+	shell "coso/services/platform/run"
+	"coso/services/platform/run/settings"
+
+	"github.com/alecthomas/kong"
 )
 
 // upCommand starts everything.
 type upCommand struct {
+	settings.Flags `embed:""`
+
 	Data string `help:"Data folder; default: coso in the user's data folder." env:"COSO_DATA"`
 	HTTP string `help:"Address of the gateway; loopback only." default:"127.0.0.1:8080" env:"COSO_HTTP"`
 	NATS int    `name:"nats-port" help:"Port on 127.0.0.1 where integrators may listen to the change events; 0: none." default:"0" env:"COSO_NATS_PORT"`
 	Demo string `help:"Load this demo once started, and print its report." placeholder:"hanoi-2020"`
 }
 
-// Run runs until interrupted.
-func (u upCommand) Run(ctx context.Context, s streams, logger *slog.Logger) error {
-	dir, err := u.folder()
+// Run checks the settings, shows them if asked to, and otherwise runs until interrupted.
+func (u *upCommand) Run(ctx context.Context, s streams, logger *slog.Logger, reader *settings.Reader, parsed *kong.Context) error {
+	dir, err := dataFolder(u.Data)
 	if err != nil {
 		return err
+	}
+	u.Data = dir
+	wrong := u.check(ctx)
+	if u.CheckConfig {
+		return settings.Report(s.out, "coso up", reader.InForce(parsed), wrong)
+	}
+	if wrong != nil {
+		return wrong
 	}
 	run, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -50,23 +65,33 @@ func (u upCommand) Run(ctx context.Context, s streams, logger *slog.Logger) erro
 	return err
 }
 
-// folder is where the data lies.
-func (u upCommand) folder() (string, error) {
-	if u.Data != "" {
-		return u.Data, nil
+// dataFolder is where the data lies: the folder given, or the user's.
+func dataFolder(given string) (string, error) {
+	if given != "" {
+		return given, nil
 	}
-	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
-		return filepath.Join(dir, "coso"), nil
+	return shell.DataFolder()
+}
+
+// check joins everything that is wrong with the settings.
+func (u *upCommand) check(ctx context.Context) error {
+	wrong := []error{shell.Usable(u.Data)}
+	if err := rpc.Loopback(ctx, u.HTTP); err != nil {
+		wrong = append(wrong, fmt.Errorf("--http: %w", err))
 	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "", fmt.Errorf("no data folder: %w; name one with --data", err)
+	if u.NATS < 0 || u.NATS > math.MaxUint16 {
+		wrong = append(wrong, fmt.Errorf("--nats-port: %d is no port", u.NATS))
 	}
-	return filepath.Join(home, ".local", "share", "coso"), nil
+	if u.Demo != "" {
+		if _, err := demo.Set(u.Demo); err != nil {
+			wrong = append(wrong, fmt.Errorf("--demo: %w", err))
+		}
+	}
+	return errors.Join(wrong...)
 }
 
 // greet loads the demo, if one is asked for, and says where everything is.
-func (u upCommand) greet(ctx context.Context, s streams, base, dir string) error {
+func (u *upCommand) greet(ctx context.Context, s streams, base, dir string) error {
 	if u.Demo != "" {
 		// A demo that does not load (its data was changed here, or came with another version) is no reason not to serve.
 		if err := show(ctx, s, base, u.Demo); err != nil && ctx.Err() == nil {

@@ -23,7 +23,7 @@ type verifyCommand struct {
 
 // Run prints a line per service: its entries and events, and OK or the first entry that does not fit.
 func (v verifyCommand) Run(ctx context.Context, s streams) error {
-	dir, err := upCommand{Data: v.Data}.folder()
+	dir, err := dataFolder(v.Data)
 	if err != nil {
 		return err
 	}

@@ -44,44 +44,48 @@ func indicator(t *testing.T, p *planningpb.Progress, id string) *planningpb.Indi
 
 // The published figures, read back over HTTP after the whole way through four services; and the same after a restart.
 func TestHanoi2020(t *testing.T) {
-	dir := t.TempDir()
-	s := start(t, dir)
-	set := read(t, dataSet)
-	c := s.client()
-	if err := set.Load(t.Context(), c, func(string, int, int) {}); err != nil {
-		t.Fatal(err)
-	}
-	var out strings.Builder
-	if err := set.Show(t.Context(), c, &out); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{
-		"Thành ủy Hà Nội · năm 2020 · tính đến ngày 30/11/2020",
-		"thành lập được 100/70 tổ chức đảng, đạt 142,86% kế hoạch năm 2020.",
-		"423/228", "185,53%", "243/239", "101,67%", "4.857/4.511", "107,67%", "29.793",
-		"5 đơn vị chưa hoàn thành kế hoạch", "Quận ủy Tây Hồ", "Huyện ủy Ứng Hòa", "Huyện ủy Phúc Thọ", "Huyện ủy Mỹ Đức", "Huyện ủy Đan Phượng",
-	} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("the report does not say %q", want)
-		}
-	}
-	if t.Failed() {
-		t.Log(out.String())
-	}
-	if err := set.Verify(t.Context(), c); err != nil {
-		t.Error(err)
-	}
-	before := progressOf(t, c, "ha-noi", "2020-11-30")
-	if err := set.Load(t.Context(), c, func(string, int, int) {}); err != nil {
-		t.Errorf("loading the same sheets again: %v", err)
-	}
-	s.stop()
-	again := start(t, dir)
-	if err := set.Verify(t.Context(), again.client()); err != nil {
-		t.Errorf("after a restart: %v", err)
-	}
-	if diff := cmp.Diff(before, progressOf(t, again.client(), "ha-noi", "2020-11-30"), protocmp.Transform()); diff != "" {
-		t.Errorf("after loading twice and a restart:\n%s", diff)
+	for name, start := range ways() {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			s := start(t, dir)
+			set := read(t, dataSet)
+			c := s.client()
+			if err := set.Load(t.Context(), c, func(string, int, int) {}); err != nil {
+				t.Fatal(err)
+			}
+			var out strings.Builder
+			if err := set.Show(t.Context(), c, &out); err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range []string{
+				"Thành ủy Hà Nội · năm 2020 · tính đến ngày 30/11/2020",
+				"thành lập được 100/70 tổ chức đảng, đạt 142,86% kế hoạch năm 2020.",
+				"423/228", "185,53%", "243/239", "101,67%", "4.857/4.511", "107,67%", "29.793",
+				"5 đơn vị chưa hoàn thành kế hoạch", "Quận ủy Tây Hồ", "Huyện ủy Ứng Hòa", "Huyện ủy Phúc Thọ", "Huyện ủy Mỹ Đức", "Huyện ủy Đan Phượng",
+			} {
+				if !strings.Contains(out.String(), want) {
+					t.Errorf("the report does not say %q", want)
+				}
+			}
+			if t.Failed() {
+				t.Log(out.String())
+			}
+			if err := set.Verify(t.Context(), c); err != nil {
+				t.Error(err)
+			}
+			before := progressOf(t, c, "ha-noi", "2020-11-30")
+			if err := set.Load(t.Context(), c, func(string, int, int) {}); err != nil {
+				t.Errorf("loading the same sheets again: %v", err)
+			}
+			s.stop()
+			again := start(t, dir)
+			if err := set.Verify(t.Context(), again.client()); err != nil {
+				t.Errorf("after a restart: %v", err)
+			}
+			if diff := cmp.Diff(before, progressOf(t, again.client(), "ha-noi", "2020-11-30"), protocmp.Transform()); diff != "" {
+				t.Errorf("after loading twice and a restart:\n%s", diff)
+			}
+		})
 	}
 }
 

@@ -29,7 +29,7 @@ const (
 )
 
 // town is a small office: a city, a district, an enterprise, an organisation and a plan.
-func town(t *testing.T) *server {
+func town(t *testing.T, start func(testing.TB, string) *server) *server {
 	t.Helper()
 	s := start(t, t.TempDir())
 	for _, c := range [][2]string{
@@ -49,67 +49,73 @@ func replace(s, old, new string) string { return strings.Replace(s, old, new, 1)
 
 // Every refusal is typed, speaks both languages and changes nothing.
 func TestRefusals(t *testing.T) {
-	s := town(t)
-	before := s.call(t, "GET", "/v1/organisations/thu-nghiem", "")
-	for _, c := range []struct {
-		name, method, path, body string
-		code                     int
-		reason                   string
-	}{
-		{"unknown unit", "POST", "/v1/organisations", replace(goodOrganisation, "units/tay-ho", "units/khong-co"), 400, "UNIT_UNKNOWN"},
-		{"unknown enterprise", "POST", "/v1/organisations", replace(goodOrganisation, "enterprises/thu-nghiem", "enterprises/khong-co"), 400, "ENTERPRISE_UNKNOWN"},
-		{"wrong check digit", "POST", "/v1/enterprises", replace(goodEnterprise, "0100109106", "0100109107"), 400, "TAX_CODE_CHECK_DIGIT"},
-		{"tax code taken", "POST", "/v1/enterprises", goodEnterprise, 409, "TAX_CODE_TAKEN"},
-		{"future founding", "POST", "/v1/organisations", replace(goodOrganisation, "2020-05-05", "2999-01-01"), 400, "DATE_IN_FUTURE"},
-		{"founding before the unit", "POST", "/v1/organisations", replace(goodOrganisation, "2020-05-05", "2008-07-31"), 400, "UNIT_NOT_IN_FORCE"},
-		{"no such day", "POST", "/v1/organisations", replace(goodOrganisation, "2020-05-05", "2021-02-29"), 400, "DATE_INVALID"},
-		{"duplicate id", "POST", "/v1/organisations?organisationId=thu-nghiem", goodOrganisation, 409, "RESOURCE_EXISTS"},
-		{"stale etag", "PATCH", "/v1/organisations/thu-nghiem?updateMask=displayName", `{"displayName":"Khác","etag":"00000000-9"}`, 409, "ETAG_STALE"},
-		{"server-owned field in the mask", "PATCH", "/v1/organisations/thu-nghiem?updateMask=state", `{"state":"ORGANISATION_STATE_WITHDRAWN"}`, 400, "MASK_FIXED_FIELD"},
-		{"unknown JSON field", "POST", "/v1/organisations", replace(goodOrganisation, `"unit"`, `"donVi":"x","unit"`), 400, "BODY_INVALID"},
-		{"broken JSON", "POST", "/v1/organisations", `{"displayName":`, 400, "BODY_INVALID"},
-		{"unknown query parameter", "GET", "/v1/units/ha-noi/progress?period=periods/2020&as-of=2020-11-30", "", 400, "QUERY_PARAMETER_INVALID"},
-		{"unknown query parameter on a get", "GET", "/v1/organisations/thu-nghiem?asOf=2020-11-30", "", 400, "QUERY_PARAMETER_INVALID"},
-		{"reused request id", "POST", "/v1/organisations?requestId=r-1&organisationId=khac", goodOrganisation, 409, "REQUEST_ID_REUSED"},
-		{"unknown kind", "POST", "/v1/organisations", replace(goodOrganisation, "ORGANISATION_KIND_BASE_CELL", "ORGANISATION_KIND_CLUB_OF_CLUBS"), 400, "BODY_INVALID"},
-		{"missing field", "POST", "/v1/organisations", replace(goodOrganisation, `"unit":"units/tay-ho",`, ""), 400, "FIELD_REQUIRED"},
-		{"negative count", "POST", "/v1/intakes", `{"unit":"units/tay-ho","kind":"INTAKE_KIND_PARTY_MEMBER","admittedOn":"2020-05-05","memberCount":-1}`, 400, "FIELD_RANGE"},
-		{"more owners than members", "POST", "/v1/intakes", `{"unit":"units/tay-ho","kind":"INTAKE_KIND_PARTY_MEMBER","admittedOn":"2020-05-05","memberCount":1,"ownerCount":2}`, 400, "OWNERS_ABOVE_TOTAL"},
-		{"not there", "GET", "/v1/organisations/khong-co", "", 404, "RESOURCE_NOT_FOUND"},
-		{"a circle in the tree", "POST", "/v1/units/ha-noi:reparent", `{"parent":"units/tay-ho","fromDate":"2021-01-01"}`, 400, "UNIT_CYCLE"},
-		{"no such route", "GET", "/v2/organisations", "", 404, "METHOD_UNKNOWN"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			a := s.call(t, c.method, c.path, c.body)
-			reason, vi, en := reasonAndTexts(a)
-			if a.code != c.code || reason != c.reason {
-				t.Errorf("%d %s, want %d %s\n%s", a.code, reason, c.code, c.reason, a.raw)
+	for name, start := range ways() {
+		t.Run(name, func(t *testing.T) {
+			s := town(t, start)
+			before := s.call(t, "GET", "/v1/organisations/thu-nghiem", "")
+			for _, c := range []struct {
+				name, method, path, body string
+				code                     int
+				reason                   string
+			}{
+				{"unknown unit", "POST", "/v1/organisations", replace(goodOrganisation, "units/tay-ho", "units/khong-co"), 400, "UNIT_UNKNOWN"},
+				{"unknown enterprise", "POST", "/v1/organisations", replace(goodOrganisation, "enterprises/thu-nghiem", "enterprises/khong-co"), 400, "ENTERPRISE_UNKNOWN"},
+				{"wrong check digit", "POST", "/v1/enterprises", replace(goodEnterprise, "0100109106", "0100109107"), 400, "TAX_CODE_CHECK_DIGIT"},
+				{"tax code taken", "POST", "/v1/enterprises", goodEnterprise, 409, "TAX_CODE_TAKEN"},
+				{"future founding", "POST", "/v1/organisations", replace(goodOrganisation, "2020-05-05", "2999-01-01"), 400, "DATE_IN_FUTURE"},
+				{"founding before the unit", "POST", "/v1/organisations", replace(goodOrganisation, "2020-05-05", "2008-07-31"), 400, "UNIT_NOT_IN_FORCE"},
+				{"no such day", "POST", "/v1/organisations", replace(goodOrganisation, "2020-05-05", "2021-02-29"), 400, "DATE_INVALID"},
+				{"duplicate id", "POST", "/v1/organisations?organisationId=thu-nghiem", goodOrganisation, 409, "RESOURCE_EXISTS"},
+				{"stale etag", "PATCH", "/v1/organisations/thu-nghiem?updateMask=displayName", `{"displayName":"Khác","etag":"00000000-9"}`, 409, "ETAG_STALE"},
+				{"server-owned field in the mask", "PATCH", "/v1/organisations/thu-nghiem?updateMask=state", `{"state":"ORGANISATION_STATE_WITHDRAWN"}`, 400, "MASK_FIXED_FIELD"},
+				{"unknown JSON field", "POST", "/v1/organisations", replace(goodOrganisation, `"unit"`, `"donVi":"x","unit"`), 400, "BODY_INVALID"},
+				{"broken JSON", "POST", "/v1/organisations", `{"displayName":`, 400, "BODY_INVALID"},
+				{"unknown query parameter", "GET", "/v1/units/ha-noi/progress?period=periods/2020&as-of=2020-11-30", "", 400, "QUERY_PARAMETER_INVALID"},
+				{"unknown query parameter on a get", "GET", "/v1/organisations/thu-nghiem?asOf=2020-11-30", "", 400, "QUERY_PARAMETER_INVALID"},
+				{"reused request id", "POST", "/v1/organisations?requestId=r-1&organisationId=khac", goodOrganisation, 409, "REQUEST_ID_REUSED"},
+				{"unknown kind", "POST", "/v1/organisations", replace(goodOrganisation, "ORGANISATION_KIND_BASE_CELL", "ORGANISATION_KIND_CLUB_OF_CLUBS"), 400, "BODY_INVALID"},
+				{"missing field", "POST", "/v1/organisations", replace(goodOrganisation, `"unit":"units/tay-ho",`, ""), 400, "FIELD_REQUIRED"},
+				{"negative count", "POST", "/v1/intakes", `{"unit":"units/tay-ho","kind":"INTAKE_KIND_PARTY_MEMBER","admittedOn":"2020-05-05","memberCount":-1}`, 400, "FIELD_RANGE"},
+				{"more owners than members", "POST", "/v1/intakes", `{"unit":"units/tay-ho","kind":"INTAKE_KIND_PARTY_MEMBER","admittedOn":"2020-05-05","memberCount":1,"ownerCount":2}`, 400, "OWNERS_ABOVE_TOTAL"},
+				{"not there", "GET", "/v1/organisations/khong-co", "", 404, "RESOURCE_NOT_FOUND"},
+				{"a circle in the tree", "POST", "/v1/units/ha-noi:reparent", `{"parent":"units/tay-ho","fromDate":"2021-01-01"}`, 400, "UNIT_CYCLE"},
+				{"no such route", "GET", "/v2/organisations", "", 404, "METHOD_UNKNOWN"},
+			} {
+				t.Run(c.name, func(t *testing.T) {
+					a := s.call(t, c.method, c.path, c.body)
+					reason, vi, en := reasonAndTexts(a)
+					if a.code != c.code || reason != c.reason {
+						t.Errorf("%d %s, want %d %s\n%s", a.code, reason, c.code, c.reason, a.raw)
+					}
+					if vi == "" || en == "" || vi == en {
+						t.Errorf("texts %q and %q", vi, en)
+					}
+				})
 			}
-			if vi == "" || en == "" || vi == en {
-				t.Errorf("texts %q and %q", vi, en)
+			testRepeatedRequest(t, s)
+			testForeignOrigin(t, s)
+			after := s.call(t, "GET", "/v1/organisations/thu-nghiem", "")
+			if after.raw != before.raw || after.pos != before.pos {
+				t.Errorf("something changed: before %s %s, after %s %s", before.pos, before.raw, after.pos, after.raw)
+			}
+			if a := s.call(t, "GET", "/v1/organisations", ""); strings.Count(a.raw, `"name"`) != 1 {
+				t.Errorf("organisations: %s", a.raw)
 			}
 		})
-	}
-	after := s.call(t, "GET", "/v1/organisations/thu-nghiem", "")
-	if after.raw != before.raw || after.pos != before.pos {
-		t.Errorf("something changed: before %s %s, after %s %s", before.pos, before.raw, after.pos, after.raw)
-	}
-	if a := s.call(t, "GET", "/v1/organisations", ""); strings.Count(a.raw, `"name"`) != 1 {
-		t.Errorf("organisations: %s", a.raw)
 	}
 }
 
 // A request sent twice with its id takes effect once and answers the same.
-func TestRepeatedRequest(t *testing.T) {
-	s := town(t)
+func testRepeatedRequest(t *testing.T, s *server) {
+	t.Helper()
 	a := s.call(t, "POST", "/v1/organisations?organisationId=thu-nghiem&requestId=r-1", goodOrganisation)
 	if a.code != 200 || a.body["revision"] != "1" {
 		t.Errorf("%d %s", a.code, a.raw)
 	}
 }
 
-func TestForeignHostAndOrigin(t *testing.T) {
-	s := start(t, t.TempDir())
+func testForeignOrigin(t *testing.T, s *server) {
+	t.Helper()
 	if a := s.call(t, "GET", "/v1/units", "", "Origin", "https://example.org"); a.code != 403 {
 		t.Errorf("foreign origin: %d", a.code)
 	}

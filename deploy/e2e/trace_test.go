@@ -16,33 +16,37 @@ import (
 // A founding's trace goes with what follows from it: from the office's request over the target that it exceeds to the
 // nomination that opens, through three services and two hops of events.
 func TestTraceOfAFounding(t *testing.T) {
-	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
-	dir := t.TempDir()
-	s := start(t, dir)
-	if err := read(t, dataSet).Load(t.Context(), s.client(), func(string, int, int) {}); err != nil {
-		t.Fatal(err)
-	}
-	if a := s.call(t, "POST", "/v1/targets/2020-tay-ho-party-organisations:assign", `{"assignedValue":"2","assignedDecision":"400-QĐ/TU"}`); a.code != 200 {
-		t.Fatal(a.raw)
-	}
-	a := s.call(t, "POST", "/v1/organisations?organisationId=thu-nghiem", replace(goodOrganisation, "enterprises/thu-nghiem", "enterprises/minh-hoa-001-tay-ho"),
-		"Traceparent", "00-"+trace+"-00f067aa0ba902b7-01")
-	if a.code != 200 {
-		t.Fatal(a.raw)
-	}
-	nomination(t, s.client(), "2020-tay-ho-party-organisations", awardpb.NominationState_NOMINATION_STATE_OPEN)
-	s.stop()
+	for name, start := range ways() {
+		t.Run(name, func(t *testing.T) {
+			const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+			dir := t.TempDir()
+			s := start(t, dir)
+			if err := read(t, dataSet).Load(t.Context(), s.client(), func(string, int, int) {}); err != nil {
+				t.Fatal(err)
+			}
+			if a := s.call(t, "POST", "/v1/targets/2020-tay-ho-party-organisations:assign", `{"assignedValue":"2","assignedDecision":"400-QĐ/TU"}`); a.code != 200 {
+				t.Fatal(a.raw)
+			}
+			a := s.call(t, "POST", "/v1/organisations?organisationId=thu-nghiem", replace(goodOrganisation, "enterprises/thu-nghiem", "enterprises/minh-hoa-001-tay-ho"),
+				"Traceparent", "00-"+trace+"-00f067aa0ba902b7-01")
+			if a.code != 200 {
+				t.Fatal(a.raw)
+			}
+			nomination(t, s.client(), "2020-tay-ho-party-organisations", awardpb.NominationState_NOMINATION_STATE_OPEN)
+			s.stop()
 
-	for service, made := range map[string]struct {
-		open func(run.Options) (*run.Service, error)
-		typ  string
-	}{
-		planning.Name: {planning.New, "coso.planning.v1.TargetExceeded"},
-		award.Name:    {award.New, "coso.award.v1.NominationOpened"},
-	} {
-		if types := traced(t, made.open, dir, trace); !slices.Contains(types, made.typ) {
-			t.Errorf("%s announced %v in the founding's trace, want %s among them", service, types, made.typ)
-		}
+			for service, made := range map[string]struct {
+				open func(run.Options) (*run.Service, error)
+				typ  string
+			}{
+				planning.Name: {planning.New, "coso.planning.v1.TargetExceeded"},
+				award.Name:    {award.New, "coso.award.v1.NominationOpened"},
+			} {
+				if types := traced(t, made.open, dir, trace); !slices.Contains(types, made.typ) {
+					t.Errorf("%s announced %v in the founding's trace, want %s among them", service, types, made.typ)
+				}
+			}
+		})
 	}
 }
 

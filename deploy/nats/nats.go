@@ -1,18 +1,19 @@
 // Package nats runs a nats-server with JetStream inside a process: the embedded default of `coso up`.
 //
-// It guarantees that what JetStream acknowledges is on disk (sync after every write), that the server has stopped when Stop
-// returns, that it listens on no port unless told to, and that whoever comes by that port can listen to the change events
-// and do nothing else. It leaves the streams to platform/feed.
+// It guarantees that what JetStream acknowledges is on disk (sync after every write), that streams leave the stores room on
+// the disk, that the server has stopped when Stop returns, that it listens on no port unless told to, and that whoever comes
+// by that port can listen to the change events and do nothing else. It leaves the streams to platform/feed.
 package nats
 
 import (
-	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
 )
 
 // startLimit is how long the server may take to be ready.
@@ -24,6 +25,9 @@ type Options struct {
 	Dir string
 	// Port is where it listens on 127.0.0.1 for integrators; 0: nowhere.
 	Port int
+	// MaxStore is how many bytes the streams may hold; beyond, new events are refused and wait in the journals. 0: what they
+	// hold when the server starts and half of what is free then.
+	MaxStore int64
 	// Logger takes the server's warnings and errors.
 	Logger *slog.Logger
 }
@@ -31,15 +35,11 @@ type Options struct {
 // Server is an embedded nats-server.
 type Server struct {
 	s *server.Server
-	// password is how this process proves to its own server that it is not a listener.
-	password string
+	// key is how this process proves to its own server that it is not a listener; it lives as long as the server.
+	key nkeys.KeyPair
+	// public is its public part, the name of the one who may do everything.
+	public string
 }
-
-// user is the one who may do everything; listener is whoever does not say who he is.
-const (
-	user     = "coso"
-	listener = "listener"
-)
 
 // mayListen lets a client look at streams and read them through consumers of its own, and nothing else: no publishing, no
 // stream made, changed or purged, no consumer of another deleted.
@@ -55,34 +55,75 @@ func mayListen() *server.Permissions {
 
 // Start starts a server and waits until it is ready.
 func Start(o Options) (*Server, error) {
-	password := rand.Text()
+	if o.MaxStore == 0 {
+		room, err := roomFor(o.Dir)
+		if err != nil {
+			return nil, fmt.Errorf("embedded nats-server: %w", err)
+		}
+		o.MaxStore = room
+	}
+	key, public, err := newKey()
+	if err != nil {
+		return nil, fmt.Errorf("embedded nats-server: %w", err)
+	}
+	// The listener is whoever does not say who he is; nobody has his key.
+	_, listener, err := newKey()
+	if err != nil {
+		return nil, fmt.Errorf("embedded nats-server: %w", err)
+	}
 	s, err := server.NewServer(&server.Options{
-		Users: []*server.User{
-			{Username: user, Password: password},
-			{Username: listener, Password: rand.Text(), Permissions: mayListen()},
-		},
+		Nkeys:      []*server.NkeyUser{{Nkey: public}, {Nkey: listener, Permissions: mayListen()}},
 		NoAuthUser: listener,
-		ServerName: "coso", JetStream: true, StoreDir: o.Dir, SyncAlways: true,
-		DontListen: o.Port == 0, Host: "127.0.0.1", Port: o.Port, NoSigs: true, NoLog: o.Logger == nil,
+		ServerName: "coso", JetStream: true, StoreDir: o.Dir, SyncAlways: true, JetStreamMaxStore: o.MaxStore,
+		DontListen: o.Port == 0, Host: "127.0.0.1", Port: o.Port, NoSigs: true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("embedded nats-server: %w", err)
 	}
-	if o.Logger != nil {
-		s.SetLoggerV2(logged{o.Logger.With("part", "nats")}, false, false, false)
+	log := logged{l: o.Logger, fatal: make(chan string, 1)}
+	if o.Logger == nil {
+		log.l = slog.New(slog.DiscardHandler)
 	}
+	log.l = log.l.With("part", "nats")
+	s.SetLoggerV2(log, false, false, false)
 	s.Start()
-	if !s.ReadyForConnections(startLimit) {
+	if err := ready(s, log.fatal, o); err != nil {
 		s.Shutdown()
 		s.WaitForShutdown()
-		return nil, fmt.Errorf("embedded nats-server: not ready within %s; is %s writable?", startLimit, o.Dir)
+		return nil, err
 	}
-	return &Server{s: s, password: password}, nil
+	return &Server{s: s, key: key, public: public}, nil
+}
+
+// ready waits until the server is, or says why it will not be.
+func ready(s *server.Server, fatal <-chan string, o Options) error {
+	up := make(chan bool, 1)
+	go func() { up <- s.ReadyForConnections(startLimit) }()
+	select {
+	case why := <-fatal:
+		if o.Port != 0 && strings.Contains(why, "listening on port") {
+			return fmt.Errorf("the embedded nats-server cannot listen on port %d of 127.0.0.1: is another program there? (%s)", o.Port, why)
+		}
+		return fmt.Errorf("embedded nats-server: %s", why)
+	case ok := <-up:
+		if !ok {
+			return fmt.Errorf("embedded nats-server: not ready within %s; is %s writable?", startLimit, o.Dir)
+		}
+		return nil
+	}
+}
+
+func newKey() (key nkeys.KeyPair, public string, err error) {
+	if key, err = nkeys.CreateUser(); err != nil {
+		return nil, "", err
+	}
+	public, err = key.PublicKey()
+	return key, public, err
 }
 
 // Connect opens a connection inside the process. It reconnects for ever.
 func (s *Server) Connect(name string) (*nats.Conn, error) {
-	return nats.Connect("", nats.InProcessServer(s.s), nats.UserInfo(user, s.password), nats.Name(name), nats.MaxReconnects(-1))
+	return nats.Connect("", nats.InProcessServer(s.s), nats.Nkey(s.public, s.key.Sign), nats.Name(name), nats.MaxReconnects(-1))
 }
 
 // Stop ends the server and waits for it.
@@ -92,7 +133,11 @@ func (s *Server) Stop() {
 }
 
 // logged hands the server's log to slog; what it tells for debugging is left out.
-type logged struct{ l *slog.Logger }
+type logged struct {
+	l *slog.Logger
+	// fatal takes the first reason why the server cannot go on.
+	fatal chan string
+}
 
 func (g logged) Noticef(format string, v ...any) {
 	g.l.Debug("nats-server", "says", fmt.Sprintf(format, v...))
@@ -103,7 +148,12 @@ func (g logged) Warnf(format string, v ...any) {
 }
 
 func (g logged) Fatalf(format string, v ...any) {
-	g.l.Error("nats-server", "says", fmt.Sprintf(format, v...))
+	why := fmt.Sprintf(format, v...)
+	select {
+	case g.fatal <- why:
+	default:
+	}
+	g.l.Error("nats-server", "says", why)
 }
 
 func (g logged) Errorf(format string, v ...any) {

@@ -19,7 +19,11 @@ func TestRewriteBringsMethodsOfOneURLTogether(t *testing.T) {
 		"/v1/units/{unit.name}": {"patch": {"parameters": [{"name": "unit.name", "in": "path"}, {"name": "updateMask", "in": "query"}]}},
 		"/v1/units/{name}": {"get": {"parameters": [{"name": "name", "in": "path"}]}}` + tail
 	var out strings.Builder
-	if err := rewrite(strings.NewReader(in), &out); err != nil {
+	joint, err := joined(strings.NewReader(in))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := joint.write(&out); err != nil {
 		t.Fatal(err)
 	}
 	var doc struct {
@@ -81,7 +85,7 @@ func TestCommittedDocumentNamesEachURLOnce(t *testing.T) {
 		seen[url] = path
 		for verb, m := range methods {
 			declared := map[string]bool{}
-			for _, p := range m.Parameters {
+			for _, p := range m.Parameters { // a reference has neither
 				declared[p.In+" "+p.Name] = true
 			}
 			for _, name := range parameter.FindAllStringSubmatch(path, -1) {
@@ -89,6 +93,41 @@ func TestCommittedDocumentNamesEachURLOnce(t *testing.T) {
 					t.Errorf("%s %s: path parameter %q is not declared", verb, path, name[1])
 				}
 			}
+		}
+	}
+}
+
+// Every operation says what it does, what each parameter means, how it refuses, and shows it.
+func TestCommittedDocumentIsComplete(t *testing.T) {
+	doc := document{}
+	if err := strictly(gen.OpenAPI, &doc); err != nil {
+		t.Fatal(err)
+	}
+	for id, op := range doc.operations() {
+		if op.Summary == "" {
+			t.Errorf("%s has no summary", id)
+		}
+		for _, p := range op.Parameters {
+			if p.Ref == "" && p.Description == "" {
+				t.Errorf("%s: the parameter %s has no description", id, p.Name)
+			}
+		}
+		if op.RequestBody != nil && len(op.RequestBody.Content[kindJSON].Examples) == 0 {
+			t.Errorf("%s: no example of a body", id)
+		}
+		refusals := 0
+		for code, r := range op.Responses {
+			if r.Description == "" {
+				t.Errorf("%s: the answer %s has no description", id, code)
+			}
+			if code != "200" {
+				refusals++
+			} else if m := r.Content[kindJSON]; m != nil && len(m.Examples) == 0 {
+				t.Errorf("%s: no example of an answer", id)
+			}
+		}
+		if refusals < 3 {
+			t.Errorf("%s says of %d refusals only", id, refusals)
 		}
 	}
 }

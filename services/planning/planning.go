@@ -4,6 +4,8 @@
 package planning
 
 import (
+	"google.golang.org/grpc"
+
 	"coso/services/planning/internal/follow"
 	"coso/services/planning/internal/records"
 	"coso/services/planning/internal/server"
@@ -17,8 +19,10 @@ const Name = "planning"
 // New opens the service's store in o.Dir and registers its methods; nothing runs before its Part does. Errors are those
 // of store.Open.
 func New(o run.Options) (*run.Service, error) {
+	atlas := records.NewAtlas()
 	return run.New(o, run.Parts{
-		Name: Name, Schema: records.Schema, Register: server.Register, Follow: follow.Followers(),
-		Timers: map[string]store.TimerHandler{records.TimerJudge: records.JudgeOn},
+		Name: Name, Schema: records.Schema, Follow: follow.Followers(atlas),
+		Register: func(r grpc.ServiceRegistrar, s *store.Store) { server.Register(r, s, atlas) },
+		Timers:   map[string]store.TimerHandler{records.TimerJudge: atlas.JudgeOn},
 	})
 }

@@ -28,6 +28,9 @@ import (
 // positionHeader carries positions both ways.
 const positionHeader = "coso-position"
 
+// maxIdle is how many connections are kept for later requests.
+const maxIdle = 16
+
 // maxAnswer bounds an answer, in bytes.
 const maxAnswer = 16 << 20
 
@@ -42,31 +45,49 @@ type Client struct {
 
 // New makes a client of the server at base, e.g. `http://127.0.0.1:8080`.
 func New(base string) *Client {
-	return &Client{base: strings.TrimRight(base, "/"), http: &http.Client{Timeout: time.Minute}}
+	// Servers are on this machine: packing what they say would cost more than sending it.
+	transport := &http.Transport{
+		Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: maxIdle, IdleConnTimeout: time.Minute, DisableCompression: true,
+	}
+	return &Client{base: strings.TrimRight(base, "/"), http: &http.Client{Timeout: time.Minute, Transport: transport}}
 }
 
 // Get asks for a resource or list. Query parameters are in JSON spelling.
 func (c *Client) Get(ctx context.Context, path string, query url.Values, out proto.Message) error {
-	return c.do(ctx, http.MethodGet, path, query, nil, out)
+	_, err := c.do(ctx, http.MethodGet, path, query, nil, out)
+	return err
 }
 
-// Post sends a request body.
+// Post sends a request body. A nil out passes over what is answered.
 func (c *Client) Post(ctx context.Context, path string, query url.Values, in, out proto.Message) error {
+	_, err := c.Write(ctx, path, query, in, out)
+	return err
+}
+
+// Write is Post, and answers the positions at which the request took effect: those of long ago if it did so before.
+func (c *Client) Write(ctx context.Context, path string, query url.Values, in, out proto.Message) ([]store.Position, error) {
 	body, err := protojson.Marshal(in)
 	if err != nil {
-		return fmt.Errorf("write request: %w", err)
+		return nil, fmt.Errorf("write request: %w", err)
 	}
 	return c.do(ctx, http.MethodPost, path, query, body, out)
 }
 
-func (c *Client) do(ctx context.Context, method, path string, query url.Values, body []byte, out proto.Message) error {
+// Reached asks for a list and answers the positions that it shows: every earlier write lies at or before them.
+func (c *Client) Reached(ctx context.Context, path string) ([]store.Position, error) {
+	return c.do(ctx, http.MethodGet, path, url.Values{"pageSize": {"1"}}, nil, nil)
+}
+
+func (c *Client) do(
+	ctx context.Context, method, path string, query url.Values, body []byte, out proto.Message,
+) ([]store.Position, error) {
 	target := c.base + path
 	if len(query) > 0 {
 		target += "?" + query.Encode()
 	}
 	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("request: %w", err)
+		return nil, fmt.Errorf("request: %w", err)
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
@@ -76,23 +97,24 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return unreachable(c.base, err)
+		return nil, unreachable(c.base, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return fmt.Errorf("read the answer of %s: %w", c.base, err)
+		return nil, fmt.Errorf("read the answer of %s: %w", c.base, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return refusal(resp.StatusCode, raw)
+		return nil, refusal(resp.StatusCode, raw)
 	}
-	if err := c.receive(resp.Header.Get(positionHeader)); err != nil {
-		return err
+	at, err := c.receive(resp.Header.Get(positionHeader))
+	if err != nil || out == nil {
+		return at, err
 	}
 	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(raw, out); err != nil {
-		return fmt.Errorf("%s answered something else than coso's JSON: %w", c.base, err)
+		return nil, fmt.Errorf("%s answered something else than coso's JSON: %w", c.base, err)
 	}
-	return nil
+	return at, nil
 }
 
 func (c *Client) send() string {
@@ -101,18 +123,18 @@ func (c *Client) send() string {
 	return store.FormatPositions(c.positions)
 }
 
-func (c *Client) receive(header string) error {
+func (c *Client) receive(header string) ([]store.Position, error) {
 	if header == "" {
-		return nil
+		return nil, nil
 	}
 	ps, err := store.ParsePositions(header)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.positions = store.MergePositions(c.positions, ps...)
-	return nil
+	return ps, nil
 }
 
 // refusal reads an error body back into the fault it was.

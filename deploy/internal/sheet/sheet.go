@@ -1,24 +1,27 @@
-// Package sheet reads CSV sheets and sends them through the public API: one row, one resource.
+// Package sheet reads CSV sheets, sends them through the public API, and writes what is there as sheets again: one row, one
+// resource.
 //
 // A sheet says what it holds by its header row. Ids are bare (`tay-ho`), enums are the glossary's bare words, dates are
-// YYYY-MM-DD, numbers have no thousands separators. It guarantees that every row is checked for form before anything is
-// sent, that an error names file, line, column and value, and that sending a sheet again, with rows added
-// or in another order, changes nothing of what is there: request ids are made from the rows, and a resource that is there
-// already is done if it is what its row says. It leaves what rows mean to the services.
+// YYYY-MM-DD, numbers have no thousands separators. Files are UTF-8 with or without byte order mark, separated by comma,
+// semicolon or tab, with LF or CR LF.
+//
+// INV-SHEET-EVERY-BAD-ROW: every row that is refused is named with file, line, column, value and reason; the others come in.
+// INV-SHEET-AGAIN: sending a sheet again, with rows added or in another order, changes nothing of what is there: request
+// ids are made from the rows, and a resource that is there already is done if it is what its row says.
+// INV-SHEET-ROUND-TRIP: what Export writes, imported into an empty coso, is exported as the same bytes.
+// INV-SHEET-GUARD-LOSSLESS: no cell that Export writes is run as a formula, and every text comes back as it was.
+//
+// It leaves what rows mean to the services.
 package sheet
 
 import (
 	"bytes"
 	"encoding/csv"
 	"errors"
-	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
-	"unicode/utf8"
 )
 
 // maxRows bounds a sheet.
@@ -33,47 +36,34 @@ type Sheet struct {
 	// Rows are its rows.
 	Rows []Row
 
-	noun *noun
+	noun    *noun
+	head    *head
+	dialect Dialect
 }
 
 // Row is one row of a sheet.
 type Row struct {
 	// Line is the line on which the row begins, from 1.
 	Line  int
-	cells map[string]string
+	head  *head
+	cells []string
+	// unfit says why the row cannot be read; its cells are then what could be.
+	unfit error
 }
 
 // Cell is the value in a column, without white space around it; empty if the sheet has no such column.
-func (r Row) Cell(column string) string { return r.cells[column] }
-
-// Error is what is wrong with a sheet, and where.
-type Error struct {
-	File   string
-	Line   int
-	Column string
-	Value  string
-	Err    error
+func (r Row) Cell(column string) string {
+	if r.head == nil {
+		return ""
+	}
+	at, ok := r.head.at[column]
+	if !ok || at >= len(r.cells) {
+		return ""
+	}
+	return r.cells[at]
 }
 
-// Error is `organisations.csv:12: founded_on "30/11/2020": …`.
-func (e *Error) Error() string {
-	var b strings.Builder
-	b.WriteString(e.File)
-	if e.Line > 0 {
-		fmt.Fprintf(&b, ":%d", e.Line)
-	}
-	b.WriteString(": ")
-	if e.Column != "" {
-		fmt.Fprintf(&b, "%s %q: ", e.Column, e.Value)
-	}
-	b.WriteString(e.Err.Error())
-	return b.String()
-}
-
-// Unwrap is what is wrong.
-func (e *Error) Unwrap() error { return e.Err }
-
-// Read reads a sheet from a file.
+// Read reads a sheet from a file. Errors are of type *Error, or the operating system's.
 func Read(path string) (*Sheet, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -82,114 +72,90 @@ func Read(path string) (*Sheet, error) {
 	return Parse(filepath.Base(path), raw)
 }
 
-var byteOrderMark = []byte("\xef\xbb\xbf")
-
-// Parse reads a sheet. Errors are of type *Error.
+// Parse reads a sheet. Errors are of type *Error. A row that cannot be read is no error of Parse: Import refuses it.
 func Parse(file string, raw []byte) (*Sheet, error) {
-	raw = bytes.TrimPrefix(raw, byteOrderMark)
-	if i := brokenAt(raw); i > 0 {
-		return nil, &Error{File: file, Line: i, Err: errors.New("not UTF-8; save the sheet as `CSV UTF-8`")}
-	}
-	r := csv.NewReader(bytes.NewReader(raw))
-	r.FieldsPerRecord = -1
-	header, err := r.Read()
+	wrong := func(line int, err error) error { return &Error{File: file, Line: line, Err: err} }
+	body, d, skipped, line, err := decode(raw)
 	if err != nil {
-		return nil, &Error{File: file, Line: 1, Err: errors.New("the sheet is empty; its first row names the columns")}
+		return nil, wrong(line, err)
 	}
-	for i := range header {
-		header[i] = strings.TrimSpace(header[i])
+	r := csv.NewReader(bytes.NewReader(body))
+	r.FieldsPerRecord, r.Comma = -1, d.Comma
+	first, err := r.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, wrong(1, say("tệp trống; dòng đầu phải ghi tên các cột", "the sheet is empty; its first row names the columns"))
 	}
-	n, err := nounOf(header)
 	if err != nil {
-		return nil, &Error{File: file, Line: 1, Err: err}
+		return nil, quoting(file, err, skipped)
 	}
-	s := &Sheet{File: file, Noun: n.name, noun: n}
-	if err := s.readRows(r, header); err != nil {
+	line, _ = r.FieldPos(0)
+	h, err := parseHead(first)
+	if err != nil {
+		return nil, wrong(line+skipped, err)
+	}
+	n, err := nounOf(h)
+	if err != nil {
+		return nil, wrong(line+skipped, err)
+	}
+	s := &Sheet{File: file, Noun: n.name, noun: n, head: h, dialect: d}
+	if err := s.readRows(r, skipped); err != nil {
 		return nil, err
+	}
+	if oldFont(s.Rows) {
+		return nil, wrong(0, say(
+			"chữ trong tệp gõ bằng phông TCVN3 (.VnTime) hoặc VNI, không phải Unicode; hãy đổi sang Unicode (Unikey: Ctrl+Shift+F6) rồi lưu lại “CSV UTF-8”",
+			"the texts were typed in a TCVN3 (.VnTime) or VNI font, not in Unicode; convert them to Unicode (Unikey: Ctrl+Shift+F6) and save as `CSV UTF-8` again"))
 	}
 	return s, nil
 }
 
-// brokenAt is the line of the first byte that is no UTF-8; 0: none.
-func brokenAt(raw []byte) int {
-	for line := 1; len(raw) > 0; line++ {
-		row, rest, _ := bytes.Cut(raw, []byte("\n"))
-		if !utf8.Valid(row) {
-			return line
-		}
-		raw = rest
+// quoting says where quotation marks do not pair.
+func quoting(file string, err error, skipped int) error {
+	broken, ok := errors.AsType[*csv.ParseError](err)
+	if !ok {
+		return err
 	}
-	return 0
+	return &Error{File: file, Line: broken.StartLine + skipped, Err: say(
+		`dấu ngoặc kép (") không khớp; ô có dấu này phải đặt trong ngoặc kép và gõ đôi dấu bên trong: "Công ty ""Sao Mai"""`,
+		`quotation marks (") that do not match; a cell with one goes into quotation marks, and those inside are doubled: "Công ty ""Sao Mai"""`)}
 }
 
-func (s *Sheet) readRows(r *csv.Reader, header []string) error {
+func (s *Sheet) readRows(r *csv.Reader, skipped int) error {
+	columns := len(s.head.names)
 	for {
 		cells, err := r.Read()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		if broken, ok := errors.AsType[*csv.ParseError](err); ok {
-			return &Error{File: s.File, Line: broken.StartLine, Err: broken.Err}
-		}
 		if err != nil {
-			return err
+			return quoting(s.File, err, skipped)
 		}
 		line, _ := r.FieldPos(0)
-		if len(cells) != len(header) {
-			return &Error{File: s.File, Line: line, Err: fmt.Errorf("%d cells, the header has %d columns", len(cells), len(header))}
+		row := Row{Line: line + skipped, head: s.head, cells: make([]string, 0, columns)}
+		for _, c := range cells {
+			row.cells = append(row.cells, unguard(c))
+		}
+		for len(row.cells) > columns && row.cells[len(row.cells)-1] == "" {
+			row.cells = row.cells[:len(row.cells)-1]
+		}
+		if !slices.ContainsFunc(row.cells, func(c string) bool { return c != "" }) {
+			continue // a row that a spreadsheet left behind
+		}
+		if len(row.cells) != columns {
+			row.unfit = say("dòng có %d ô, còn dòng đầu có %d cột; hãy kiểm tra dấu ngăn cách thừa hoặc thiếu",
+				"%d cells, the header has %d columns; look for a separator too many or too few", len(row.cells), columns)
+			row.cells = row.cells[:min(len(row.cells), columns)]
 		}
 		if len(s.Rows) == maxRows {
-			return &Error{File: s.File, Line: line, Err: fmt.Errorf("more than %d rows; split the sheet", maxRows)}
-		}
-		row := Row{Line: line, cells: make(map[string]string, len(header))}
-		for i, c := range cells {
-			row.cells[header[i]] = strings.TrimSpace(c)
+			return &Error{File: s.File, Line: row.Line, Err: say("quá %d dòng; hãy chia thành nhiều tệp", "more than %d rows; split the sheet", maxRows)}
 		}
 		s.Rows = append(s.Rows, row)
 	}
 }
 
-// nounOf finds the noun whose columns the header names.
-func nounOf(header []string) (*noun, error) {
-	for i, c := range header {
-		if slices.Contains(header[:i], c) {
-			return nil, fmt.Errorf("the column %q is there twice", c)
-		}
-	}
-	best, missing := closest(header)
-	if len(missing) == 0 {
-		for _, c := range header {
-			if best.column(c) == nil {
-				return nil, fmt.Errorf("%s have no column %q; their columns are %s", best.name, c, strings.Join(best.names(), ", "))
-			}
-		}
-		return best, nil
-	}
-	var known []string
-	for _, n := range nouns {
-		known = append(known, fmt.Sprintf("%s (%s)", n.name, strings.Join(n.names(), ",")))
-	}
-	return nil, fmt.Errorf("the columns are those of no sheet; %s would need %s too. Sheets are: %s",
-		best.name, strings.Join(missing, ", "), strings.Join(known, "; "))
-}
-
-// closest is the noun that shares most columns with the header, and the columns it lacks.
-func closest(header []string) (best *noun, missing []string) {
-	most := math.MinInt
-	for _, n := range nouns {
-		var lacks []string
-		shared := 0
-		for _, c := range n.columns {
-			switch {
-			case slices.Contains(header, c.name):
-				shared++
-			case c.required:
-				lacks = append(lacks, c.name)
-			}
-		}
-		if score := 2*shared - len(lacks); score > most {
-			best, missing, most = n, lacks, score
-		}
-	}
-	return best, missing
+// Order puts sheets into an order in which they can be loaded: what is referred to before what refers to it.
+func Order(sheets []*Sheet) {
+	slices.SortStableFunc(sheets, func(a, b *Sheet) int {
+		return slices.Index(nouns, a.noun) - slices.Index(nouns, b.noun)
+	})
 }

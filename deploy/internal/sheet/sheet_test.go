@@ -36,12 +36,12 @@ func TestSheetsWithErrors(t *testing.T) {
 	good := "a,BASE_CELL,Chi bộ A,e,tay-ho,2020-01-02,1-QĐ/QU\n"
 	for _, c := range []struct{ name, raw, want string }{
 		{"empty", "", "x.csv:1: the sheet is empty; its first row names the columns"},
-		{"not UTF-8", header + "a,BASE_CELL,Chi b\xf4\n", "x.csv:2: not UTF-8; save the sheet as `CSV UTF-8`"},
+		{"not UTF-8", header + "a,BASE_CELL,Chi b\xf4\n", "x.csv:2: the file is not UTF-8 but some old code"},
 		{"unknown column", "id,kind,display_name,enterprise,unit,founded_on,ghi_chu\n", `x.csv:1: organisations have no column "ghi_chu"`},
 		{"missing column", "id,kind,display_name,enterprise,unit\n", "would need founded_on too"},
 		{"column twice", "id,id,kind\n", `the column "id" is there twice`},
 		{"too few cells", header + "a,BASE_CELL\n", "x.csv:2: 2 cells, the header has 7 columns"},
-		{"open quote", header + good + "b,\"BASE_CELL\n", "x.csv:3: extraneous or missing \" in quoted-field"},
+		{"open quote", header + good + "b,\"BASE_CELL\n", `x.csv:3: quotation marks (") that do not match`},
 		{"unknown word", header + good + "b,CHI_BO,Chi bộ B,e,tay-ho,2020-01-02,\n", `x.csv:3: kind "CHI_BO": not a known word; use one of BASE_PARTY_ORGANISATION, BASE_CELL`},
 		{"empty cell", header + "b,BASE_CELL,,e,tay-ho,2020-01-02,\n", `x.csv:2: display_name "": must not be empty`},
 		{
@@ -52,7 +52,7 @@ func TestSheetsWithErrors(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s, err := Parse("x.csv", []byte(c.raw))
 			if err == nil {
-				err = s.Check()
+				err = check(s)
 			}
 			var e *Error
 			if err == nil || !errors.As(err, &e) || !strings.Contains(err.Error(), c.want) {
@@ -67,9 +67,31 @@ func TestEveryRowWithAnErrorIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Check(); err == nil || strings.Count(err.Error(), "\n") != 1 || !strings.Contains(err.Error(), "x.csv:4: enterprise") {
+	if err := check(s); err == nil || strings.Count(err.Error(), "\n") != 1 || !strings.Contains(err.Error(), "x.csv:4: enterprise") {
 		t.Errorf("says %v", err)
 	}
+}
+
+// check is every refusal that needs no server.
+func check(s *Sheet) error {
+	im, out := newImporter(nil, []*Sheet{s}, Options{})
+	for _, i := range im.gather(s.noun, []*Sheet{s}) {
+		im.prepare(s.noun, i)
+	}
+	var errs []error
+	for _, e := range out[0].Refused {
+		errs = append(errs, e)
+	}
+	return errors.Join(errs...)
+}
+
+func parse(t testing.TB, raw string) *Sheet {
+	t.Helper()
+	s, err := Parse("x.csv", []byte(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func TestARowBecomesARequest(t *testing.T) {
@@ -77,9 +99,9 @@ func TestARowBecomesARequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := s.noun.request(s.Rows[0])
-	if err != nil {
-		t.Fatal(err)
+	req, wrong := s.noun.request(s.Rows[0])
+	if len(wrong) > 0 {
+		t.Fatal(wrong)
 	}
 	got, ok := req.(*registrypb.CreateOrganisationRequest)
 	o := got.GetOrganisation()
@@ -90,27 +112,51 @@ func TestARowBecomesARequest(t *testing.T) {
 }
 
 func TestUnitsComeAfterTheirParents(t *testing.T) {
-	s, err := Parse("x.csv", []byte("id,display_name,level,parent,valid_from\nc,C,X,b,2020-01-01\nb,B,X,a,2020-01-01\na,A,X,,2020-01-01\nd,D,X,c,2020-01-01\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := parse(t, "id,display_name,level,parent,valid_from\nc,C,X,b,2020-01-01\nb,B,X,a,2020-01-01\na,A,X,,2020-01-01\nd,D,X,c,2020-01-01\ne,E,X,a,2020-01-01\n")
+	im, _ := newImporter(nil, []*Sheet{s}, Options{})
 	var order []string
-	for _, r := range parentsFirst(s.Rows) {
-		order = append(order, r.Cell("id"))
+	for _, level := range levels(s.noun, im.gather(s.noun, []*Sheet{s})) {
+		var ids []string
+		for _, i := range level {
+			ids = append(ids, i.row.Cell("id"))
+		}
+		order = append(order, strings.Join(ids, " "))
 	}
-	if got := strings.Join(order, " "); got != "a b c d" {
+	if got := strings.Join(order, " | "); got != "a | b e | c | d" {
 		t.Errorf("order %s", got)
 	}
 }
 
-// A circle is the service's to refuse; ordering must only end.
 func TestUnitsInACircle(t *testing.T) {
-	s, err := Parse("x.csv", []byte("id,display_name,level,parent,valid_from\na,A,X,b,2020-01-01\nb,B,X,a,2020-01-01\n"))
-	if err != nil {
-		t.Fatal(err)
+	s := parse(t, "id,display_name,level,parent,valid_from\na,A,X,b,2020-01-01\nb,B,X,c,2020-01-01\nc,C,X,a,2020-01-01\nd,D,X,a,2020-01-01\ne,E,X,e,2020-01-01\n")
+	err := check(s)
+	if err == nil || strings.Count(err.Error(), "in a circle") != 4 || !strings.Contains(err.Error(), `x.csv:2: parent "b": these rows stand above each other in a circle (the one above this is in line 3)`) {
+		t.Errorf("says %v", err)
 	}
-	if n := len(parentsFirst(s.Rows)); n != 2 {
-		t.Errorf("%d rows", n)
+}
+
+func TestTwins(t *testing.T) {
+	s := parse(t, header+"a,BASE_CELL,A,e,u,2020-01-02,\nb,BASE_CELL,B,e,u,2020-01-02,\na,BASE_CELL,Another,e,u,2020-01-02,\nb,BASE_CELL,B,e,u,2020-01-02,\n")
+	err := check(s)
+	if err == nil || strings.Count(err.Error(), "\n") != 2 {
+		t.Fatalf("says %v", err)
+	}
+	for _, want := range []string{
+		`x.csv:2: id "a": id the same as in line 4; keep one of the rows`, // they contradict each other: neither may stay
+		`x.csv:4: id "a": id the same as in line 2; keep one of the rows`,
+		`x.csv:5: id "b": id the same as in line 3; keep one of the rows`, // the first says the same and stays
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("does not say %s:\n%v", want, err)
+		}
+	}
+}
+
+func TestATaxCodeTwice(t *testing.T) {
+	s := parse(t, "id,tax_code,display_name,legal_form,unit\na,0199000017,A,LLC,u\nb,0199000017,B,LLC,u\n")
+	err := check(s)
+	if err == nil || err.Error() != `x.csv:3: tax_code "0199000017": tax_code the same as in line 2; keep one of the rows` {
+		t.Errorf("says %v", err)
 	}
 }
 
@@ -122,7 +168,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if err := s.Check(); err != nil {
+		if err := check(s); err != nil {
 			return
 		}
 		for _, r := range s.Rows {

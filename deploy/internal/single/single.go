@@ -9,13 +9,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	embedded "coso/deploy/nats"
@@ -24,11 +21,15 @@ import (
 	"coso/services/membership"
 	"coso/services/planning"
 	"coso/services/platform/run"
+	"coso/services/platform/run/ops"
 	"coso/services/registry"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"google.golang.org/grpc"
 )
+
+// Services are the names of the four services, in the order in which events flow.
+func Services() []string { return []string{registry.Name, membership.Name, planning.Name, award.Name} }
 
 // Options say where a coso keeps its state and answers.
 type Options struct {
@@ -50,7 +51,7 @@ func Run(ctx context.Context, o Options, ready func(base string)) (err error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return fmt.Errorf("data folder: %w", err)
 	}
-	if err := whole(o.Dir); err != nil {
+	if err := run.Whole(o.Dir, Services()...); err != nil {
 		return err
 	}
 	listener, err := gateway.Listen(ctx, o.HTTP)
@@ -61,7 +62,7 @@ func Run(ctx context.Context, o Options, ready func(base string)) (err error) {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	if err := settled(o.Dir); err != nil {
+	if err := run.Settled(o.Dir, Services()...); err != nil {
 		return errors.Join(err, listener.Close(), closeAll(services))
 	}
 	bus, err := embedded.Start(embedded.Options{Dir: filepath.Join(o.Dir, "nats"), Port: o.NATSPort, Logger: o.Logger})
@@ -82,7 +83,9 @@ func Run(ctx context.Context, o Options, ready func(base string)) (err error) {
 	if err != nil {
 		return errors.Join(err, listener.Close(), closeAll(services))
 	}
-	parts := append(make([]run.Part, 0, len(services)+2), desk(o, services))
+	parts := append(make([]run.Part, 0, len(services)+2), run.Answer("operator's sockets", func(ctx context.Context) ([]run.On, error) {
+		return run.Sockets(ctx, o.Dir, o.Logger, services...)
+	}))
 	conns := map[string]grpc.ClientConnInterface{}
 	for _, s := range services {
 		conns[s.Name()] = s.Conn()
@@ -91,44 +94,6 @@ func Run(ctx context.Context, o Options, ready func(base string)) (err error) {
 		parts = append(parts, s.Part(js, conns))
 	}
 	return run.All(ctx, o.Logger, append(parts, web)...)
-}
-
-// storesFile says, in a data folder, that all stores have been made there.
-const storesFile = "stores"
-
-// whole refuses a data folder in which all stores have been made and some are gone: a store made anew beside old ones
-// would miss what the others have counted.
-func whole(dir string) error {
-	if _, err := os.Stat(filepath.Join(dir, storesFile)); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		return fmt.Errorf("data folder: %w", err)
-	}
-	var missing []string
-	for _, name := range Services() {
-		info, err := os.Stat(filepath.Join(dir, name+".db"))
-		switch {
-		case errors.Is(err, fs.ErrNotExist), err == nil && info.Size() == 0:
-			missing = append(missing, name+".db")
-		case err != nil:
-			return fmt.Errorf("data folder: %w", err)
-		}
-	}
-	if len(missing) > 0 {
-		return fmt.Errorf("the data folder %s lacks %s, which was there before; put it back from a backup, "+
-			"or start with an empty folder", dir, strings.Join(missing, ", "))
-	}
-	return nil
-}
-
-// settled notes that all stores have been made.
-func settled(dir string) error {
-	names := strings.Join(Services(), "\n") + "\n"
-	if err := os.WriteFile(filepath.Join(dir, storesFile), []byte(names), 0o600); err != nil {
-		return fmt.Errorf("data folder: %w", err)
-	}
-	return nil
 }
 
 // open opens the four services in the order in which events flow. It comes before the nats-server: the stores' locks keep
@@ -156,37 +121,20 @@ func closeAll(services []*run.Service) error {
 
 // site is the gateway as a part: it serves until stopped and lets requests under way finish.
 func site(o Options, services []*run.Service, listener net.Listener, ready func(base string)) (run.Part, error) {
-	meters, err := newMeters()
+	meters, err := ops.Meters()
 	if err != nil {
 		return run.Part{}, err
 	}
-	health := &readiness{services: services, last: map[string]published{}}
+	health := &ops.Readiness{}
+	for _, s := range services {
+		health.Whole = append(health.Whole, ops.Peer{Name: s.Name(), Conn: s.Conn(), Sound: s.Store().Healthy})
+	}
 	handler, err := gateway.New(gateway.Options{
 		Registry: services[0].Conn(), Membership: services[1].Conn(), Planning: services[2].Conn(), Award: services[3].Conn(),
-		Logger: o.Logger, Metrics: meters, Ready: health.healthy,
+		Logger: o.Logger, Metrics: meters, Ready: health.Ready,
 	})
 	if err != nil {
 		return run.Part{}, err
 	}
-	server := gateway.NewServer(o.Logger, handler)
-	return run.Part{Name: "gateway", Run: func(ctx context.Context, started func()) error {
-		failed := make(chan error, 1)
-		go func() { failed <- server.Serve(listener) }()
-		started()
-		ready("http://" + listener.Addr().String())
-		select {
-		case err := <-failed:
-			return err
-		case <-ctx.Done():
-		}
-		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), run.StopLimit/2)
-		defer cancel()
-		if err := server.Shutdown(drain); err != nil {
-			return errors.Join(err, server.Close())
-		}
-		if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	}}, nil
+	return run.Web("gateway", o.Logger, gateway.NewServer(o.Logger, handler), listener, func() { ready("http://" + listener.Addr().String()) }), nil
 }

@@ -64,18 +64,9 @@ func Read(set fs.FS) (*Set, error) {
 	return s, nil
 }
 
-// Progress is told how a sheet's loading goes on: its file, its rows in all, and the rows done since the last call.
-type Progress func(file string, all, more int)
-
-// Load sends the sheets. Sent again, they change nothing.
-func (s *Set) Load(ctx context.Context, c *client.Client, tell Progress) error {
-	for _, one := range s.sheets {
-		tell(one.File, len(one.Rows), 0)
-		if err := one.Send(ctx, c, func(n int) { tell(one.File, len(one.Rows), n) }); err != nil {
-			return err
-		}
-	}
-	return nil
+// Load sends the sheets. Sent again, they change nothing. Refused rows are an error, all of them joined.
+func (s *Set) Load(ctx context.Context, c *client.Client, tell sheet.Progress) error {
+	return sheet.Load(ctx, c, s.sheets, tell)
 }
 
 // Show prints the progress of the data set's first published unit, its units below plan and the nominations.

@@ -1,9 +1,9 @@
 // Package exchange is the outermost layer of the gateway: what every HTTP request and its answer have in common. It
-// gives each request an id, sets the security headers, answers a panic, and logs once. Refuse is the only way in which
-// the gateway says no.
+// gives each request an id, sets the security headers, answers a panic, and logs once. Refuse is the way in which
+// the gateway says no; pages for people do so by Refused.
 //
 // INV-EXCHANGE-REQUEST-ID: every answer carries X-Request-Id, and it is the id that the services saw.
-// INV-EXCHANGE-STATUS-BODY: the body of every refusal is a google.rpc.Status as JSON, in both languages.
+// INV-EXCHANGE-STATUS-BODY: the body of every refusal, pages' aside, is a google.rpc.Status as JSON, in both languages.
 // INV-EXCHANGE-LOG-SILENT: the log holds no path, query, header or body of a request, only the route's pattern.
 package exchange
 
@@ -14,8 +14,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"regexp"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"coso/services/platform/fault"
@@ -24,8 +24,8 @@ import (
 // RequestIDHeader carries the request's id both ways.
 const RequestIDHeader = "X-Request-Id"
 
-// requestID is what an id given by the client must look like.
-var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+// maxID bounds an id given by the client.
+const maxID = 64
 
 // Exchange is one request on its way. It belongs to the goroutine that serves the request.
 type Exchange struct {
@@ -33,6 +33,8 @@ type Exchange struct {
 	ID string
 	// Route is the pattern that the request was matched to; empty until then, and for unknown routes.
 	Route string
+	// Plain forbids compressing the answer.
+	Plain bool
 
 	refused *fault.Error
 }
@@ -56,7 +58,7 @@ func Handler(log *slog.Logger, next http.Handler) http.Handler {
 		r = r.WithContext(context.WithValue(r.Context(), key{}, x))
 		a := &answer{ResponseWriter: w}
 		secure(w.Header())
-		w.Header().Set(RequestIDHeader, x.ID)
+		w.Header()[RequestIDHeader] = []string{x.ID}
 
 		torn := serve(a, r, next)
 		x.log(r, log, a.code(), time.Since(begun))
@@ -94,25 +96,52 @@ func panicked(cause any) *fault.Error {
 // idOf takes over a well-formed id and replaces any other: an id is for finding a request in the log, so a bad one is no
 // reason to refuse.
 func idOf(r *http.Request) string {
-	if given := r.Header.Values(RequestIDHeader); len(given) == 1 && requestID.MatchString(given[0]) {
+	given := r.Header[RequestIDHeader]
+	if len(given) == 1 && given[0] != "" && len(given[0]) <= maxID && !strings.ContainsFunc(given[0], foreign) {
 		return given[0]
 	}
 	return rand.Text()
 }
 
+// foreign reports whether an id cannot have a character.
+func foreign(c rune) bool {
+	switch {
+	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		return false
+	}
+	return !strings.ContainsRune("._-", c)
+}
+
+// The values of the headers that hold for JSON answers: made once, never changed.
+//
+//nolint:gochecknoglobals // constants, if Go had slices of them
+var (
+	noStore    = []string{"no-store"}
+	nothing    = []string{"default-src 'none'; frame-ancestors 'none'"}
+	sameOrigin = []string{"same-origin"}
+	noReferrer = []string{"no-referrer"}
+	noSniff    = []string{"nosniff"}
+)
+
 // secure sets what holds for JSON answers; pages for people replace the policies they need to.
 func secure(h http.Header) {
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("X-Content-Type-Options", "nosniff")
+	h["Cache-Control"] = noStore
+	h["Content-Security-Policy"] = nothing
+	h["Cross-Origin-Resource-Policy"] = sameOrigin
+	h["Referrer-Policy"] = noReferrer
+	h["X-Content-Type-Options"] = noSniff
 }
 
 // log writes the request's one line. Only the gateway's and the services' own failures bring their cause: the cause of a
 // refusal may repeat what the client sent.
 func (x *Exchange) log(r *http.Request, log *slog.Logger, code int, took time.Duration) {
 	level := slog.LevelInfo
+	if x.refused != nil && code >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	if !log.Enabled(r.Context(), level) {
+		return
+	}
 	attrs := []slog.Attr{
 		slog.String("method", r.Method),
 		slog.String("route", x.Route),
@@ -122,10 +151,9 @@ func (x *Exchange) log(r *http.Request, log *slog.Logger, code int, took time.Du
 	}
 	if x.refused != nil {
 		attrs = append(attrs, slog.String("reason", x.refused.Reason.String()))
-		if code >= http.StatusInternalServerError {
-			level = slog.LevelError
-			attrs = append(attrs, slog.String("error", x.refused.Error()))
-		}
+	}
+	if level == slog.LevelError {
+		attrs = append(attrs, slog.String("error", x.refused.Error()))
 	}
 	log.LogAttrs(r.Context(), level, "request", attrs...)
 }

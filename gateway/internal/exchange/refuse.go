@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
@@ -30,12 +31,7 @@ func WithCode(code int, err error) error { return coded{error: err, code: code} 
 // fault.From decides. It must be called before the answer has begun.
 func Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	x := Of(r.Context())
-	x.refused = fault.From(err)
-	st := fault.ToStatus(err, x.ID)
-	code := runtime.HTTPStatusFromCode(st.Code())
-	if c, ok := errors.AsType[coded](err); ok {
-		code = c.code
-	}
+	st, code := x.judge(err)
 	body, marshalErr := protojson.Marshal(st.Proto())
 	if marshalErr != nil { // a text from another process that is not UTF-8
 		x.refused = fault.Internal(errors.Join(err, marshalErr))
@@ -51,6 +47,23 @@ func Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if writeErr != nil {
 		x.refused = x.refused.With(errors.Join(x.refused.Err, writeErr))
 	}
+}
+
+// Refused is for handlers that say no in another form than Refuse: it notes err for the log, and returns what the client may
+// be told, an Internal refusal without its cause, with its HTTP status.
+func Refused(r *http.Request, err error) (*fault.Error, int) {
+	st, code := Of(r.Context()).judge(err)
+	return fault.From(fault.FromStatus(st)), code
+}
+
+// judge notes err as what the request is refused with.
+func (x *Exchange) judge(err error) (*status.Status, int) {
+	x.refused = fault.From(err)
+	st := fault.ToStatus(err, x.ID)
+	if c, ok := errors.AsType[coded](err); ok {
+		return st, c.code
+	}
+	return st, runtime.HTTPStatusFromCode(st.Code())
 }
 
 // RefuseRoute answers for a path that does not have the request's method: 405 with the methods it has, or 404 if it has

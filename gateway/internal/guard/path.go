@@ -12,10 +12,10 @@ func plainPath(u *url.URL) bool {
 	if u.RawPath != "" || !strings.HasPrefix(u.Path, "/") {
 		return false
 	}
-	segments := strings.Split(u.Path[1:], "/")
-	for i, s := range segments {
-		last := i == len(segments)-1
-		if s == "." || s == ".." || s == "" && !last {
+	for rest, more := u.Path[1:], true; more; {
+		var s string
+		s, rest, more = strings.Cut(rest, "/")
+		if s == "." || s == ".." || s == "" && more {
 			return false
 		}
 	}

@@ -30,6 +30,8 @@ type body struct {
 	prefix string
 	// bound are the values of the body's fields that the path gives.
 	bound map[protoreflect.FieldDescriptor]string
+	// said are the values of its fields that headers give.
+	said []said
 	// refusal is what is wrong with the body.
 	refusal error
 }
@@ -95,6 +97,11 @@ func (b *body) decode(m proto.Message) error {
 	for fd, value := range b.bound {
 		if said := m.ProtoReflect().Get(fd).String(); said != "" && said != value {
 			return invalidBody(join(b.prefix, fd.JSONName()), said+" ≠ "+value, nil)
+		}
+	}
+	for _, s := range b.said {
+		if err := s.put(m.ProtoReflect()); err != nil {
+			return err
 		}
 	}
 	return nil

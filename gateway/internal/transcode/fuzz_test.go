@@ -1,7 +1,10 @@
 package transcode
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"slices"
 	"testing"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -54,7 +57,7 @@ func FuzzQuery(f *testing.F) {
 	}
 	rt := routes[routeKey("GET", "/v1/organisations")]
 	f.Fuzz(func(t *testing.T, raw string) {
-		canonical, err := rt.query(raw)
+		canonical, err := rt.query(raw, nil)
 		if err != nil {
 			if fault.ReasonOf(err) != faultpb.Reason_REASON_QUERY_PARAMETER_INVALID {
 				t.Fatal(err)
@@ -78,6 +81,31 @@ func FuzzQuery(f *testing.F) {
 		}
 		if _, err := proto.Marshal(m); err != nil {
 			t.Fatal(err)
+		}
+	})
+}
+
+// FuzzCookie: of any cookie the gateway makes positions that it reads as it writes them, or none; merging with any answer
+// keeps it within its bounds.
+func FuzzCookie(f *testing.F) {
+	for _, seed := range []string{"", "registry=a:1", "registry=0198f0c2-0000-7000-8000-00000000000a:7|planning=b:3", "registry=:1", "=:0", "a=b:18446744073709551615", "a=b:01"} {
+		f.Add(seed, "registry=b:2")
+	}
+	f.Fuzz(func(t *testing.T, cookie, told string) {
+		have := places(cookie, between)
+		if again := places(written(have, between), between); len(have) > 0 && !slices.Equal(again, have) {
+			t.Fatalf("%q: %v became %v", cookie, have, again)
+		}
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/units", http.NoBody)
+		r.Header["Cookie"] = []string{cookieName + "=" + written(have, between)}
+		w := httptest.NewRecorder()
+		a := newReply(w, r)
+		a.keep(told)
+		for _, line := range w.Header().Values("Set-Cookie") {
+			c, err := http.ParseSetCookie(line)
+			if err != nil || len(places(c.Value, between)) > maxKept {
+				t.Fatalf("%q and %q: %q, %v", cookie, told, line, err)
+			}
 		}
 	})
 }

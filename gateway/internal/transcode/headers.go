@@ -2,7 +2,6 @@ package transcode
 
 import (
 	"net/http"
-	"net/textproto"
 	"strings"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
@@ -20,27 +19,34 @@ const ageHeader = "Coso-Copy-Age"
 // answered are the headers of a service that come back.
 var answered = []string{positionHeader, ageHeader}
 
-// forwarded are the headers that reach a service, as metadata of the same name in lower case.
+// forwarded are the headers, in canonical form, that reach a service, as metadata of the same name in lower case.
 var forwarded = []string{"Accept-Language", positionHeader, "Traceparent", exchange.RequestIDHeader}
 
 // inbound returns the headers the generated handlers may see: the forwarded ones and Content-Type. The rest is dropped
 // here and not only by the matcher, because the library gives some a meaning of its own (Grpc-Timeout, X-Forwarded-For,
 // Authorization, TE).
-func inbound(r *http.Request) (http.Header, error) {
+//
+// A client's own positions count; without them those in its cookie do.
+func inbound(r *http.Request, answer *reply) (http.Header, error) {
 	h := make(http.Header, len(forwarded)+1)
-	for _, name := range append([]string{"Content-Type"}, forwarded...) {
-		if values := r.Header.Values(name); len(values) > 0 {
-			h[textproto.CanonicalMIMEHeaderKey(name)] = values
+	if kind := r.Header["Content-Type"]; len(kind) > 0 {
+		h["Content-Type"] = kind
+	}
+	for _, name := range forwarded {
+		if values := r.Header[name]; len(values) > 0 {
+			h[name] = values
 		}
 	}
-	h.Set(exchange.RequestIDHeader, exchange.Of(r.Context()).ID)
-	if positions := h.Values(positionHeader); len(positions) > 0 {
+	h[exchange.RequestIDHeader] = []string{exchange.Of(r.Context()).ID}
+	if answer.seen != "" {
+		h[positionHeader] = []string{answer.seen}
+	} else if positions := h[positionHeader]; len(positions) > 0 {
 		joined := strings.Join(positions, ",")
 		// The library would leave out what metadata cannot carry, and the read would not wait.
 		if strings.ContainsFunc(joined, func(c rune) bool { return c < ' ' || c > '~' }) {
 			return nil, fault.InvalidArgument(faultpb.Reason_REASON_POSITION_INVALID, "coso-position", "value", joined)
 		}
-		h.Set(positionHeader, joined)
+		h[positionHeader] = []string{joined}
 	}
 	return h, nil
 }

@@ -32,7 +32,16 @@ func (marshaler) Marshal(v any) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("marshal %T: not a message", v)
 	}
-	return marshal.Marshal(m)
+	return marshal.MarshalAppend(make([]byte, 0, room(m)), m)
+}
+
+// room is about what the JSON of a message takes: growing a buffer step by step costs more than some bytes left over.
+func room(m proto.Message) int {
+	const (
+		whole   = 512 // names of fields and defaults
+		perByte = 4
+	)
+	return whole + perByte*proto.Size(m)
 }
 
 // NewEncoder writes messages to w.

@@ -26,11 +26,16 @@ const maxParameters = 50
 
 // query checks a raw query against the route and returns it with proto names, as the generated code's parser reads it.
 // A parameter is the JSON name of a field that neither path nor body gives; a singular one is given once. A field mask
-// is written as in JSON: `displayName,foundedOn`. Anything else is InvalidArgument.
-func (rt *route) query(raw string) (string, error) {
+// is written as in JSON: `displayName,foundedOn`. Anything else is InvalidArgument. header is what a header says, or nil.
+func (rt *route) query(raw string, header *said) (string, error) {
 	values, err := url.ParseQuery(raw)
 	if err != nil {
 		return "", invalidParameter("", raw, err)
+	}
+	if header != nil {
+		if err := header.add(values); err != nil {
+			return "", err
+		}
 	}
 	if len(values) > maxParameters {
 		return "", invalidParameter("", strconv.Itoa(len(values))+" > "+strconv.Itoa(maxParameters), nil)

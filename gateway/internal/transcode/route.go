@@ -14,6 +14,8 @@ import (
 
 // route is one google.api.http rule.
 type route struct {
+	// service is the full name of the service that has it, collection the first segment of its paths behind the version.
+	service, collection string
 	// verb and template are the rule's, e.g. POST and `/v1/{name=units/*}:close`.
 	verb, template string
 	// path matches the paths of the template.
@@ -26,6 +28,9 @@ type route struct {
 	boundInBody map[string]protoreflect.FieldDescriptor
 	// request is the method's request.
 	request protoreflect.MessageType
+	// etag is the field of the body that says on which version a change rests, requestID the field of the request that makes it
+	// safe to repeat; nil if there is none.
+	etag, requestID protoreflect.FieldDescriptor
 }
 
 // variable is a template's `{field=segments}`.
@@ -65,7 +70,7 @@ func addFile(routes map[string]*route, file protoreflect.FileDescriptor) error {
 }
 
 func newRoute(m protoreflect.MethodDescriptor, rule *annotations.HttpRule) (*route, error) {
-	rt := &route{body: rule.GetBody()}
+	rt := &route{body: rule.GetBody(), service: string(m.Parent().FullName())}
 	switch p := rule.GetPattern().(type) {
 	case *annotations.HttpRule_Get:
 		rt.verb, rt.template = http.MethodGet, p.Get
@@ -80,6 +85,7 @@ func newRoute(m protoreflect.MethodDescriptor, rule *annotations.HttpRule) (*rou
 	default:
 		return nil, fmt.Errorf("%s: a rule of type %T", m.FullName(), p)
 	}
+	rt.collection = collectionOf(variable.ReplaceAllString(rt.template, "$2"))
 	request, err := protoregistry.GlobalTypes.FindMessageByName(m.Input().FullName())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m.FullName(), err)
@@ -91,8 +97,38 @@ func newRoute(m protoreflect.MethodDescriptor, rule *annotations.HttpRule) (*rou
 	if rt.boundInBody, err = rt.overlap(); err != nil {
 		return nil, fmt.Errorf("%s: %w", m.FullName(), err)
 	}
+	rt.etag, rt.requestID = rt.etagField(), textField(rt.request.Descriptor(), "request_id")
 	rt.path, err = pathOf(rt.template)
 	return rt, err
+}
+
+// etagField is in the request itself, or in the resource that an update brings. The etag in a resource to be created means
+// nothing.
+func (rt *route) etagField() protoreflect.FieldDescriptor {
+	switch field := rt.bodyField(); {
+	case rt.body == "*":
+		return textField(rt.request.Descriptor(), "etag")
+	case rt.verb == http.MethodPatch && field != nil:
+		return textField(field.Message(), "etag")
+	}
+	return nil
+}
+
+func textField(md protoreflect.MessageDescriptor, name protoreflect.Name) protoreflect.FieldDescriptor {
+	fd := md.Fields().ByName(name)
+	if fd == nil || fd.Kind() != protoreflect.StringKind || fd.IsList() {
+		return nil
+	}
+	return fd
+}
+
+// collectionOf is the first segment behind the version, without a custom verb: of `/v1/units/ha-noi:close` it is `units`.
+func collectionOf(path string) string {
+	path = strings.TrimPrefix(path, prefix)
+	if end := strings.IndexAny(path, "/:"); end >= 0 {
+		path = path[:end]
+	}
+	return path
 }
 
 // overlap finds the bound fields inside the body. They must be texts at its top: no rule needs more.

@@ -5,6 +5,9 @@
 // INV-TRANSCODE-NOTHING-IGNORED: what a client says in query or body is understood in full or refused.
 // INV-TRANSCODE-ALLOW-LIST: of the headers only those in `forwarded` reach a service, and only those in
 // `answered` come back.
+// INV-TRANSCODE-CONDITION: a change that names a version by If-Match is made on that version or not at all; a condition that a
+// method does not have is refused.
+// INV-TRANSCODE-OWN-WRITES: a client that keeps cookies reads what it wrote.
 // INV-TRANSCODE-BOUND: a field named in the path has the path's value; query and body cannot say otherwise.
 package transcode
 
@@ -12,10 +15,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -32,72 +35,124 @@ const (
 	readDeadline  = 30 * time.Second
 )
 
+// prefix is what all routes begin with.
+const prefix = "/v1/"
+
+// Service is one gRPC service to be served.
+type Service struct {
+	// Name is its full name, `coso.registry.v1.UnitService`.
+	Name string
+	// Register puts its routes on a mux: the generated RegisterXServiceHandlerClient with its client.
+	Register func(*runtime.ServeMux) error
+}
+
 // api serves the routes.
 type api struct {
-	mux    *runtime.ServeMux
+	// muxes are by collection: the library tries the patterns of a mux one by one.
+	muxes  map[string]*runtime.ServeMux
 	routes map[string]*route
 }
 
-// New returns the handler of all routes that the registrations put on the mux. A registration is the generated
-// RegisterXServiceHandlerClient with its client. Every answer that is no success is a refusal by exchange.Refuse.
-func New(registrations ...func(*runtime.ServeMux) error) (http.Handler, error) {
+// New returns the handler of all routes of the services. Every answer that is no success is a refusal by exchange.Refuse.
+func New(services ...Service) (http.Handler, error) {
 	routes, err := routesOfContract()
 	if err != nil {
 		return nil, err
 	}
-	a := &api{routes: routes}
-	a.mux = runtime.NewServeMux(
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, marshaler{}),
-		runtime.WithIncomingHeaderMatcher(forward),
-		runtime.WithOutgoingHeaderMatcher(answerHeader),
-		runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),
-		runtime.WithErrorHandler(refuse),
-		runtime.WithRoutingErrorHandler(a.unrouted),
-		runtime.WithMiddlewares(a.strict),
-		runtime.WithDisablePathLengthFallback(),
-		runtime.WithDisableHTTPMethodOverride(),
-	)
-	for _, register := range registrations {
-		if err := register(a.mux); err != nil {
-			return nil, fmt.Errorf("register handlers: %w", err)
+	a := &api{routes: routes, muxes: map[string]*runtime.ServeMux{}}
+	for _, service := range services {
+		for _, collection := range collectionsOf(routes, service.Name) {
+			if a.muxes[collection] == nil {
+				a.muxes[collection] = a.newMux()
+			}
+			if err := service.Register(a.muxes[collection]); err != nil {
+				return nil, fmt.Errorf("register handlers: %w", err)
+			}
 		}
 	}
 	return a, nil
 }
 
-// ServeHTTP hands the request to the generated handlers without what they must not see.
+// collectionsOf are the collections that a service has routes of.
+func collectionsOf(routes map[string]*route, service string) []string {
+	var out []string
+	for _, rt := range routes {
+		if rt.service == service && !slices.Contains(out, rt.collection) {
+			out = append(out, rt.collection)
+		}
+	}
+	return out
+}
+
+func (a *api) newMux() *runtime.ServeMux {
+	return runtime.NewServeMux(
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, marshaler{}),
+		runtime.WithIncomingHeaderMatcher(forward),
+		runtime.WithOutgoingHeaderMatcher(answerHeader),
+		runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),
+		runtime.WithErrorHandler(refuse),
+		runtime.WithForwardResponseOption(dress),
+		runtime.WithRoutingErrorHandler(a.unrouted),
+		runtime.WithMiddlewares(a.strict),
+		runtime.WithWriteContentLength(),
+		runtime.WithDisablePathLengthFallback(),
+		runtime.WithDisableHTTPMethodOverride(),
+	)
+}
+
+// ServeHTTP hands the request to the generated handlers without what they must not see. HEAD is GET without a body.
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	header, err := inbound(r)
+	mux, ok := a.muxes[collectionOf(r.URL.Path)]
+	if !ok {
+		a.unknown(w, r)
+		return
+	}
+	answer := newReply(w, r)
+	header, err := inbound(r, answer)
 	if err != nil {
 		exchange.Refuse(w, r, err)
 		return
 	}
-	inner := r.WithContext(r.Context())
+	deadline := writeDeadline
+	if isRead(r.Method) {
+		deadline = readDeadline
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), deadline)
+	defer cancel()
+	inner := r.WithContext(ctx)
 	inner.Header = header
 	inner.Host, inner.RemoteAddr = "", "" // else sent on as x-forwarded-host and -for
-	a.mux.ServeHTTP(w, inner)
+	if inner.Method == http.MethodHead {
+		inner.Method = http.MethodGet
+	}
+	mux.ServeHTTP(answer, inner)
 }
 
-// strict wraps every generated handler with what its route allows.
+func isRead(method string) bool { return method == http.MethodGet || method == http.MethodHead }
+
+// strict wraps every generated handler with what its route allows. Each wrapped handler has one route, which the library
+// tells with its first request.
 func (a *api) strict(next runtime.HandlerFunc) runtime.HandlerFunc {
+	var known atomic.Pointer[route]
 	return func(w http.ResponseWriter, r *http.Request, path map[string]string) {
-		rt, err := a.routeOf(r)
-		if err != nil {
-			exchange.Refuse(w, r, err)
-			return
+		rt := known.Load()
+		if rt == nil {
+			found, err := a.routeOf(r)
+			if err != nil {
+				exchange.Refuse(w, r, err)
+				return
+			}
+			known.Store(found)
+			rt = found
 		}
-		if slices.ContainsFunc(slices.Collect(maps.Values(path)), notOneName) {
-			a.unknown(w, r)
-			return
+		for _, name := range path {
+			if notOneName(name) {
+				a.unknown(w, r)
+				return
+			}
 		}
 		exchange.Of(r.Context()).Route = rt.template
-		deadline := writeDeadline
-		if rt.verb == http.MethodGet {
-			deadline = readDeadline
-		}
-		ctx, cancel := context.WithTimeout(r.Context(), deadline)
-		defer cancel()
-		strict, err := rt.check(w, r.WithContext(ctx), path)
+		strict, err := rt.check(w, r, path)
 		if err != nil {
 			exchange.Refuse(w, r, err)
 			return
@@ -118,19 +173,31 @@ func (a *api) routeOf(r *http.Request) (*route, error) {
 	return rt, nil
 }
 
-// check returns the request with nothing in it that the route does not know, or the refusal.
+// check returns the request with nothing in it that the route does not know, or the refusal. The request is the
+// library's copy, nobody else's.
 func (rt *route) check(w http.ResponseWriter, r *http.Request, path map[string]string) (*http.Request, error) {
-	query, err := rt.query(r.URL.RawQuery)
+	inBody, inQuery, err := rt.said(w)
 	if err != nil {
 		return nil, err
+	}
+	if r.URL.RawQuery != "" || inQuery != nil {
+		query, err := rt.query(r.URL.RawQuery, inQuery)
+		if err != nil {
+			return nil, err
+		}
+		u := *r.URL
+		u.RawQuery = query
+		r.URL = &u
+	}
+	if rt.body == "" && r.Body == http.NoBody {
+		return r, nil
 	}
 	b, err := rt.readBody(w, r, path)
 	if err != nil {
 		return nil, err
 	}
-	u := *r.URL
-	u.RawQuery = query
-	r.URL, r.Body = &u, b
+	b.said = inBody
+	r.Body = b
 	return r, nil
 }
 
@@ -148,7 +215,11 @@ func refuse(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w htt
 			}
 		}
 	}
-	exchange.Refuse(w, r, fault.FromStatus(status.Convert(err)))
+	err = fault.FromStatus(status.Convert(err))
+	if answer, ok := w.(*reply); ok {
+		err = answer.refused(err)
+	}
+	exchange.Refuse(w, r, err)
 }
 
 // notOneName reports whether the mux took something else for a name: a custom method that does not exist (no id holds
@@ -169,6 +240,9 @@ func (a *api) unknown(w http.ResponseWriter, r *http.Request) {
 		if rt.path.MatchString(r.URL.Path) && !slices.Contains(allowed, rt.verb) {
 			allowed = append(allowed, rt.verb)
 		}
+	}
+	if slices.Contains(allowed, http.MethodGet) {
+		allowed = append(allowed, http.MethodHead)
 	}
 	slices.Sort(allowed)
 	exchange.RefuseRoute(w, r, allowed...)

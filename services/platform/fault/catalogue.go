@@ -186,9 +186,34 @@ var catalogue = map[faultpb.Reason]entry{
 		"Luồng nhận từ dịch vụ {name} không dừng ở sự kiện {value}; hãy xem trạng thái và chỉ bỏ qua sự kiện làm luồng dừng.",
 		"The follower of {name} did not stop at event {value}; look at the status and skip only the event at which it stopped.",
 	},
+	faultpb.Reason_REASON_SOURCE_WENT_BACK: {
+		"Nhật ký của dịch vụ {name} không còn giữ sự kiện {value} mà nơi nhận đã ghi (dữ liệu cũ đã được đặt lại); người quản trị hãy khôi phục các dịch vụ về cùng một bản sao lưu.",
+		"The journal of the service {name} no longer holds event {value} as its follower took it (an older state was put back); the administrator must restore the services from one backup.",
+	},
+	faultpb.Reason_REASON_OPERATOR_ONLY: {
+		"Chỉ người vận hành trên chính máy chủ mới được yêu cầu việc này, qua socket trong thư mục dữ liệu; hãy dùng lệnh coso trên máy đó.",
+		"Only an operator on the server itself may ask for this, by the socket in the data folder; use the coso command there.",
+	},
 	faultpb.Reason_REASON_EVENT_NOT_SKIPPABLE: {
 		"Không được bỏ qua sự kiện {value} của dịch vụ {name}, vì số liệu về đơn vị và phân quyền phải đầy đủ; hãy sửa nguyên nhân rồi khởi động lại.",
 		"Event {value} of the service {name} must not be skipped: units and grants have to be complete; mend the cause and start the service again.",
+	},
+
+	faultpb.Reason_REASON_TEXT_BLANK: {
+		"{field} chỉ có khoảng trắng; hãy điền chữ hoặc để trống hẳn.",
+		"{field} holds nothing but spaces; write something or leave it empty.",
+	},
+	faultpb.Reason_REASON_TEXT_INVISIBLE: {
+		"{field} có ký tự không nhìn thấy được ({value}, thường do sao chép từ trang mạng); hãy gõ lại phần chữ này.",
+		"{field} holds a character that nobody sees ({value}, often copied along from a web page); type it again.",
+	},
+	faultpb.Reason_REASON_TEXT_LINES: {
+		"{field} có dấu xuống dòng hoặc dấu tab; hãy viết trên một dòng.",
+		"{field} holds a line break or a tab; write it on one line.",
+	},
+	faultpb.Reason_REASON_VALIDATE_ONLY_IN_BATCH: {
+		"{field} đòi chỉ kiểm tra một dòng trong lô; hãy chỉ đặt cho cả lô.",
+		"{field} asks to only check one request of a batch; set it for the batch only.",
 	},
 
 	// Registry.
@@ -317,5 +342,13 @@ var catalogue = map[faultpb.Reason]entry{
 	faultpb.Reason_REASON_BODY_UNEXPECTED: {
 		"Yêu cầu này không nhận nội dung; hãy gửi lại không kèm nội dung.",
 		"This request takes no body; send it again without one.",
+	},
+	faultpb.Reason_REASON_HEADER_INVALID: {
+		"Tiêu đề {field} có giá trị {value} không đọc được, trái với nội dung yêu cầu hoặc không dùng được ở đây; hãy sửa hoặc bỏ tiêu đề này.",
+		"The header {field} has the value {value}, which cannot be read, contradicts the request or has no meaning here; correct or remove it.",
+	},
+	faultpb.Reason_REASON_TOO_MANY_STREAMS: {
+		"Đã có {limit} máy đang nghe sự kiện, chưa nhận thêm được; hãy thử lại sau ít phút.",
+		"{limit} clients listen to events already and no more can be served; try again in a few minutes.",
 	},
 }

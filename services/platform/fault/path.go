@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
+	"coso/services/platform/text"
 )
 
 // jsonPath writes a path as the JSON of the API names it: `requests[3].organisation.taxCode`.
@@ -72,7 +74,7 @@ func fieldAt(md protoreflect.MessageDescriptor, path *validate.FieldPath) protor
 	return field
 }
 
-// brokenTexts finds every text in m, at any depth, that holds control characters or is not UTF-8.
+// brokenTexts finds every text in m, at any depth, that package text does not let stand: see brokenText.
 func brokenTexts(m protoreflect.Message) []Violation {
 	var w textWalk
 	w.message("", m)
@@ -128,7 +130,49 @@ func (w *textWalk) value(path string, fd protoreflect.FieldDescriptor, v protore
 	if fd.Kind() != protoreflect.StringKind {
 		return
 	}
-	if s := v.String(); !utf8.ValidString(s) || strings.ContainsFunc(s, isControl) {
-		w.found = append(w.found, newViolation(faultpb.Reason_REASON_TEXT_INVALID, path))
+	if reason, params := brokenText(fd, v.String()); reason != faultpb.Reason_REASON_UNSPECIFIED {
+		w.found = append(w.found, newViolation(reason, path, params...))
 	}
+}
+
+// brokenText says why a text may not stand, with the params of the reason; UNSPECIFIED: it may.
+func brokenText(fd protoreflect.FieldDescriptor, s string) (reason faultpb.Reason, params []string) {
+	if plain(s) {
+		return faultpb.Reason_REASON_UNSPECIFIED, nil
+	}
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, isControl) || strings.ContainsRune(s, utf8.RuneError) {
+		return faultpb.Reason_REASON_TEXT_INVALID, nil
+	}
+	if at := strings.IndexFunc(s, text.Invisible); at >= 0 {
+		r, _ := utf8.DecodeRuneInString(s[at:])
+		return faultpb.Reason_REASON_TEXT_INVISIBLE, []string{"value", fmt.Sprintf("U+%04X", r)}
+	}
+	if fd.Name() == "query" { // a search says nothing about a thing; spaces find everything
+		return faultpb.Reason_REASON_UNSPECIFIED, nil
+	}
+	if text.Blank(s) {
+		return faultpb.Reason_REASON_TEXT_BLANK, nil
+	}
+	if strings.ContainsAny(s, "\n\t") && !manyLines(fd) {
+		return faultpb.Reason_REASON_TEXT_LINES, nil
+	}
+	return faultpb.Reason_REASON_UNSPECIFIED, nil
+}
+
+// plain is the quick way past most texts: ASCII with something to see in it.
+func plain(s string) bool {
+	seen := false
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+		seen = seen || s[i] != ' '
+	}
+	return seen
+}
+
+// manyLines says whether a field is told in sentences, which may have lines; all other texts are names and numbers.
+func manyLines(fd protoreflect.FieldDescriptor) bool {
+	name := string(fd.Name())
+	return strings.HasSuffix(name, "reason") || strings.HasSuffix(name, "note") || strings.HasSuffix(name, "description")
 }

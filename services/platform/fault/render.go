@@ -2,7 +2,6 @@ package fault
 
 import (
 	"strings"
-	"unicode"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 )
@@ -61,5 +60,5 @@ func fill(template, field string, params map[string]string, missing string) stri
 
 // isControl reports whether r may not stand in a text: a control character other than line feed and tab.
 func isControl(r rune) bool {
-	return unicode.Is(unicode.Cc, r) && r != '\n' && r != '\t'
+	return (r < ' ' || 0x7f <= r && r <= 0x9f) && r != '\n' && r != '\t'
 }

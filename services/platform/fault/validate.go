@@ -12,7 +12,8 @@ import (
 
 var validator = sync.OnceValues(func() (protovalidate.Validator, error) { return protovalidate.New() })
 
-// Validate checks m by the rules in its proto file, and its texts for control characters. What it finds comes back as
+// Validate checks m by the rules in its proto file, and its texts for control and invisible characters, for nothing but
+// spaces, and, where they are names and numbers, for lines. What it finds comes back as
 // one InvalidArgument with every violation, the first of which gives it its reason, field and text. Rules that
 // cannot be read are Internal. It is safe for concurrent use.
 func Validate(m proto.Message) error {

@@ -156,7 +156,16 @@ func TestValidateRules(t *testing.T) {
 		{`must_be: "x" by_name { key: "a" value: "bcde" }`, "byName[\"a\"] FIELD_LENGTH value=4 limit=≤ 3\n"},
 		{`must_be: "x" by_name { key: "a" } by_name { key: "b" } by_name { key: "c" }`, "byName FIELD_LENGTH value=3 limit=≤ 2\n"},
 		// Texts.
-		{`must_be: "line\nline\ttab"`, ""},
+		{`must_be: "line\nline"`, "mustBe TEXT_LINES\n"},
+		{`must_be: "x\ty"`, "mustBe TEXT_LINES\n"},
+		{`must_be: "  "`, "mustBe TEXT_BLANK\n"},
+		{`must_be: "\u00a0\u3000"`, "mustBe TEXT_BLANK\n"},
+		{`must_be: "\u0301"`, "mustBe TEXT_BLANK\n"}, // an accent on nothing
+		{`must_be: "Chi\u200bbo"`, "mustBe TEXT_INVISIBLE value=U+200B\n"},
+		{`must_be: "\u202eobihC"`, "mustBe TEXT_INVISIBLE value=U+202E\n"},
+		{`must_be: "\ufeffChi bo"`, "mustBe TEXT_INVISIBLE value=U+FEFF\n"},
+		{`must_be: "Chi b\ufffd"`, "mustBe TEXT_INVALID\n"}, // something was lost on the way
+		{`must_be: "Chi bộ  Công ty"`, ""},
 		{`must_be: "a\000b"`, "mustBe TEXT_INVALID\n"},
 		{`must_be: "a\rb"`, "mustBe TEXT_INVALID\n"},
 		{`must_be: "a\177"`, "mustBe TEXT_INVALID\n"},
@@ -223,6 +232,20 @@ requests[1].organisationId FIELD_FORMAT value=Ă
 	}
 	if err := fault.Validate(good()); err != nil {
 		t.Errorf("refused: %v", err)
+	}
+}
+
+// A reason is told in sentences and may have lines; a search for spaces finds everything.
+func TestTextsThatAreNoNames(t *testing.T) {
+	if err := fault.Validate(&registrypb.WithdrawOrganisationRequest{Name: "organisations/x", Reason: "nhập nhầm\nhai lần"}); err != nil {
+		t.Errorf("a reason of two lines is refused: %v", err)
+	}
+	if err := fault.Validate(&registrypb.ListUnitsRequest{Query: " "}); err != nil {
+		t.Errorf("a search for a space is refused: %v", err)
+	}
+	err := fault.Validate(&registrypb.WithdrawOrganisationRequest{Name: "organisations/x", Reason: " \n "})
+	if e := fault.From(err); e.Reason != faultpb.Reason_REASON_TEXT_BLANK || e.MsgVi != "reason chỉ có khoảng trắng; hãy điền chữ hoặc để trống hẳn." {
+		t.Errorf("a reason of spaces: %v", err)
 	}
 }
 

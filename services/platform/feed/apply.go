@@ -23,6 +23,7 @@ func (f *following) apply(ctx context.Context, events []received) error {
 			f.cursor, events = cursor, events[n:]
 			f.size = min(f.size+growth, maxBatch)
 			f.commits.fine()
+			f.moved(cursor)
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case transient(err):

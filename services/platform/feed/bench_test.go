@@ -28,7 +28,13 @@ const patienceOfTests = 30 * time.Second
 // eventually polls until ok.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(patienceOfTests)
+	within(t, patienceOfTests, what, ok)
+}
+
+// within polls until ok, for a time of the caller's.
+func within(t *testing.T, limit time.Duration, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
@@ -36,7 +42,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			t.Fatalf("not within %s: %s", patienceOfTests, what)
+			t.Fatalf("not within %s: %s", limit, what)
 		}
 	}
 }
@@ -336,19 +342,29 @@ func lastSequence(t *testing.T, js jetstream.JetStream) uint64 {
 func (so *source) mustBeJournal(js jetstream.JetStream) {
 	so.t.Helper()
 	want := so.Head().GetEvents()
-	eventually(so.t, fmt.Sprintf("the stream holds %d messages", want), func() bool { return lastSequence(so.t, js) == want })
 	events, err := so.Events(so.t.Context(), 1, int(want))
 	if err != nil {
 		so.t.Fatal(err)
 	}
-	stream, err := js.Stream(so.t.Context(), StreamName("registry"))
+	eventually(so.t, fmt.Sprintf("the stream holds %d messages, all readable", want), func() bool {
+		return lastSequence(so.t, js) == want && so.isJournal(js, events)
+	})
+}
+
+// isJournal compares the stream with events; false if one of them cannot be read there now, as in a stream that is filled
+// anew.
+func (so *source) isJournal(js jetstream.JetStream, events []store.Event) bool {
+	so.t.Helper()
+	ctx, cancel := context.WithTimeout(so.t.Context(), patienceOfTests)
+	defer cancel()
+	stream, err := js.Stream(ctx, StreamName("registry"))
 	if err != nil {
-		so.t.Fatal(err)
+		return false
 	}
 	for _, e := range events {
-		m, err := stream.GetMsg(so.t.Context(), e.Number)
+		m, err := stream.GetMsg(ctx, e.Number)
 		if err != nil {
-			so.t.Fatalf("message %d: %v", e.Number, err)
+			return false
 		}
 		if err := sameEvent(m.Header, e); err != nil {
 			so.t.Fatal(err)
@@ -357,6 +373,7 @@ func (so *source) mustBeJournal(js jetstream.JetStream) {
 			so.t.Fatalf("message %d has the body of another event", e.Number)
 		}
 	}
+	return true
 }
 
 // connections gives a test its server and a connection each for relay and follower.

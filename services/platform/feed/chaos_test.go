@@ -61,8 +61,10 @@ func (c *chaos) step() {
 		c.toggleNATS()
 	case n < 95 && !c.away:
 		c.srv.Restart()
-	case n < 97 && !c.away:
+	case n < 96 && !c.away:
 		c.deleteStream()
+	case n < 98 && !c.away:
+		c.damageStream()
 	case !c.away:
 		cutTail(c.t, c.srv, func() { c.so.create(1 + c.r.IntN(20)) })
 	}
@@ -111,6 +113,17 @@ func (c *chaos) deleteStream() {
 	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		c.t.Fatal(err)
 	}
+}
+
+// damageStream spoils the end of the stream's file, as a power cut or a full disk does.
+func (c *chaos) damageStream() {
+	c.t.Helper()
+	if lastSequence(c.t, c.ops) == 0 {
+		return
+	}
+	c.srv.Stop()
+	block(c.t, c.srv, func(raw []byte) []byte { return raw[:len(raw)-len(raw)/5] })
+	c.srv.Start()
 }
 
 // settle lets everything run and demands that stream and planning hold what the registry does.

@@ -16,20 +16,32 @@ import (
 )
 
 // GetFeedHead answers where the service's events stand.
-func (f *Feed) GetFeedHead(context.Context, *feedpb.GetFeedHeadRequest) (*feedpb.FeedHead, error) {
+func (f *Feed) GetFeedHead(ctx context.Context, req *feedpb.GetFeedHeadRequest) (*feedpb.FeedHead, error) {
 	head := f.o.Store.Head()
-	return &feedpb.FeedHead{
+	out := &feedpb.FeedHead{
 		Service: f.o.Store.Service(), Incarnation: f.o.Store.Incarnation().String(), Position: head.GetPosition(),
 		Sequence: head.GetEvents(), EventPosition: head.GetEventPosition(), AnswerTime: timestamppb.New(f.o.Now()),
-	}, nil
+	}
+	if req.GetSequence() == 0 {
+		return out, nil
+	}
+	events, err := f.o.Store.Events(ctx, req.GetSequence(), 1)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range events {
+		out.EntryHash = e.Hash[:]
+	}
+	return out, nil
 }
 
 // GetFeedStatus answers how relay and followers do.
 func (f *Feed) GetFeedStatus(ctx context.Context, _ *feedpb.GetFeedStatusRequest) (*feedpb.FeedStatus, error) {
 	out := &feedpb.FeedStatus{Service: f.o.Store.Service(), Relay: &feedpb.RelayStatus{
-		JournalSequence: f.o.Store.Head().GetEvents(), PublishedSequence: f.published.Load(),
+		JournalSequence: f.o.Store.Head().GetEvents(), PublishedSequence: f.relayState.published.Load(),
+		Rebuilds: f.relayState.rebuilds.Load(),
 	}}
-	if why := f.relayAlarm.Load(); why != nil {
+	if why := f.relayState.alarm.Load(); why != nil {
 		out.Relay.Alarm = *why
 	}
 	for _, w := range f.watches {

@@ -2,12 +2,10 @@ package feed
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -24,6 +22,8 @@ const (
 	askEvery = 3 * time.Second
 	// maxAge is when a copy is too old to rest on.
 	maxAge = 5 * time.Minute
+	// lookAgainAfter is when a relay or follower that stopped looks whether it may go on.
+	lookAgainAfter = 5 * time.Second
 )
 
 // Options say what one service's feed consists of.
@@ -36,6 +36,8 @@ type Options struct {
 	Logger *slog.Logger
 	// AskEvery is how often sources are asked where their events stand; 0: every 3 seconds.
 	AskEvery time.Duration
+	// LookAgain is when a relay or follower that stopped looks whether it may go on; 0: after 5 seconds.
+	LookAgain time.Duration
 	// MaxAge is when a copy is too old to rest on; 0: 5 minutes.
 	MaxAge time.Duration
 	// Now is the clock by which copies age; nil: the machine's. It is not the store's: age is not legal time.
@@ -47,10 +49,8 @@ type Options struct {
 type Feed struct {
 	feedpb.UnimplementedFeedServiceServer
 
-	o         Options
-	published atomic.Uint64
-	// relayAlarm is why the relay stopped; nil while it works.
-	relayAlarm atomic.Pointer[string]
+	o          Options
+	relayState relayState
 	// watches are the followers in order of their sources.
 	watches []*watch
 	// forget ends the metrics.
@@ -62,6 +62,9 @@ func New(o Options) *Feed {
 	if o.AskEvery == 0 {
 		o.AskEvery = askEvery
 	}
+	if o.LookAgain == 0 {
+		o.LookAgain = lookAgainAfter
+	}
 	if o.MaxAge == 0 {
 		o.MaxAge = maxAge
 	}
@@ -70,7 +73,7 @@ func New(o Options) *Feed {
 	}
 	f := &Feed{o: o}
 	for _, fl := range o.Followers {
-		f.watches = append(f.watches, &watch{follower: fl})
+		f.watches = append(f.watches, newWatch(fl))
 	}
 	slices.SortFunc(f.watches, func(a, b *watch) int { return strings.Compare(a.follower.Source, b.follower.Source) })
 	f.forget = f.measure()
@@ -84,8 +87,10 @@ func (f *Feed) Close() { f.forget() }
 // sources' names. A source without a connection is not asked; how old its copy is remains unknown, and nothing is refused
 // for it. Ages count from the beginning of Run at the earliest: how old a copy was before is not remembered.
 //
-// A relay or follower that has met something it must not pass over stops and is logged as an alarm; the rest goes on. A
-// stopped follower goes on when the event at which it stopped is skipped.
+// A relay or follower that has met something it must not pass over stops and is logged as an alarm; the rest goes on. It
+// looks again every few seconds whether the cause has passed, a follower at once when the event at which it stopped is
+// skipped; the alarm stays until it does go on. A follower also stops while its source says that it does not hold the
+// event that was taken from it last.
 func (f *Feed) Run(ctx context.Context, js jetstream.JetStream, conns map[string]grpc.ClientConnInterface) {
 	var g sync.WaitGroup
 	g.Go(func() { f.relay(ctx, js) })
@@ -97,95 +102,6 @@ func (f *Feed) Run(ctx context.Context, js jetstream.JetStream, conns map[string
 		}
 	}
 	g.Wait()
-}
-
-func (f *Feed) relay(ctx context.Context, js jetstream.JetStream) {
-	err := relayTo(ctx, f.o.Store, js, f.o.Logger, &f.published)
-	if err == nil || ctx.Err() != nil {
-		return
-	}
-	why := err.Error()
-	f.relayAlarm.Store(&why)
-	f.o.Logger.Error("the relay stopped with an alarm; an operator must look", "error", err)
-}
-
-func (f *Feed) follow(ctx context.Context, js jetstream.JetStream, w *watch) {
-	for {
-		err := Follow(ctx, f.o.Store, js, w.follower, f.o.Logger)
-		if err == nil || ctx.Err() != nil {
-			return
-		}
-		w.stopped(err)
-		f.o.Logger.Error("a follower stopped with an alarm; an operator must look", "source", w.follower.Source, "error", err)
-		at, ok := errors.AsType[*stopError](err)
-		if !ok || !f.untilSkipped(ctx, at) {
-			return
-		}
-		w.goOn(at.number)
-		f.o.Logger.Info("the follower goes on behind a skipped event", "source", at.source, "number", at.number)
-	}
-}
-
-// untilSkipped waits until the event at which a follower stopped is skipped; false when ctx ends before.
-func (f *Feed) untilSkipped(ctx context.Context, at *stopError) bool {
-	for {
-		changed := f.o.Store.Changed()
-		skips, err := f.o.Store.Skips(ctx, at.source, at.number-1)
-		if err != nil && ctx.Err() == nil {
-			f.o.Logger.Warn("the skipped events cannot be read; they are read again at the next entry", "error", err)
-		}
-		for _, k := range skips {
-			if k.GetSequence() == at.number {
-				return true
-			}
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return false
-		}
-	}
-}
-
-// ask keeps asking a source where its events stand.
-func (f *Feed) ask(ctx context.Context, w *watch, source feedpb.FeedServiceClient) {
-	tick := time.NewTicker(f.o.AskEvery)
-	defer tick.Stop()
-	away := false
-	for {
-		err := f.askOnce(ctx, w, source)
-		if ctx.Err() != nil {
-			return
-		}
-		if err != nil && !away {
-			f.o.Logger.Warn("a followed service does not say where its events stand; its copy ages", "source", w.follower.Source, "error", err)
-		}
-		if err == nil && away {
-			f.o.Logger.Info("a followed service says again where its events stand", "source", w.follower.Source)
-		}
-		away = err != nil
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-func (f *Feed) askOnce(ctx context.Context, w *watch, source feedpb.FeedServiceClient) error {
-	ctx, cancel := context.WithTimeout(ctx, askWait)
-	defer cancel()
-	asked := f.o.Now()
-	head, err := source.GetFeedHead(ctx, &feedpb.GetFeedHeadRequest{})
-	if err != nil {
-		head = nil
-	}
-	cursor, failed := f.o.Store.Cursor(ctx, w.follower.Source)
-	if failed != nil {
-		return failed
-	}
-	w.note(asked, head, cursor)
-	return err
 }
 
 // OldCopies says, for a call of a full gRPC method, which copies are older than the limit: `registry=312s`, several

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,16 +27,21 @@ import (
 //
 // Errors: DataLoss FEED_STOPPED, with the source, the number and the type of the event it stopped at, for an event that
 // it listens to and cannot apply, or a gap; DataLoss INCARNATION_FOREIGN for an event of another journal than the
-// cursor's; Internal for two handlers of one type; what the store says if the cursor cannot be read. Everything before
+// cursor's; DataLoss SOURCE_WENT_BACK if the stream holds another event in the place of the cursor's; Internal for two handlers of one type; what the store says if the cursor cannot be read. Everything before
 // the event named has taken effect, nothing from it on. Started again after a skip of that event, it passes over it.
 func Follow(ctx context.Context, s *store.Store, js jetstream.JetStream, fl Follower, logger *slog.Logger) error {
+	return followTo(ctx, s, js, fl, logger, func(*journalpb.Cursor) {})
+}
+
+// followTo is Follow; moved is told where the follower stands whenever a command has succeeded.
+func followTo(ctx context.Context, s *store.Store, js jetstream.JetStream, fl Follower, logger *slog.Logger, moved func(*journalpb.Cursor)) error {
 	heard, err := newListening(fl.Handlers)
 	if err != nil {
 		return err
 	}
 	logger = logger.With("feed", "follow", "stream", StreamName(fl.Source))
 	f := &following{
-		store: s, js: js, source: fl.Source, heard: heard, after: fl.After, size: maxBatch, tracer: otel.Tracer(scope),
+		store: s, js: js, source: fl.Source, heard: heard, after: fl.After, size: maxBatch, moved: moved, tracer: otel.Tracer(scope),
 		nats: patience{logger: logger}, commits: patience{logger: logger},
 	}
 	ctx = access.WithMethod(access.With(ctx, access.Service(s.Service())), "follow/"+fl.Source)
@@ -56,6 +62,8 @@ type following struct {
 	source string
 	heard  listening
 	after  func(*store.Tx) error
+	// moved is told where the follower stands.
+	moved func(*journalpb.Cursor)
 	// size is how many events the next command takes.
 	size    int
 	nats    patience
@@ -162,13 +170,17 @@ type received struct {
 	trace trace.SpanContext
 }
 
-// next checks that an event is the one behind a cursor, or one before it. INV-FEED-NO-GAP.
+// next checks that an event is the one behind a cursor, INV-FEED-NO-GAP, or one before it; the cursor's own event must be
+// the one that was taken, INV-FEED-SAME-PAST.
 func (e received) next(c *journalpb.Cursor) error {
 	if known := c.GetIncarnation(); !e.unreadable && len(known) > 0 && uuid.UUID(known) != e.at.Incarnation {
 		return foreignIncarnation(c, e.at.Incarnation.String())
 	}
 	if e.at.Number > c.GetSequence()+1 {
 		return fmt.Errorf("the stream has a gap: event %d comes after event %d", e.at.Number, c.GetSequence())
+	}
+	if known := c.GetHash(); e.at.Number == c.GetSequence() && len(known) > 0 && !bytes.Equal(known, e.at.Hash[:]) {
+		return wentBack(c, errOtherPast)
 	}
 	return nil
 }
@@ -178,14 +190,16 @@ func (e received) next(c *journalpb.Cursor) error {
 func (e received) behind(c *journalpb.Cursor) *journalpb.Cursor {
 	if e.unreadable {
 		next := proto.CloneOf(c)
-		next.Source, next.Sequence = e.at.Source, e.at.Number
+		next.Source, next.Sequence, next.Hash = e.at.Source, e.at.Number, nil
 		return next
 	}
 	position := e.at.Position
 	if e.rest > 0 {
 		position--
 	}
-	return &journalpb.Cursor{Source: e.at.Source, Incarnation: e.at.Incarnation[:], Sequence: e.at.Number, Position: position}
+	return &journalpb.Cursor{
+		Source: e.at.Source, Incarnation: e.at.Incarnation[:], Sequence: e.at.Number, Position: position, Hash: e.at.Hash[:],
+	}
 }
 
 // foreignIncarnation is the alarm that a source's journal is not the one the cursor belongs to.
@@ -210,7 +224,9 @@ func (e *stopError) Unwrap() error { return e.why }
 
 // stopped is the alarm that a follower cannot go on at an event.
 func stopped(source string, number uint64, typ string, why error) error {
-	if f, ok := errors.AsType[*fault.Error](why); ok && f.Reason == faultpb.Reason_REASON_INCARNATION_FOREIGN && f.Kind == fault.KindDataLoss {
+	f, ok := errors.AsType[*fault.Error](why)
+	if ok && f.Kind == fault.KindDataLoss &&
+		(f.Reason == faultpb.Reason_REASON_INCARNATION_FOREIGN || f.Reason == faultpb.Reason_REASON_SOURCE_WENT_BACK) {
 		return f
 	}
 	return fault.DataLoss(faultpb.Reason_REASON_FEED_STOPPED, "", "name", source, "value", fmt.Sprint(number), "type", typ).

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"strings"
 	"time"
@@ -25,6 +26,8 @@ type Envelope struct {
 	Position uint64
 	// Incarnation is the source's journal.
 	Incarnation uuid.UUID
+	// Hash is SHA-256 over that entry.
+	Hash [sha256.Size]byte
 	// Time is the moment of the entry.
 	Time time.Time
 	// Subject is the resource the event is about: `organisations/…`.

@@ -100,11 +100,14 @@ func readEnvelope(source string, number uint64, h nats.Header) (Envelope, uint64
 	position, err2 := strconv.ParseUint(h.Get(headerPosition), 10, 64)
 	rest, err3 := strconv.ParseUint(h.Get(headerRest), 10, 64)
 	moment, err4 := time.Parse(timeFormat, h.Get(headerTime))
-	if err := errors.Join(err, err2, err3, err4); err != nil {
+	hash, err5 := hex.DecodeString(h.Get(headerHash))
+	if err := errors.Join(err, err2, err3, err4, err5); err != nil {
 		return at, 0, fmt.Errorf("the headers cannot be read: %w", err)
 	}
 	at.Incarnation, at.Position, at.Time = incarnation, position, moment
 	switch {
+	case copy(at.Hash[:], hash) != len(at.Hash) || len(hash) != len(at.Hash):
+		return at, 0, fmt.Errorf("%s is %q, not the hash of an entry", headerHash, h.Get(headerHash))
 	case h.Get(headerSpec) != specVersion:
 		return at, 0, fmt.Errorf("%s is %q, this program knows %s", headerSpec, h.Get(headerSpec), specVersion)
 	case h.Get(headerSource) != eventSource(source):

@@ -11,6 +11,7 @@ import (
 // gauges are the feed's metrics.
 type gauges struct {
 	relayLag, relayAlarm       metric.Int64ObservableGauge
+	rebuilds                   metric.Int64ObservableCounter
 	followerLag, followerAlarm metric.Int64ObservableGauge
 	age                        metric.Float64ObservableGauge
 }
@@ -36,8 +37,12 @@ func (f *Feed) measure() (forget func()) {
 		metric.WithDescription("For how long the copy may have been older than its source.")); err != nil {
 		otel.Handle(err)
 	}
+	if g.rebuilds, err = meter.Int64ObservableCounter("coso.feed.relay.rebuilds", metric.WithUnit("{rebuild}"),
+		metric.WithDescription("How often a damaged stream was deleted and filled anew.")); err != nil {
+		otel.Handle(err)
+	}
 	registered, err := meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error { return f.observe(ctx, o, g) },
-		g.relayLag, g.relayAlarm, g.followerLag, g.followerAlarm, g.age)
+		g.relayLag, g.relayAlarm, g.rebuilds, g.followerLag, g.followerAlarm, g.age)
 	if err != nil {
 		otel.Handle(err)
 		return func() {}
@@ -59,6 +64,7 @@ func (f *Feed) observe(ctx context.Context, o metric.Observer, g gauges) error {
 	r := status.GetRelay()
 	o.ObserveInt64(g.relayLag, lag(r.GetJournalSequence(), r.GetPublishedSequence()), by)
 	o.ObserveInt64(g.relayAlarm, one(r.GetAlarm() != ""), by)
+	o.ObserveInt64(g.rebuilds, r.GetRebuilds(), by)
 	for _, w := range status.GetFollowers() {
 		by := metric.WithAttributeSet(attribute.NewSet(service, attribute.String("source", w.GetSource())))
 		o.ObserveInt64(g.followerLag, lag(w.GetHeadSequence(), w.GetSequence()), by)

@@ -30,7 +30,8 @@ type reader struct {
 	delivered uint64
 }
 
-// open makes a reader behind the cursor. A fault means that the stream is another journal's; other errors are NATS's, a
+// open makes a reader that begins with the event that was taken last, to see that it is still there as it was
+// (INV-FEED-SAME-PAST). A fault means that the stream is another journal's; other errors are NATS's, a
 // missing stream among them.
 func (f *following) open(ctx context.Context) (*reader, error) {
 	ctx, cancel := context.WithTimeout(ctx, askWait)
@@ -46,7 +47,7 @@ func (f *following) open(ctx context.Context) (*reader, error) {
 	consumer, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
 		Description:       f.store.Service(),
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:       f.cursor.GetSequence() + 1,
+		OptStartSeq:       max(f.cursor.GetSequence(), 1),
 		AckPolicy:         jetstream.AckNonePolicy,
 		InactiveThreshold: forgetReader,
 		MemoryStorage:     true,
@@ -92,6 +93,9 @@ func (r *reader) read(batch []jetstream.Msg) ([]received, error) {
 		}
 		r.delivered++
 		e, err := r.event(m, meta.Sequence.Stream)
+		if e.at.Number <= r.f.cursor.GetSequence() {
+			err = nil // it is not taken again
+		}
 		if f := r.f; err != nil && f.skips[meta.Sequence.Stream] {
 			f.nats.logger.Warn("an event that cannot be read is passed over, as an operator decided", "number", meta.Sequence.Stream, "why", err)
 			err = nil
@@ -111,7 +115,7 @@ func (r *reader) event(m jetstream.Msg, number uint64) (received, error) {
 	}
 	e := received{at: at, rest: rest, trace: traceOf(m.Headers())}
 	h, ok, err := r.f.heard.find(at.Type)
-	if err != nil || !ok || r.f.skips[number] {
+	if err != nil || !ok || r.f.skips[number] || number <= r.f.cursor.GetSequence() {
 		return e, err
 	}
 	body := h.fresh()

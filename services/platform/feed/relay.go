@@ -30,19 +30,30 @@ const (
 //
 // Several relays of one journal may run: one of them wins each place. Whenever the outcome of a publication is not known
 // the stream's last message decides: the journal's own event of that number, and the relay goes on behind it, which also
-// refills a stream that was lost or cut; anything else, and it stops.
+// refills a stream that was lost or cut; another event, and it stops. A stream of its own that is damaged is deleted and
+// filled anew (INV-FEED-REBUILD).
 //
 // Errors: DataLoss STREAM_FOREIGN if the stream is not this journal's; what the store says if the journal cannot be
 // read; Internal for an event whose type no subject can be made of. Nothing is skipped: after an error events wait in
 // the journal.
 func Relay(ctx context.Context, s *store.Store, js jetstream.JetStream, logger *slog.Logger) error {
-	return relayTo(ctx, s, js, logger, &atomic.Uint64{})
+	return relayTo(ctx, s, js, logger, &relayState{})
 }
 
-// relayTo is Relay; published is told the number of the last event known to be in the stream.
-func relayTo(ctx context.Context, s *store.Store, js jetstream.JetStream, logger *slog.Logger, published *atomic.Uint64) error {
+// relayState is what the rest of a service knows of its relay. It is safe for concurrent use.
+type relayState struct {
+	// published is the number of the last event known to be in the stream.
+	published atomic.Uint64
+	// rebuilds is how often the stream was deleted to be filled anew.
+	rebuilds atomic.Int64
+	// alarm is why nothing is published; nil while the relay works.
+	alarm atomic.Pointer[string]
+}
+
+// relayTo is Relay; it tells state how it does, and ends an alarm when it publishes again.
+func relayTo(ctx context.Context, s *store.Store, js jetstream.JetStream, logger *slog.Logger, state *relayState) error {
 	logger = logger.With("feed", "relay", "stream", StreamName(s.Service()))
-	r := &relay{store: s, js: js, logger: logger, patience: patience{logger: logger}, published: published}
+	r := &relay{store: s, js: js, logger: logger, patience: patience{logger: logger}, state: state}
 	for ctx.Err() == nil {
 		err := r.session(ctx)
 		if stop, ok := errors.AsType[*fault.Error](err); ok && ctx.Err() == nil {
@@ -65,10 +76,12 @@ type relay struct {
 	patience patience
 	// next is the number of the event to publish next.
 	next uint64
-	// published is where the caller learns how far the stream is known to reach.
-	published *atomic.Uint64
+	// state is where the caller learns how it does.
+	state *relayState
 	// beheaded is the first message of the stream as last warned of.
 	beheaded uint64
+	// health is what speaks against the stream.
+	health health
 }
 
 // session publishes until something breaks or the connection is made anew. Faults stop the relay.
@@ -78,6 +91,9 @@ func (r *relay) session(ctx context.Context) error {
 	err := r.compare(link)
 	if err == nil {
 		err = r.publishAll(link)
+	}
+	if errors.Is(err, errNoAnswer) {
+		r.health.unanswered = true
 	}
 	if link.Err() != nil {
 		return context.Cause(link)
@@ -92,40 +108,43 @@ func (r *relay) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	name, state := stream.CachedInfo().Config.Name, stream.CachedInfo().State
-	if state.LastSeq == 0 {
-		r.goOn(1)
-		return nil
-	}
-	if state.Msgs == 0 {
-		return foreign(name, fmt.Errorf("it was emptied after message %d, so nothing shows whose it was; delete it to have it filled anew", state.LastSeq))
-	}
 	ctx, cancel := context.WithTimeout(ctx, askWait)
 	defer cancel()
-	last, err := stream.GetMsg(ctx, state.LastSeq)
+	state := stream.CachedInfo().State
+	damage, err := r.examine(ctx, stream)
 	if err != nil {
-		return fmt.Errorf("read the last message, %d: %w", state.LastSeq, err)
+		return err
 	}
-	// Read after the stream: the journal holds whatever another relay of it published before.
-	events, err := r.events(ctx, state.LastSeq, 1)
+	if damage != nil {
+		return r.damaged(ctx, stream, damage)
+	}
+	r.health.damaged = 0
+	r.warnBeheaded(state.FirstSeq)
+	r.goOn(state.LastSeq + 1)
+	return nil
+}
+
+// own says that a message of the stream is the journal's event of its number; a fault if it is not. It is asked after the
+// message was read: the journal holds whatever another relay of it published before.
+func (r *relay) own(ctx context.Context, m *jetstream.RawStreamMsg) error {
+	name := StreamName(r.store.Service())
+	events, err := r.events(ctx, m.Sequence, 1)
 	if err != nil {
 		return err
 	}
 	if len(events) == 0 {
-		return foreign(name, fmt.Errorf("it ends with message %d (%s), which the journal does not hold", state.LastSeq, last.Header.Get(headerID)))
+		return foreign(name, fmt.Errorf("it holds message %d (%s), which the journal does not hold", m.Sequence, m.Header.Get(headerID)))
 	}
-	if err := sameEvent(last.Header, events[0]); err != nil {
+	if err := sameEvent(m.Header, events[0]); err != nil {
 		return foreign(name, err)
 	}
-	r.warnBeheaded(state.FirstSeq)
-	r.goOn(state.LastSeq + 1)
 	return nil
 }
 
 // goOn says that the event of a number is the next to publish.
 func (r *relay) goOn(next uint64) {
 	r.next = next
-	r.published.Store(next - 1)
+	r.state.published.Store(next - 1)
 }
 
 func (r *relay) warnBeheaded(first uint64) {
@@ -156,6 +175,9 @@ func (r *relay) publishAll(ctx context.Context) error {
 			return err
 		}
 		r.patience.fine()
+		if r.state.alarm.Swap(nil) != nil {
+			r.logger.Info("the relay goes on after its alarm", "next", r.next)
+		}
 		if len(events) > 0 {
 			continue
 		}
@@ -182,9 +204,9 @@ func (r *relay) idle(ctx context.Context, changed <-chan struct{}) error {
 func (r *relay) publish(ctx context.Context, events []store.Event) error {
 	messages := make([]*nats.Msg, len(events))
 	for i, e := range events {
-		m, err := newMessage(r.store.Service(), e, int(e.Rest)) //nolint:gosec // a count
+		m, err := r.message(e)
 		if err != nil {
-			return fault.Internal(err)
+			return err
 		}
 		messages[i] = m
 	}
@@ -194,6 +216,15 @@ func (r *relay) publish(ctx context.Context, events []store.Event) error {
 		}
 	}
 	return nil
+}
+
+// message is an event as it is published. Errors are faults.
+func (r *relay) message(e store.Event) (*nats.Msg, error) {
+	m, err := newMessage(r.store.Service(), e, int(e.Rest)) //nolint:gosec // a count
+	if err != nil {
+		return nil, fault.Internal(err)
+	}
+	return m, nil
 }
 
 // send publishes a window and waits for its answers, in order, up to the first failure. What is under way after it can
@@ -215,6 +246,7 @@ func (r *relay) send(ctx context.Context, messages []*nats.Msg) error {
 			return fmt.Errorf("publish event %d: %w", r.next, err)
 		}
 		r.goOn(r.next + 1)
+		r.health.unanswered = false
 	}
 	return nil
 }

@@ -61,7 +61,7 @@ func TestFollowPassesOverSkippedEvents(t *testing.T) {
 				t.Fatal(err)
 			}
 			incarnation := so.Incarnation()
-			want := &journalpb.Cursor{Source: "registry", Incarnation: incarnation[:], Sequence: 5, Position: 5}
+			want := &journalpb.Cursor{Source: "registry", Incarnation: incarnation[:], Sequence: 5, Position: 5, Hash: so.events(5)[0].Hash[:]}
 			if !proto.Equal(c, want) {
 				t.Errorf("the cursor is %v, want %v", c, want)
 			}

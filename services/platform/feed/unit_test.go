@@ -106,13 +106,13 @@ func TestPatienceTellsAnOutageOnce(t *testing.T) {
 // FuzzEnvelope: headers of whatever shape are read or refused, and what is read is what an event of that place carries.
 func FuzzEnvelope(f *testing.F) {
 	f.Add("0198f0c2-7d1e-7abc-8000-000000000001/7", "//coso/registry", "1.0", "coso.registry.v1.UnitCreated",
-		"2020-11-30T08:00:00.000001Z", "0198f0c2-7d1e-7abc-8000-000000000001", "3", "0", uint64(7))
-	f.Add("", "", "", "", "", "", "", "", uint64(0))
-	f.Fuzz(func(t *testing.T, id, source, spec, typ, moment, incarnation, position, rest string, number uint64) {
+		"2020-11-30T08:00:00.000001Z", "0198f0c2-7d1e-7abc-8000-000000000001", "3", strings.Repeat("0a", 32), "0", uint64(7))
+	f.Add("", "", "", "", "", "", "", "", "", uint64(0))
+	f.Fuzz(func(t *testing.T, id, source, spec, typ, moment, incarnation, position, hash, rest string, number uint64) {
 		h := nats.Header{}
 		for header, value := range map[string]string{
 			headerID: id, headerSource: source, headerSpec: spec, headerType: typ, headerTime: moment,
-			headerIncarnation: incarnation, headerPosition: position, headerRest: rest,
+			headerIncarnation: incarnation, headerPosition: position, headerHash: hash, headerRest: rest,
 		} {
 			h.Set(header, value)
 		}

@@ -2,6 +2,7 @@ package feed
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strconv"
 	"sync"
@@ -20,6 +21,10 @@ type watch struct {
 	mu sync.Mutex
 	// alarm is why the follower stopped; nil while it works.
 	alarm error
+	// doubt is why the source is not the one whose events the follower took; nil as far as known.
+	doubt error
+	// judged is closed when doubt begins or ends.
+	judged chan struct{}
 	// head is the source's last answer; nil before the first.
 	head *feedpb.FeedHead
 	// complete is the last moment at which the source had nothing that the copy does not hold; before there was one, the
@@ -30,6 +35,8 @@ type watch struct {
 	ahead   *feedpb.FeedHead
 	aheadAt time.Time
 }
+
+func newWatch(fl Follower) *watch { return &watch{follower: fl, judged: make(chan struct{})} }
 
 func (w *watch) begin(now time.Time) {
 	w.mu.Lock()
@@ -84,17 +91,95 @@ func (w *watch) answered() *feedpb.FeedHead {
 	return w.head
 }
 
-func (w *watch) stopped(err error) {
+// judge notes whether the source is doubted. It reports whether that is news.
+func (w *watch) judge(doubt error) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	news := (doubt == nil) != (w.doubt == nil)
+	w.doubt = doubt
+	if news {
+		close(w.judged)
+		w.judged = make(chan struct{})
+	}
+	return news
+}
+
+// trust says whether the source is doubted, and when to ask again.
+func (w *watch) trust() (trusted bool, judged <-chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.doubt == nil, w.judged
+}
+
+// untilTrusted waits while the source is doubted; false when ctx ends.
+func (w *watch) untilTrusted(ctx context.Context) bool {
+	for ctx.Err() == nil {
+		trusted, judged := w.trust()
+		if trusted {
+			return true
+		}
+		select {
+		case <-judged:
+		case <-ctx.Done():
+		}
+	}
+	return false
+}
+
+// whileTrusted answers a context that also ends when the source is doubted. done must be called.
+func (w *watch) whileTrusted(ctx context.Context) (trusted context.Context, done func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		defer cancel()
+		for {
+			ok, judged := w.trust()
+			if !ok {
+				return
+			}
+			select {
+			case <-judged:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return ctx, func() {
+		cancel()
+		<-watched
+	}
+}
+
+// stopped notes why the follower stopped. It reports whether that is news.
+func (w *watch) stopped(err error) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	news := w.alarm == nil || w.alarm.Error() != err.Error()
 	w.alarm = err
+	return news
 }
 
 // alarmed is why the follower stopped; nil while it works.
 func (w *watch) alarmed() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.doubt != nil {
+		return w.doubt
+	}
 	return w.alarm
+}
+
+// past ends the alarm of a follower that has come to a number, if that is past what stopped it. It reports whether there
+// was one.
+func (w *watch) past(number uint64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if at, ok := errors.AsType[*stopError](w.alarm); w.alarm == nil || ok && number < at.number {
+		return false
+	}
+	w.alarm = nil
+	return true
 }
 
 // stop is the event at which the follower stopped; nil while it works, or if it stopped for another reason.

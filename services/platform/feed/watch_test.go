@@ -18,7 +18,7 @@ func TestAgeOfACopy(t *testing.T) {
 		return &feedpb.FeedHead{Incarnation: journal.String(), Sequence: sequence}
 	}
 	foreign := &feedpb.FeedHead{Incarnation: other.String(), Sequence: 1}
-	var w watch
+	w := newWatch(Follower{})
 	if _, known := w.age(at(0)); known {
 		t.Fatal("a source that nobody asks has a copy of known age")
 	}

@@ -18,13 +18,16 @@ func NewNames[R any](collection string, requests []R, id func(R) string) []strin
 }
 
 // Each lets create do every request of a batch in order (AIP-231) and answers what it made. The first error ends it; its
-// field says which request it is about. Only the batch may carry a request id.
+// field says which request it is about. Only the batch may carry a request id, or say that it only checks.
 func Each[R interface{ GetRequestId() string }, T any](requests []R, create func(i int, r R) (T, error)) ([]T, error) {
 	out := make([]T, 0, len(requests))
 	for i, r := range requests {
 		at := fmt.Sprintf("requests[%d]", i)
 		if r.GetRequestId() != "" {
 			return nil, fault.InvalidArgument(faultpb.Reason_REASON_REQUEST_ID_IN_BATCH, at+".requestId")
+		}
+		if v, ok := any(r).(interface{ GetValidateOnly() bool }); ok && v.GetValidateOnly() {
+			return nil, fault.InvalidArgument(faultpb.Reason_REASON_VALIDATE_ONLY_IN_BATCH, at+".validateOnly")
 		}
 		made, err := create(i, r)
 		if err != nil {

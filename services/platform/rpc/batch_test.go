@@ -39,8 +39,9 @@ func TestEachStopsAtTheFirstRefusal(t *testing.T) {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 	for field, requests := range map[string][]*registrypb.CreateUnitRequest{
-		"requests[1].unitId":    {{UnitId: "a"}, {UnitId: "bad"}, {UnitId: "c"}},
-		"requests[1].requestId": {{UnitId: "a"}, {UnitId: "b", RequestId: "r"}},
+		"requests[1].unitId":       {{UnitId: "a"}, {UnitId: "bad"}, {UnitId: "c"}},
+		"requests[1].requestId":    {{UnitId: "a"}, {UnitId: "b", RequestId: "r"}},
+		"requests[0].validateOnly": {{UnitId: "a", ValidateOnly: true}, {UnitId: "b"}},
 	} {
 		seen = 0
 		made, err := rpc.Each(requests, create)

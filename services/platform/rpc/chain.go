@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
@@ -21,8 +19,8 @@ import (
 
 // call is one call on its way through the chain.
 type call struct {
-	// method is the full method, `/coso.registry.v1.UnitService/GetUnit`; service and name are its halves.
-	method, service, name string
+	*method
+
 	// stream: messages come and go while the handler runs. request is nil then.
 	stream  bool
 	request proto.Message
@@ -34,12 +32,8 @@ type call struct {
 	// asked are the positions the caller wants to see; recorder notes those the call reaches.
 	asked    []store.Position
 	recorder *store.Recorder
-}
-
-func newCall(method string) *call {
-	c := &call{method: method}
-	c.service, c.name, _ = strings.Cut(strings.TrimPrefix(method, "/"), "/")
-	return c
+	// said is the metadata of the answer, keys and values in turn.
+	said []string
 }
 
 var errNoAnswer = errors.New("the handler gave neither an answer nor an error")
@@ -53,16 +47,32 @@ func (s *Server) chain() []step {
 	return []step{answerStatus, nameRequest, s.observe, recoverPanic, s.gate.pass, limitTime, identify, admitRequest, s.onCopies, s.atPosition}
 }
 
-func (s *Server) run(ctx context.Context, c *call, handle func(context.Context) error) error {
-	for _, at := range slices.Backward(s.steps) {
-		next := handle
-		handle = func(ctx context.Context) error { return at(ctx, c, next) }
+// way is where a call is in the chain.
+type way struct {
+	steps  []step
+	c      *call
+	handle func(context.Context) error
+	on     func(context.Context) error
+}
+
+// goOn takes the next step; every step goes on once at most.
+func (w *way) goOn(ctx context.Context) error {
+	if len(w.steps) == 0 {
+		return w.handle(ctx)
 	}
-	return handle(ctx)
+	next := w.steps[0]
+	w.steps = w.steps[1:]
+	return next(ctx, w.c, w.on)
+}
+
+func (s *Server) run(ctx context.Context, c *call, handle func(context.Context) error) error {
+	w := &way{steps: s.steps, c: c, handle: handle}
+	w.on = w.goOn
+	return w.goOn(ctx)
 }
 
 func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-	c := newCall(info.FullMethod)
+	c := &call{method: s.methodOf(info.FullMethod)}
 	c.undecoded, _ = ctx.Value(undecodedKey{}).(error)
 	request, ok := req.(proto.Message)
 	if !ok && c.undecoded == nil {
@@ -84,8 +94,7 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 }
 
 func (s *Server) streaming(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
-	c := newCall(info.FullMethod)
-	c.stream = true
+	c := &call{method: s.methodOf(info.FullMethod), stream: true}
 	return s.run(ss.Context(), c, func(ctx context.Context) error {
 		return handle(srv, &stream{ServerStream: ss, ctx: ctx})
 	})
@@ -99,7 +108,7 @@ func answerStatus(ctx context.Context, c *call, next func(context.Context) error
 // identify says who acts. Before identities exist, whoever reaches a loopback address is the one local principal.
 func identify(ctx context.Context, c *call, next func(context.Context) error) error {
 	c.principal = access.Principal{Name: access.Local}
-	return next(access.WithMethod(access.With(ctx, c.principal), c.method))
+	return next(access.WithMethod(access.With(ctx, c.principal), c.full))
 }
 
 func admitRequest(ctx context.Context, c *call, next func(context.Context) error) error {

@@ -11,12 +11,12 @@ func (s *Server) onCopies(ctx context.Context, c *call, next func(context.Contex
 	if s.copies == nil || c.service == healthService {
 		return next(ctx)
 	}
-	old, err := s.copies(c.method)
+	old, err := s.copies(c.full)
 	if err != nil {
 		return err
 	}
 	if old != "" {
-		if err := setHeader(ctx, CopyAgeHeader, old); err != nil {
+		if err := c.say(ctx, CopyAgeHeader, old); err != nil {
 			return err
 		}
 	}

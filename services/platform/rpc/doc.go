@@ -6,6 +6,7 @@
 // beside one says how old it is. What a request means is the business of the service behind the chain.
 //
 // INV-RPC-ONE-CHAIN: a call is treated the same whatever it came by.
+// INV-RPC-ANSWER-GIVEN: a handler keeps nothing of the answer that it gives: in memory it is the caller's from then on.
 // INV-RPC-NOTHING-ESCAPES: every error that a handler, a panic or the chain causes leaves as the status of a fault; an
 // unclassified one shows nothing but its request id.
 // INV-RPC-PREPARED: a handler sees no OUTPUT_ONLY field set by a caller, no text that is not NFC and no message that breaks

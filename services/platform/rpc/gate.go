@@ -17,43 +17,35 @@ const cutWait = time.Second
 // errStopping ends the contexts of calls that a stop does not wait for.
 var errStopping = errors.New("the server stops")
 
-// gate counts the calls inside and shuts when the server stops. It is safe for concurrent use.
+// gate knows the calls inside and shuts when the server stops. It is safe for concurrent use.
 type gate struct {
 	// idle is closed when the gate is shut and nobody is inside.
 	idle chan struct{}
-	// draining ends when the gate shuts: streams end with it.
-	draining context.Context //nolint:containedctx // the signal that ends streams
-	drain    context.CancelFunc
-	// cutting ends when a stop waits no longer: calls end with it.
-	cutting context.Context //nolint:containedctx // the signal that ends calls
-	cutAll  context.CancelFunc
 
-	mu     sync.Mutex
-	shut   bool
-	inside int
+	mu   sync.Mutex
+	shut bool
+	// inside are the ways to end the calls.
+	inside map[*call]context.CancelCauseFunc
 }
 
 func newGate() *gate {
-	g := &gate{idle: make(chan struct{})}
-	g.draining, g.drain = context.WithCancel(context.Background())
-	g.cutting, g.cutAll = context.WithCancel(context.Background())
-	return g
+	return &gate{idle: make(chan struct{}), inside: map[*call]context.CancelCauseFunc{}}
 }
 
 // enter lets a call in; false: the gate is shut. Whoever is let in leaves.
-func (g *gate) enter() bool {
+func (g *gate) enter(c *call, end context.CancelCauseFunc) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !g.shut {
-		g.inside++
+		g.inside[c] = end
 	}
 	return !g.shut
 }
 
-func (g *gate) leave() {
+func (g *gate) leave(c *call) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.inside--; g.shut && g.inside == 0 {
+	if delete(g.inside, c); g.shut && len(g.inside) == 0 {
 		close(g.idle)
 	}
 }
@@ -62,38 +54,39 @@ func (g *gate) leave() {
 func (g *gate) close() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.shut && g.inside == 0 {
+	if !g.shut && len(g.inside) == 0 {
 		close(g.idle)
 	}
 	g.shut = true
-	g.drain()
+	for c, end := range g.inside {
+		if c.stream {
+			end(errStopping)
+		}
+	}
 }
 
 // cut ends the calls inside and says how many there are.
 func (g *gate) cut() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.cutAll()
-	return g.inside
+	for _, end := range g.inside {
+		end(errStopping)
+	}
+	return len(g.inside)
 }
 
 // pass refuses calls of a stopping server and ends those that it does not wait for. The health service goes on answering
 // questions, so that it can say that the rest does not.
 func (g *gate) pass(ctx context.Context, c *call, next func(context.Context) error) error {
-	signal := g.cutting
-	switch {
-	case c.stream:
-		signal = g.draining
-	case c.service == healthService:
+	if !c.stream && c.service == healthService {
 		return next(ctx)
 	}
-	if !g.enter() {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	if !g.enter(c, end) {
 		return fault.Unavailable(faultpb.Reason_REASON_SERVICE_UNAVAILABLE, "")
 	}
-	defer g.leave()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(signal, func() { cancel(errStopping) })()
+	defer g.leave(c)
 	err := next(ctx)
 	if fault.KindOf(err) == fault.KindCancelled && errors.Is(context.Cause(ctx), errStopping) {
 		return fault.Unavailable(faultpb.Reason_REASON_SERVICE_UNAVAILABLE, "").With(err)

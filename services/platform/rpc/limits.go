@@ -15,6 +15,8 @@ import (
 const (
 	writeLimit = 15 * time.Second
 	readLimit  = 30 * time.Second
+	// streamLimit ends a stream that nobody else ends; whoever wants more begins a new one where it was.
+	streamLimit = time.Hour
 )
 
 const (
@@ -33,16 +35,20 @@ func tooLarge() error {
 	return fault.ResourceExhausted(faultpb.Reason_REASON_TOO_LARGE, "", "what", "request", "limit", strconv.Itoa(maxRequest))
 }
 
-// limitTime gives a call that brings no deadline, or a later one, the deadline of its sort. Streams last as they must.
+// limitOf is how long a call of a method may take.
+func limitOf(name string) time.Duration {
+	if strings.HasPrefix(name, "Get") || strings.HasPrefix(name, "List") {
+		return readLimit
+	}
+	return writeLimit
+}
+
+// limitTime gives a call that brings no deadline, or a later one, the deadline of its sort.
 func limitTime(ctx context.Context, c *call, next func(context.Context) error) error {
-	if c.stream {
+	if d, ok := ctx.Deadline(); ok && time.Until(d) <= c.limit {
 		return next(ctx)
 	}
-	limit := writeLimit
-	if strings.HasPrefix(c.name, "Get") || strings.HasPrefix(c.name, "List") {
-		limit = readLimit
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
 	return next(ctx)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -27,29 +26,28 @@ type meters struct {
 	tracer   trace.Tracer
 	calls    metric.Int64Counter
 	duration metric.Float64Histogram
-	// labels keeps the label sets of outcomes that were counted before: making one costs more than counting. There are as
-	// many as methods times codes.
-	labels *sync.Map // outcome → metric.MeasurementOption
 }
 
-// outcome is what calls are counted by.
-type outcome struct {
-	service, method string
-	code            codes.Code
+// labels are the labels of an outcome of a method. They are made once: making them costs more than counting.
+type labels struct {
+	add    []metric.AddOption
+	record []metric.RecordOption
 }
 
-func (m meters) by(o outcome) metric.MeasurementOption {
-	if by, ok := m.labels.Load(o); ok {
-		return by.(metric.MeasurementOption) //nolint:forcetypeassert // nothing else is stored
+// by are the labels of the method's outcome.
+func (m *method) by(code codes.Code) *labels {
+	at := &m.seen[min(int(code), len(m.seen)-1)]
+	if known := at.Load(); known != nil {
+		return known
 	}
 	by := metric.WithAttributeSet(attribute.NewSet(
-		attribute.String("service", o.service), attribute.String("method", o.method), attribute.String("code", o.code.String())))
-	m.labels.Store(o, by)
-	return by
+		attribute.String("service", m.service), attribute.String("method", m.name), attribute.String("code", code.String())))
+	at.Store(&labels{add: []metric.AddOption{by}, record: []metric.RecordOption{by}})
+	return at.Load()
 }
 
 func newMeters() meters {
-	m := meters{tracer: otel.Tracer(scope), labels: &sync.Map{}}
+	m := meters{tracer: otel.Tracer(scope)}
 	meter := otel.Meter(scope)
 	var err error
 	if m.calls, err = meter.Int64Counter("coso.rpc.calls",
@@ -66,13 +64,11 @@ func newMeters() meters {
 
 // observe continues the caller's trace with a span, and counts, times and logs the call when it has ended.
 func (s *Server) observe(ctx context.Context, c *call, next func(context.Context) error) error {
-	service, method := s.label(c)
-	md, _ := metadata.FromIncomingContext(ctx)
-	if len(md.Get("traceparent")) > 0 {
+	if len(metadata.ValueFromIncomingContext(ctx, "traceparent")) > 0 {
+		md, _ := metadata.FromIncomingContext(ctx)
 		ctx = propagation.TraceContext{}.Extract(ctx, carrier(md))
 	}
-	ctx, span := s.meters.tracer.Start(ctx, service+"/"+method, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
-		attribute.String("rpc.system", "grpc"), attribute.String("rpc.service", service), attribute.String("rpc.method", method)))
+	ctx, span := s.meters.tracer.Start(ctx, c.span, c.spanOptions...)
 	defer span.End()
 	start := time.Now()
 	err := next(ctx)
@@ -82,24 +78,17 @@ func (s *Server) observe(ctx context.Context, c *call, next func(context.Context
 	if err != nil {
 		code = fault.KindOf(err).Code()
 	}
-	span.SetAttributes(attribute.Int("rpc.grpc.status_code", int(code)))
-	if level(code) >= slog.LevelWarn {
-		span.SetStatus(otelcodes.Error, code.String())
+	if span.IsRecording() {
+		span.SetAttributes(attribute.Int("rpc.grpc.status_code", int(code)))
+		if level(code) >= slog.LevelWarn {
+			span.SetStatus(otelcodes.Error, code.String())
+		}
 	}
-	by := s.meters.by(outcome{service, method, code})
-	s.meters.calls.Add(ctx, 1, by)
-	s.meters.duration.Record(ctx, took.Seconds(), by)
+	by := c.by(code)
+	s.meters.calls.Add(ctx, 1, by.add...)
+	s.meters.duration.Record(ctx, took.Seconds(), by.record...)
 	s.log(ctx, c, code, took, err)
 	return err
-}
-
-// label is how a call is counted. Methods that nobody registered are counted as one, or callers could fill the memory
-// with names.
-func (s *Server) label(c *call) (service, method string) {
-	if s.methods[c.method] {
-		return c.service, c.name
-	}
-	return "unknown", "unknown"
 }
 
 // level says how much an outcome concerns the operator: what callers do wrong is theirs.
@@ -124,7 +113,7 @@ func (s *Server) log(ctx context.Context, c *call, code codes.Code, took time.Du
 		return
 	}
 	attrs := []slog.Attr{
-		slog.String("request_id", c.requestID), slog.String("method", c.method), slog.String("code", code.String()),
+		slog.String("request_id", c.requestID), slog.String("method", c.full), slog.String("code", code.String()),
 		slog.Duration("took", took), slog.String("principal", c.principal.Name),
 	}
 	if span := trace.SpanContextFromContext(ctx); span.HasTraceID() {

@@ -30,7 +30,7 @@ func (s *Server) atPosition(ctx context.Context, c *call, next func(context.Cont
 		return err
 	}
 	if reached := c.recorder.Positions(); len(reached) > 0 {
-		return setHeader(ctx, PositionHeader, store.FormatPositions(reached))
+		return c.say(ctx, PositionHeader, store.FormatPositions(reached))
 	}
 	return nil
 }

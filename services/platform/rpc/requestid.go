@@ -37,10 +37,23 @@ type callKey struct{}
 // nameRequest gives the call the id that its caller chose, if it is fit to be repeated, or a new one, and answers it.
 func nameRequest(ctx context.Context, c *call, next func(context.Context) error) error {
 	c.requestID = NewID(fit(strings.Join(metadata.ValueFromIncomingContext(ctx, RequestIDHeader), ",")))
-	if err := setHeader(ctx, RequestIDHeader, c.requestID); err != nil {
+	if err := c.say(ctx, RequestIDHeader, c.requestID); err != nil {
 		return err
 	}
-	return next(context.WithValue(ctx, callKey{}, c))
+	err := next(context.WithValue(ctx, callKey{}, c))
+	if gone := setHeader(ctx, c.said...); err == nil {
+		err = gone
+	}
+	return err
+}
+
+// say adds to the metadata of the answer. A stream says it at once: its header may be gone later.
+func (c *call) say(ctx context.Context, key, value string) error {
+	if c.stream {
+		return setHeader(ctx, key, value)
+	}
+	c.said = append(c.said, key, value)
+	return nil
 }
 
 // fit is id if it is short and of visible ASCII; else "".
@@ -52,9 +65,13 @@ func fit(id string) string {
 	return id
 }
 
-// setHeader adds to the metadata of the answer. If its caller is gone it says so; else a failure is Internal.
-func setHeader(ctx context.Context, key, value string) error {
-	err := grpc.SetHeader(ctx, metadata.Pairs(key, value))
+// setHeader adds keys and values to the metadata of the answer. If its caller is gone it says so; else a failure is
+// Internal.
+func setHeader(ctx context.Context, pairs ...string) error {
+	if len(pairs) == 0 {
+		return nil
+	}
+	err := grpc.SetHeader(ctx, metadata.Pairs(pairs...))
 	switch {
 	case err == nil:
 		return nil

@@ -43,16 +43,19 @@ type Server struct {
 	gate   *gate
 	health *health.Server
 	tcp    *grpc.Server
-	memory *inprocgrpc.Channel
-	// methods are the full names of what is registered.
-	methods map[string]bool
+	// streams is the way of streams in memory.
+	streams *inprocgrpc.Channel
+	// methods are what is registered, by full name.
+	methods map[string]*method
+	// stranger stands for every method that is not.
+	stranger *method
 }
 
 // New makes a server with the health service on it. It serves in memory at once, on TCP from Serve on.
 func New(o Options) *Server {
 	s := &Server{
 		store: o.Store, copies: o.OldCopies, logger: o.Logger, meters: newMeters(), gate: newGate(), health: health.NewServer(),
-		methods: map[string]bool{},
+		methods: map[string]*method{}, stranger: newMethod("unknown", "unknown"),
 	}
 	if s.logger == nil {
 		s.logger = slog.Default()
@@ -67,11 +70,10 @@ func New(o Options) *Server {
 		grpc.MaxRecvMsgSize(maxFrame),
 		grpc.MaxHeaderListSize(maxHeaders),
 	)
-	s.memory = (&inprocgrpc.Channel{}).
-		WithServerUnaryInterceptor(s.unary).
+	s.streams = (&inprocgrpc.Channel{}).
 		WithServerStreamInterceptor(s.streaming).
 		WithCloner(cloner{})
-	s.RegisterService(&healthpb.Health_ServiceDesc, healthServer{s.health})
+	s.RegisterService(&healthpb.Health_ServiceDesc, healthServer{s.health, o.Store.Healthy})
 	return s
 }
 
@@ -79,20 +81,20 @@ func New(o Options) *Server {
 // panics when the implementation does not fit the description or the service is there already.
 func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	desc = tolerant(desc)
-	s.memory.RegisterService(desc, impl)
+	s.streams.RegisterService(desc, impl)
 	s.tcp.RegisterService(desc, impl)
-	for _, m := range desc.Methods {
-		s.methods["/"+desc.ServiceName+"/"+m.MethodName] = true
+	for i := range desc.Methods {
+		s.add(newMethod(desc.ServiceName, desc.Methods[i].MethodName), &desc.Methods[i], impl)
 	}
 	for _, m := range desc.Streams {
-		s.methods["/"+desc.ServiceName+"/"+m.StreamName] = true
+		s.add(newMethod(desc.ServiceName, m.StreamName), nil, nil)
 	}
 	s.health.SetServingStatus(desc.ServiceName, healthpb.HealthCheckResponse_SERVING)
 }
 
-// Conn is the way to the server from within its process: messages are cloned, not encoded, and pass the same chain.
-// After Stop its calls are Unavailable.
-func (s *Server) Conn() grpc.ClientConnInterface { return conn{s.memory, s.methods} }
+// Conn is the way to the server from within its process: nothing is encoded, and calls pass the same chain. Requests are
+// copied; an answer belongs to its caller from then on. After Stop its calls are Unavailable.
+func (s *Server) Conn() grpc.ClientConnInterface { return conn{methods: s.methods, streams: s.streams} }
 
 // Serve answers on lis, which it closes, until Stop or until ctx ends, which stops the server within the longest deadline
 // of a call. It returns nil after a stop, and ErrNotLoopback, without serving, for a listener that other machines can

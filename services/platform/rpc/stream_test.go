@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -54,8 +55,8 @@ func TestStreamsPassTheChain(t *testing.T) { // INV-RPC-ONE-CHAIN
 			if m := access.Method(ss.Context()); m != talkMethod {
 				t.Errorf("method %q", m)
 			}
-			if _, ok := ss.Context().Deadline(); ok {
-				t.Error("a stream has a deadline")
+			if d, ok := ss.Context().Deadline(); !ok || time.Until(d) > time.Hour || time.Until(d) < 50*time.Minute {
+				t.Errorf("a stream may last until %v, %t", d, ok)
 			}
 			if err := echo(ss); err != nil {
 				return err

@@ -2,7 +2,7 @@
 // followers; it starts several parts in order and ends them in bounded time.
 //
 // It guarantees: a part starts when the parts before it are ready; the first part that fails, or the end of the
-// context, stops all in reverse order, each within its time; whatever happens Run returns. It leaves to others what a
+// context, stops all in reverse order within StopLimit; whatever happens All returns. It leaves to others what a
 // service does: its schema, its methods, its followers.
 package run
 
@@ -24,8 +24,14 @@ type Part struct {
 	Run func(ctx context.Context, ready func()) error
 }
 
-// StopLimit is how long one part may take to stop before it is left behind.
-const StopLimit = 10 * time.Second
+const (
+	// StopLimit is how long all parts together may take to stop; what has not stopped by then is left behind.
+	StopLimit = 10 * time.Second
+	// drainLimit is how long a part lets what is under way finish before it cuts it.
+	drainLimit = 4 * time.Second
+	// lastMoment is how long the parts that are left have to end when StopLimit has passed.
+	lastMoment = time.Second
+)
 
 // All starts parts in order, each when the one before is ready, and waits. When ctx ends or a part fails, the parts stop
 // in reverse order. The answer joins what failed; nil after an orderly stop.
@@ -92,18 +98,33 @@ func (r *running) cause() error {
 	return r.err
 }
 
+// stopAll stops the parts one after the other. When the time is over, all that are left stop at once and have a moment
+// more.
 func stopAll(logger *slog.Logger, active []*running) error {
+	over, cancel := context.WithTimeout(context.Background(), StopLimit)
+	defer cancel()
+	defer context.AfterFunc(over, func() {
+		for _, r := range active {
+			r.cancel()
+		}
+	})()
+	end, cancel := context.WithTimeout(context.Background(), StopLimit+lastMoment)
+	defer cancel()
 	var failed error
 	for _, r := range slices.Backward(active) {
 		r.cancel()
+		select {
+		case <-r.done:
+		case <-end.Done():
+		}
 		select {
 		case <-r.done:
 			if r.err != nil && !errors.Is(r.err, context.Canceled) {
 				failed = errors.Join(failed, fmt.Errorf("%s: %w", r.name, r.err))
 			}
 			logger.Info("stopped", "part", r.name)
-		case <-time.After(StopLimit):
-			failed = errors.Join(failed, fmt.Errorf("%s did not stop within %s", r.name, StopLimit))
+		default:
+			failed = errors.Join(failed, fmt.Errorf("%s did not stop within %s", r.name, StopLimit+lastMoment))
 		}
 	}
 	return failed

@@ -9,10 +9,13 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"google.golang.org/grpc"
 
+	backuppb "coso/proto/gen/coso/backup/v1"
 	feedpb "coso/proto/gen/coso/feed/v1"
+	"coso/services/platform/backup"
 	"coso/services/platform/feed"
 	"coso/services/platform/rpc"
 	"coso/services/platform/store"
+	"coso/services/platform/watch"
 )
 
 // Options are what an operator decides about a service.
@@ -76,6 +79,8 @@ func New(o Options, p Parts) (*Service, error) {
 	server := rpc.New(rpc.Options{Service: p.Name, Store: s, Logger: o.Logger, OldCopies: f.OldCopies})
 	p.Register(server, s)
 	feedpb.RegisterFeedServiceServer(server, f)
+	feedpb.RegisterEventServiceServer(server, watch.New(p.Name, s))
+	backuppb.RegisterBackupServiceServer(server, backup.New(s))
 	return &Service{name: p.Name, store: s, server: server, feed: f}, nil
 }
 
@@ -94,7 +99,7 @@ func (s *Service) Server() *rpc.Server { return s.server }
 // Part fires the service's timers and runs the relay and the followers over js until the context ends, and closes the store then. conns are the ways to
 // the followed services, by name: they are asked how far their events have come (feed.Feed). With a nil js the service
 // neither announces nor follows. A follower or relay that stops by itself has met something it must not pass over: it is
-// logged as an alarm and stays stopped, while the service goes on serving.
+// logged as an alarm and looks again every few seconds (feed.Feed), while the service goes on serving.
 func (s *Service) Part(js jetstream.JetStream, conns map[string]grpc.ClientConnInterface) Part {
 	return Part{Name: s.name, Run: func(ctx context.Context, ready func()) error {
 		var loops sync.WaitGroup
@@ -104,7 +109,7 @@ func (s *Service) Part(js jetstream.JetStream, conns map[string]grpc.ClientConnI
 		}
 		ready()
 		<-ctx.Done()
-		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), StopLimit/2)
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainLimit)
 		defer cancel()
 		s.server.Stop(stop)
 		loops.Wait()

@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	faultpb "coso/proto/gen/coso/fault/v1"
 	journalpb "coso/proto/gen/coso/journal/v1"
 )
 
@@ -48,7 +49,7 @@ func (s *Store) changeAll(w writing, g gaps, e *journalpb.Entry, c *journalpb.Co
 	for _, ch := range c.GetChanges() {
 		spec, ok := s.schema.tables[ch.GetTable()]
 		if !ok {
-			return damaged("it changes the unknown table %q", ch.GetTable())
+			return fault.DataLoss(faultpb.Reason_REASON_FORMAT_UNKNOWN, "", "value", ch.GetTable())
 		}
 		if err := applyChange(w, g, spec, ch); err != nil {
 			return fmt.Errorf("table %s: %w", ch.GetTable(), err)
@@ -71,7 +72,7 @@ func (s *Store) changeAll(w writing, g gaps, e *journalpb.Entry, c *journalpb.Co
 // journal adds an entry whose changes have been made, and what follows from it: history, request ids, the head. The
 // writer of an entry has made the changes while its closures ran; who reads it makes them by changeAll. Both end with the
 // same bytes: INV-STORE-ONE-JOURNAL.
-func (s *Store) journal(w writing, g gaps, e *journalpb.Entry, raw []byte, head *journalpb.Head) (*journalpb.Head, error) {
+func (s *Store) journal(w *overlay, g gaps, e *journalpb.Entry, raw []byte, head *journalpb.Head) (*journalpb.Head, error) {
 	at := positionKey(e.GetPosition())
 	if err := w.put(bucketJournal, at, raw); err != nil {
 		return nil, err
@@ -84,7 +85,8 @@ func (s *Store) journal(w writing, g gaps, e *journalpb.Entry, raw []byte, head 
 		}
 	}
 	if g.reached(bucketOnce, at) {
-		if err := noteAllOnce(w, e, waitable(e, head.GetEventPosition())); err != nil {
+		var err error
+		if w.forgotten, err = noteAllOnce(w, e, waitable(e, head.GetEventPosition()), w.forgotten); err != nil {
 			return nil, err
 		}
 	}

@@ -7,42 +7,76 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
+// longestRest is the longest pause after a checkpoint that has failed. Each closes the file, for which it waits for the
+// readers, and all others wait meanwhile.
+const longestRest = 10 * time.Second
+
 // checkpointLoop writes what has changed into the file, soon after it has changed, until stop.
 func (st *state) checkpointLoop(stop <-chan struct{}, note func(error)) {
-	answered := func(answer chan<- error) {
+	var rest time.Time // until when a failure is believed
+	try := func() error {
 		err := st.checkpoint()
+		rest = time.Now().Add(st.pause())
 		note(err)
-		answer <- err
+		return err
 	}
+	due := time.NewTimer(0)
+	<-due.C
+	defer due.Stop()
+	dirty := st.dirty
+	var full chan struct{}
 	for {
-		var pause <-chan time.Time
 		select {
-		case <-st.dirty:
-			pause = time.After(checkpointEvery)
+		case <-dirty:
+			dirty, full = nil, st.full
+			due.Reset(max(checkpointEvery, time.Until(rest)))
+		case <-due.C:
+			_ = try() // noted
+			dirty, full = st.dirty, nil
+		case <-full:
+			if time.Now().After(rest) {
+				_ = try() // noted
+			}
 		case answer := <-st.flushes:
-			answered(answer)
-			continue
-		case <-stop:
-			return
-		}
-		select {
-		case <-pause:
-			note(st.checkpoint())
-		case <-st.full:
-			note(st.checkpoint())
-		case answer := <-st.flushes:
-			answered(answer)
+			answer <- try()
+		case answer := <-st.retries:
+			if failed := st.failure(); failed != nil && time.Now().Before(rest) {
+				answer <- failed
+			} else {
+				answer <- try()
+			}
 		case <-stop:
 			return
 		}
 	}
 }
 
+// pause is how long the file is left alone after the last checkpoint; 0: it did not fail.
+func (st *state) pause() time.Duration {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.failures == 0 {
+		return 0
+	}
+	return backoff(st.failures, longestRest)
+}
+
+func (st *state) failure() error {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.failed
+}
+
 // flush makes a checkpoint now and waits for it.
-func (st *state) flush(stop <-chan struct{}) error {
+func (st *state) flush(stop <-chan struct{}) error { return ask(st.flushes, stop) }
+
+// retry makes a checkpoint, unless the last one failed a moment ago: then it answers why that failed.
+func (st *state) retry(stop <-chan struct{}) error { return ask(st.retries, stop) }
+
+func ask(questions chan<- chan error, stop <-chan struct{}) error {
 	answer := make(chan error, 1)
 	select {
-	case st.flushes <- answer:
+	case questions <- answer:
 		return <-answer
 	case <-stop:
 		return errFileClosed
@@ -62,7 +96,9 @@ func (st *state) checkpoint() error {
 			st.thaw()
 		}
 		st.mu.Lock()
-		st.failed = err
+		if st.failed, st.failures = err, st.failures+1; err == nil {
+			st.failures = 0
+		}
 		close(st.written)
 		st.written = make(chan struct{})
 		st.mu.Unlock()
@@ -82,7 +118,11 @@ func (st *state) cut() (frozen *layer, again bool) {
 	if v.frozen != nil || v.fresh.Len() == 0 {
 		return v.frozen, v.frozen != nil
 	}
-	st.now.Store(&version{head: v.head, fresh: newLayer(), frozen: v.fresh, waiting: v.bytes, cuts: v.cuts + 1})
+	next := *v
+	next.fresh, next.frozen = newLayer(), v.fresh
+	next.bytes, next.waiting = 0, v.bytes
+	next.cuts++
+	st.now.Store(&next)
 	st.onCut()
 	return v.fresh, false
 }

@@ -146,6 +146,9 @@ func (s *Store) attempt(calls []*call) (*group, []*call, error) {
 	s.db.changing.Lock()
 	defer s.db.changing.Unlock()
 	g, left, err := s.runGroup(calls)
+	if fault.KindOf(err) == fault.KindUnavailable {
+		s.worry("commands cannot be run", err)
+	}
 	if err == nil && g.next != nil {
 		err = s.place(g.head.GetPosition()+1, g.entry)
 	}
@@ -260,6 +263,7 @@ func (s *Store) runCall(g *group, c *call) (out outcome, fits bool) {
 	tx := s.newTx(g, c)
 	began := time.Now()
 	answer, err := protect(tx, c.run)
+	tx.over = newOverlay(nowhere{}) // whoever keeps the transaction for later reaches nobody with it
 	s.noteSlow(c.method, time.Since(began))
 	if err == nil {
 		err = c.ctx.Err()

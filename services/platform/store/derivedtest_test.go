@@ -71,7 +71,7 @@ func copyStore(t failing, b *bench, root string) string {
 	defer b.db.changing.Unlock()
 	if b.wal != nil {
 		for _, path := range b.wal.paths {
-			copyFile(t, path, dir)
+			copyFileTo(t, path, dir)
 		}
 	}
 	if err := b.db.file.View(func(tx *bolt.Tx) error { return tx.CopyFile(filepath.Join(dir, "registry.db"), 0o600) }); err != nil {
@@ -80,7 +80,7 @@ func copyStore(t failing, b *bench, root string) string {
 	return dir
 }
 
-func copyFile(t failing, path, dir string) {
+func copyFileTo(t failing, path, dir string) {
 	t.Helper()
 	raw, err := os.ReadFile(path)
 	if err == nil {

@@ -20,7 +20,7 @@ import (
 // has then mixed the lists of free pages of both states, and pages that a reader still reads may be given out again. The
 // two cases cannot be told apart by the error. So nothing that bbolt remembers is trusted after a failed commit: the
 // file is closed, which waits for its readers, and opened again. What it shows then counts only once another commit on
-// top of it has succeeded (Store.settle).
+// top of it has succeeded.
 type file struct {
 	// open opens the file anew.
 	open func() (*bolt.DB, error)
@@ -100,11 +100,16 @@ func (f *file) Update(fn func(*bolt.Tx) error) error {
 	return &fileError{errors.Join(err, f.close(err), f.reopen())}
 }
 
-// isOpen does not wait for the readers.
-func (f *file) isOpen() bool {
+func (f *file) isOpen() bool { return f.unavailable() == nil }
+
+// unavailable answers why the file is not open; nil: it is.
+func (f *file) unavailable() error {
 	f.using.RLock()
 	defer f.using.RUnlock()
-	return f.db != nil
+	if f.db != nil {
+		return nil
+	}
+	return f.away
 }
 
 func (f *file) update(fn func(*bolt.Tx) error) (refused, err error) {

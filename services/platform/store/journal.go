@@ -1,18 +1,14 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"iter"
 	"sort"
 	"time"
 
-	"coso/services/platform/fault"
-
 	"github.com/google/uuid"
 
-	faultpb "coso/proto/gen/coso/fault/v1"
 	journalpb "coso/proto/gen/coso/journal/v1"
 )
 
@@ -39,8 +35,11 @@ type Event struct {
 
 // Events answers up to limit events from a number on, in order; none if the journal ends before.
 func (s *Store) Events(ctx context.Context, from uint64, limit int) ([]Event, error) {
+	return s.eventsUpTo(ctx, s.Head(), from, limit)
+}
+
+func (s *Store) eventsUpTo(ctx context.Context, head *journalpb.Head, from uint64, limit int) ([]Event, error) {
 	var out []Event
-	head := s.Head()
 	if from > head.GetEvents() || from == 0 {
 		return nil, nil
 	}
@@ -151,63 +150,4 @@ func (sc *Schema) toldByRows(in reading, e *journalpb.Entry, c *journalpb.Comman
 		}
 	}
 	return true
-}
-
-// Verify walks the whole journal and checks its chain, up to the head. It calls progress with each position. DataLoss
-// names the first entry that does not fit.
-func (s *Store) Verify(ctx context.Context, progress func(position uint64)) error {
-	head := &journalpb.Head{}
-	for {
-		end, err := s.verifySome(ctx, &head)
-		if err != nil {
-			return err
-		}
-		if progress != nil {
-			progress(head.GetPosition())
-		}
-		if end {
-			return nil
-		}
-	}
-}
-
-// verifySome checks the next entries of the chain in one short View.
-func (s *Store) verifySome(ctx context.Context, head **journalpb.Head) (end bool, err error) {
-	const some = 1000
-	err = s.db.View(func(in reading) error {
-		stored, err := readHead(in)
-		if err != nil {
-			return err
-		}
-		for range some {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if (*head).GetPosition() == stored.GetPosition() {
-				end = true
-				return sameHead(*head, stored)
-			}
-			raw := in.get(bucketJournal, positionKey((*head).GetPosition()+1))
-			if raw == nil {
-				return damaged("INV-STORE-CHAIN: entry %d is missing", (*head).GetPosition()+1)
-			}
-			e, err := readEntry(raw)
-			if err != nil {
-				return err
-			}
-			if err := follows(e, *head, s.incarnation); err != nil {
-				return err
-			}
-			*head = after(*head, e, raw)
-		}
-		return nil
-	})
-	return end, err
-}
-
-func sameHead(walked, stored *journalpb.Head) error {
-	if !bytes.Equal(walked.GetHash(), stored.GetHash()) || walked.GetEvents() != stored.GetEvents() {
-		return fault.DataLoss(faultpb.Reason_REASON_DATA_DAMAGED, "", "name", "head")
-	}
-	return nil
 }

@@ -19,6 +19,9 @@ func (s *Store) Healthy() error {
 	if s.halted != nil {
 		return s.halted
 	}
+	if why := s.db.file.unavailable(); why != nil {
+		return fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(why)
+	}
 	if s.trouble != nil {
 		return fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(s.trouble)
 	}

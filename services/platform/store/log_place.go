@@ -20,6 +20,9 @@ const (
 	longestPause = time.Second
 )
 
+// maxCatchUp bounds how many entries of others are applied between two checkpoints.
+const maxCatchUp = 64
+
 // errOvertaken says that another store's entry has the place. It has been applied; the commands must run again.
 var errOvertaken = errors.New("another store has written")
 
@@ -27,6 +30,12 @@ var errOvertaken = errors.New("another store has written")
 // that the place is given away: read the place. Mine: done. Another's: mine can never land there any more. Nothing there,
 // or no answer: send the same bytes to the same place.
 func (s *Store) place(position uint64, raw []byte) error {
+	if !s.log.Shared() { // nobody else could have the place; what is not kept now never is
+		if err := s.log.Append(context.Background(), position, raw); err != nil {
+			return s.unwritten(err)
+		}
+		return nil
+	}
 	sent := false // an earlier try may still land
 	for try := 0; ; try++ {
 		err := s.ask(func(ctx context.Context) error { return s.log.Append(ctx, position, raw) })
@@ -88,9 +97,10 @@ func (s *Store) compareHead() error {
 	return s.takePlaced(there)
 }
 
-// catchUp applies what others have written, from there on, as far as the log shows it. It never answers nil.
+// catchUp applies what others have written, from there on, as far as the log shows it, but no more than fits in memory
+// until the next checkpoint. It never answers nil.
 func (s *Store) catchUp(there Placed) error {
-	for {
+	for range maxCatchUp {
 		if err := s.takePlaced(there); err != nil {
 			return err
 		}
@@ -100,6 +110,7 @@ func (s *Store) catchUp(there Placed) error {
 		}
 		there = next
 	}
+	return errOvertaken
 }
 
 // takePlaced applies an entry that the log holds if it is the next one, and compares it if it has been applied. A hole,

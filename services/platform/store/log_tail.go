@@ -43,6 +43,9 @@ func (s *Store) takeTailed(there Placed) {
 	if s.haltedBy() != nil {
 		return
 	}
+	if s.db.room(s.stop) != nil {
+		return // it is read again when a command asks for it
+	}
 	s.db.changing.Lock()
 	defer s.db.changing.Unlock()
 	if err := s.takePlaced(there); err != nil && s.haltedBy() == nil {

@@ -177,7 +177,7 @@ func TestADamagedLogStopsTheWriting(t *testing.T) {
 					e.Commands = []*journalpb.Command{{Changes: []*journalpb.Change{{Table: "newer"}}}}
 				})})
 			},
-			faultpb.Reason_REASON_DATA_DAMAGED,
+			faultpb.Reason_REASON_FORMAT_UNKNOWN,
 		},
 		"another last entry": {
 			func(l *faultyLog) {

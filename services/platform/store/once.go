@@ -48,22 +48,24 @@ func feedOnce(w writing, b *journalpb.Rebuild, raw []byte) error {
 		return err
 	}
 	b.EventPosition = waitable(e, b.GetEventPosition())
-	return noteAllOnce(w, e, b.GetEventPosition())
+	_, err = noteAllOnce(w, e, b.GetEventPosition(), nil)
+	return err
 }
 
-// noteAllOnce keeps the request ids of an entry and forgets old ones. position is what its commands answered.
-func noteAllOnce(w writing, e *journalpb.Entry, position uint64) error {
+// noteAllOnce keeps the request ids of an entry and forgets old ones. position is what its commands answered. There is
+// nothing to forget before the key from; the answer is where it begins now.
+func noteAllOnce(w writing, e *journalpb.Entry, position uint64, from Key) (Key, error) {
 	most := onceForget
 	for _, c := range e.GetCommands() {
 		if c.GetRequestId() == "" {
 			continue
 		}
 		if err := noteOnce(w, e, c, position); err != nil {
-			return err
+			return nil, err
 		}
 		most += 2
 	}
-	return forgetOnce(w, e.GetMoment().AsTime(), most)
+	return forgetOnce(w, e.GetMoment().AsTime(), most, from)
 }
 
 // noteOnce keeps the request id of a command.
@@ -92,33 +94,35 @@ func waitable(e *journalpb.Entry, before uint64) uint64 {
 
 func momentKey(t time.Time) Key { return Key(nil).Int64(t.UnixMicro()) }
 
-// forgetOnce drops request ids older than they are kept, the oldest first, some with each entry.
-func forgetOnce(w writing, now time.Time, most int) error {
+// forgetOnce drops request ids older than they are kept, the oldest first, some with each entry. It looks from a key on,
+// and answers where to look next time: what was dropped before lies there as gaps, which take time to walk.
+func forgetOnce(w writing, now time.Time, most int, from Key) (Key, error) {
 	limit := momentKey(now.Add(-onceKept))
 	var old []Key
-	for k := range w.ascend(bucketOnceTime, nil, nil) {
+	for k := range w.ascend(bucketOnceTime, nil, from) {
 		if bytes.Compare(k[:len(limit)], limit) >= 0 || len(old) == most {
 			break
 		}
 		old = append(old, bytes.Clone(k))
 	}
 	for _, k := range old {
+		from = k
 		if err := w.del(bucketOnceTime, k); err != nil {
-			return err
+			return nil, err
 		}
 		id := k[len(limit):]
 		kept := &journalpb.Once{}
 		if err := proto.Unmarshal(w.get(bucketOnce, id), kept); err != nil {
-			return damaged("decode request id: %w", err)
+			return nil, damaged("decode request id: %w", err)
 		}
 		if !bytes.Equal(momentKey(kept.GetMoment().AsTime()), k[:len(limit)]) {
 			continue // the id was used again after it had been forgotten
 		}
 		if err := w.del(bucketOnce, id); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return from, nil
 }
 
 // replay answers a request that took effect before: the same request gets its resources as they are now, another one

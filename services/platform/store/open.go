@@ -126,7 +126,7 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	again := func() (*bolt.DB, error) { return openFile(path, o.MapSize) }
+	again := func() (*bolt.DB, error) { return openAgain(path, o.MapSize) }
 	s := &Store{
 		db: newState(newFile(db, again)), log: o.Log, fingerprintKey: o.Key, schema: o.Schema, service: o.Service, sources: o.Sources, clock: o.Clock, logger: o.Logger,
 		queue: make(chan *call, maxGroup), stop: make(chan struct{}), stopped: make(chan struct{}),
@@ -198,6 +198,28 @@ func openFile(path string, mapSize int) (db *bolt.DB, err error) {
 	default:
 		return nil, fault.DataLoss(faultpb.Reason_REASON_DATA_DAMAGED, "", "name", path).With(err)
 	}
+}
+
+// openAgain opens a file after a failed commit. When the last sync of a commit has failed, its meta page may be in the
+// kernel's memory only, and the next commit would write over pages that the meta page on the disk still needs. So both meta
+// pages are written once more, as they are, and synced first.
+func openAgain(path string, mapSize int) (*bolt.DB, error) {
+	db, err := openFile(path, mapSize)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err == nil {
+		metas := make([]byte, 2*db.Info().PageSize)
+		if _, err = f.ReadAt(metas, 0); err == nil {
+			_, err = f.WriteAt(metas, 0)
+		}
+		err = errors.Join(err, f.Sync(), f.Close())
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
 }
 
 // shortened closes and refuses a file that is shorter than what bbolt says it holds.
@@ -320,18 +342,18 @@ func (s *Store) Close() error {
 }
 
 func (s *Store) closeFiles() error {
-	unwritten := s.db.checkpoint()
-	if unwritten != nil {
-		s.logger.Warn("the data file could not be written; the log keeps the rest", "service", s.service, "error", unwritten)
+	err := s.db.checkpoint()
+	if err == nil && s.wal != nil {
+		err = s.endLog()
 	}
-	err := s.db.file.Close()
-	if s.wal == nil {
-		return err
+	if err != nil {
+		s.logger.Warn("the data file could not be written; the log keeps the rest", "service", s.service, "error", err)
 	}
-	if unwritten == nil {
-		err = errors.Join(err, s.wal.empty())
+	err = s.db.file.Close()
+	if s.wal != nil {
+		err = errors.Join(err, s.wal.close())
 	}
-	return errors.Join(err, s.wal.close())
+	return err
 }
 
 // Service is the service's name.

@@ -156,7 +156,7 @@ func ActivateOperation(tx *Tx, name string) (*journalpb.Operation, error) {
 			err = row.check(tx)
 		}
 		if err != nil {
-			return nil, err
+			return nil, tx.half(err)
 		}
 	}
 	tx.command.Activation = a

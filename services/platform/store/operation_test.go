@@ -56,7 +56,7 @@ func activate(b *bench, requestID string) (*journalpb.Operation, error) {
 func replayed(t *testing.T, b *bench) *bench {
 	t.Helper()
 	anew := open(t, t.TempDir())
-	if err := anew.db.Update(func(w writing) error {
+	if err := anew.db.Update(func(w *overlay) error {
 		return errors.Join(w.put(bucketMeta, keyIncarnation, b.incarnation), w.put(bucketMeta, keyFingerprintKey, b.fingerprintKey))
 	}); err != nil {
 		t.Fatal(err)

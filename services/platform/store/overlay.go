@@ -2,10 +2,15 @@ package store
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"iter"
 	"strings"
 
+	"coso/services/platform/fault"
+
 	"github.com/tidwall/btree"
+	bolt "go.etcd.io/bbolt"
 )
 
 // cell is a value of an overlay; a gone one hides what lies below.
@@ -32,16 +37,25 @@ type overlay struct {
 	bytes int
 	// before is what the cells changed since the last mark were, the latest last.
 	before []undone
+	// walks counts the walks over cells, which are copied before they change under one.
+	walks *int
+	// forgotten is a key of once-by-moment: there is none before it.
+	forgotten Key
 }
 
-// undone is a cell that was set, and what it was.
+// undone is a cell that was set, what it was, and what all weighed then.
 type undone struct {
 	key string
 	cell
-	had bool
+	had   bool
+	bytes int
 }
 
-func newOverlay(below reading) *overlay { return &overlay{below: below, cells: newLayer()} }
+func newOverlay(below reading) *overlay { return overlayOf(below, newLayer()) }
+
+func overlayOf(below reading, cells *layer) *overlay {
+	return &overlay{below: below, cells: cells, walks: new(int)}
+}
 
 // mark begins a part that can be taken back; what was done before it cannot be any more.
 func (o *overlay) mark() { o.before = o.before[:0] }
@@ -51,6 +65,7 @@ func (o *overlay) done() int { return len(o.before) }
 
 // takeBack undoes the changes behind the first done ones.
 func (o *overlay) takeBack(done int) {
+	o.leaveWalks()
 	for i := len(o.before) - 1; i >= done; i-- {
 		b := &o.before[i]
 		if b.had {
@@ -58,6 +73,7 @@ func (o *overlay) takeBack(done int) {
 		} else {
 			o.cells.Delete(b.key)
 		}
+		o.bytes = b.bytes
 	}
 	o.before = o.before[:done]
 }
@@ -97,30 +113,50 @@ func (o *overlay) put(bucket string, key, value []byte) error {
 	if value == nil {
 		value = []byte{}
 	}
-	o.set(cellKey(bucket, key), cell{value: value})
-	return nil
+	return o.set(bucket, key, cell{value: value})
 }
 
-func (o *overlay) del(bucket string, key []byte) error {
-	o.set(cellKey(bucket, key), cell{gone: true})
-	return nil
-}
+func (o *overlay) del(bucket string, key []byte) error { return o.set(bucket, key, cell{gone: true}) }
 
 // cellWeight is about what a cell weighs beside its key and value.
 const cellWeight = 96
 
-func (o *overlay) set(key string, c cell) {
-	old, had := o.cells.Set(key, c)
-	o.before = append(o.before, undone{key: key, cell: old, had: had})
+var errEmptyKey = errors.New("an empty key")
+
+// set refuses what the file would refuse at the next checkpoint.
+func (o *overlay) set(bucket string, key []byte, c cell) error {
+	switch {
+	case len(key) == 0:
+		return fault.Internal(fmt.Errorf("bucket %s: %w", bucket, errEmptyKey))
+	case len(key) > bolt.MaxKeySize:
+		return tooLarge("key", bolt.MaxKeySize)
+	}
+	o.leaveWalks()
+	id := cellKey(bucket, key)
+	old, had := o.cells.Set(id, c)
+	o.before = append(o.before, undone{key: id, cell: old, had: had, bytes: o.bytes})
 	o.bytes += len(c.value) + cellWeight
 	if !had {
-		o.bytes += len(key)
+		o.bytes += len(id)
+	}
+	return nil
+}
+
+// leaveWalks leaves the cells to those who walk them and goes on with a copy.
+func (o *overlay) leaveWalks() {
+	if *o.walks > 0 {
+		o.cells, o.walks = o.cells.Copy(), new(int)
 	}
 }
 
 // ascend merges the overlay with what lies below. Changes made while walking may or may not be seen.
 func (o *overlay) ascend(bucket string, prefix, from []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func([]byte, []byte) bool) {
+		if !o.fixed {
+			walks := o.walks
+			*walks++
+			defer func() { *walks-- }()
+		}
 		mine := o.walk(bucket, prefix, from)
 		var pending *step
 		for k, v := range o.below.ascend(bucket, prefix, from) {
@@ -165,14 +201,10 @@ func (o *overlay) walk(bucket string, prefix, from []byte) (next func(*step) *st
 		found = strings.HasPrefix(k, limit)
 		return false
 	})
-	if !found { // nothing to walk: no copy, after which every change would copy its nodes
+	if !found {
 		return func(s *step) *step { return s }
 	}
-	cells := o.cells
-	if !o.fixed { // it may be changed while it is walked
-		cells = cells.Copy()
-	}
-	it := cells.Iter()
+	it := o.cells.Iter()
 	more := it.Seek(start)
 	return func(s *step) *step {
 		if s != nil {

@@ -85,7 +85,7 @@ func (s *Store) rebuildStep(r *recipe) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	err = s.db.Update(func(w writing) error {
+	err = s.db.Update(func(w *overlay) error {
 		if done = r.built(w); done {
 			return nil
 		}

@@ -1,19 +1,22 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 
 	"coso/services/platform/fault"
+
+	bolt "go.etcd.io/bbolt"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 )
 
 // unwrittenEntries answers what the write-ahead log holds behind a position of the journal, in order, and the number of
 // its latest use. DataLoss if an entry there is missing or damaged.
-func unwrittenEntries(paths [2]string, position uint64) (entries [][]byte, use uint64, err error) {
-	uses, err := readWAL(paths)
+func unwrittenEntries(paths [2]string, position uint64, incarnation []byte) (entries [][]byte, use uint64, err error) {
+	uses, err := readWAL(paths, incarnation)
 	if err != nil {
-		return nil, 0, fault.Internal(err)
+		return nil, 0, err
 	}
 	var damage error
 	for _, u := range uses {
@@ -41,32 +44,77 @@ func unwrittenEntries(paths [2]string, position uint64) (entries [][]byte, use u
 	return entries, use, damage
 }
 
-// openWAL opens the store's write-ahead log and brings what it holds into the data file.
-func (s *Store) openWAL(dir string) error {
-	entries, use, err := unwrittenEntries(walPaths(dir, s.service), s.Head().GetPosition())
-	if err != nil {
+var errLogGone = errors.New("the log that belongs to the data file is gone; put it back beside the file, or restore a backup")
+
+// keyLogged is set, in meta, while the log may hold what the file does not.
+var keyLogged = []byte("logged")
+
+// openWAL opens the store's write-ahead log and brings what it holds into the data file. DataLoss if it is damaged, of
+// another journal, or gone.
+func (s *Store) openWAL(dir string) (err error) {
+	if s.wal, err = openWAL(dir, s.service); err != nil {
 		return err
 	}
-	s.db.changing.Lock()
-	for _, raw := range entries {
-		next, err := s.applied(raw)
-		if err != nil {
-			s.db.changing.Unlock()
-			return fmt.Errorf("entry %d of the log: %w", s.Head().GetPosition()+1, err)
-		}
-		s.publish(next)
+	entries, use, err := unwrittenEntries(s.wal.paths, s.Head().GetPosition(), s.incarnation)
+	if err == nil && use == 0 {
+		err = s.db.View(func(in reading) error {
+			if in.get(bucketMeta, keyLogged) != nil {
+				return fault.DataLoss(faultpb.Reason_REASON_DATA_DAMAGED, "", "name", s.wal.paths[0]).With(errLogGone)
+			}
+			return nil
+		})
 	}
-	s.db.changing.Unlock()
+	for _, raw := range entries {
+		if err == nil {
+			err = s.replayEntry(raw)
+		}
+	}
+	if err == nil {
+		err = s.beginLog(use)
+	}
+	if err != nil {
+		err = errors.Join(err, s.wal.close())
+	}
+	return err
+}
+
+// replayEntry makes an entry of the log part of the state.
+func (s *Store) replayEntry(raw []byte) error {
+	s.db.changing.Lock()
+	defer s.db.changing.Unlock()
+	next, err := s.applied(raw)
+	if err != nil {
+		return fmt.Errorf("entry %d of the log: %w", s.Head().GetPosition()+1, err)
+	}
+	s.publish(next)
+	return nil
+}
+
+// beginLog writes everything that the log holds into the file and begins a new use of the log.
+func (s *Store) beginLog(use uint64) error {
 	if err := s.db.checkpoint(); err != nil {
 		return fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(err)
 	}
-	if s.wal, err = openWAL(dir, s.service); err != nil {
-		return fault.Internal(err)
-	}
 	s.wal.use = use
 	s.wal.turn()
+	err := s.wal.append()
+	if err == nil {
+		err = s.db.file.Update(func(tx *bolt.Tx) error { return boltSpace{tx}.put(bucketMeta, keyLogged, []byte{1}) })
+	}
+	if err != nil {
+		return fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(err)
+	}
 	s.db.onCut = s.wal.turn
 	return nil
+}
+
+// endLog empties the log: all of it is in the file.
+func (s *Store) endLog() error {
+	err := s.db.file.Update(func(tx *bolt.Tx) error { return boltSpace{tx}.del(bucketMeta, keyLogged) })
+	if err != nil {
+		return err
+	}
+	return s.wal.empty()
 }
 
 // mend makes the write-ahead log take entries again after a failed write: once all that it holds is in the data file, the
@@ -81,7 +129,7 @@ func (s *Store) mend() error {
 	if cause == nil {
 		return nil
 	}
-	if err := s.db.flush(s.stop); err != nil {
+	if err := s.db.retry(s.stop); err != nil {
 		return fmt.Errorf("%w; then %w", cause, err)
 	}
 	s.db.changing.Lock()

@@ -23,8 +23,8 @@ type state struct {
 	now      atomic.Pointer[version]
 	// dirty says that there is something to write, full that it should not wait.
 	dirty, full chan struct{}
-	// flushes asks for a checkpoint now.
-	flushes chan chan error
+	// flushes asks for a checkpoint now, retries for one if the last did not fail a moment ago.
+	flushes, retries chan chan error
 	// most is how much may wait for a checkpoint.
 	most int
 	// onCut is told when a checkpoint begins, between two changes. It is called with changing held.
@@ -33,8 +33,9 @@ type state struct {
 	mu sync.Mutex
 	// written is closed at the end of the next checkpoint, failed or not.
 	written chan struct{}
-	// failed is why the last checkpoint failed; nil: it did not.
-	failed error
+	// failed is why the last checkpoint failed; nil: it did not. failures counts how many have in a row.
+	failed   error
+	failures int
 }
 
 // version is a state at one moment. It never changes.
@@ -47,6 +48,8 @@ type version struct {
 	bytes, waiting int
 	// cuts counts the checkpoints begun.
 	cuts uint64
+	// forgotten is a key of once-by-moment: there is none before it.
+	forgotten Key
 }
 
 const (
@@ -60,7 +63,7 @@ const (
 
 func newState(f *file) *state {
 	st := &state{
-		file: f, dirty: make(chan struct{}, 1), full: make(chan struct{}, 1), flushes: make(chan chan error),
+		file: f, dirty: make(chan struct{}, 1), full: make(chan struct{}, 1), flushes: make(chan chan error), retries: make(chan chan error),
 		written: make(chan struct{}), most: maxUnwritten, onCut: func() {},
 	}
 	st.now.Store(&version{head: &journalpb.Head{}, fresh: newLayer()})
@@ -83,12 +86,17 @@ func (v *version) writable(base reading) *overlay {
 	if v.frozen != nil {
 		base = &overlay{below: base, cells: v.frozen, fixed: true}
 	}
-	return &overlay{below: base, cells: v.fresh.Copy(), bytes: v.bytes}
+	w := overlayOf(base, v.fresh.Copy())
+	w.bytes, w.forgotten = v.bytes, v.forgotten
+	return w
 }
 
 // next is the version after what was done to its overlay.
 func (v *version) next(w *overlay, head *journalpb.Head) *version {
-	return &version{head: head, fresh: w.cells, frozen: v.frozen, bytes: w.bytes, waiting: v.waiting - v.bytes + w.bytes, cuts: v.cuts}
+	next := *v
+	next.head, next.fresh, next.forgotten = head, w.cells, w.forgotten
+	next.bytes, next.waiting = w.bytes, v.waiting-v.bytes+w.bytes
+	return &next
 }
 
 // read runs fn on the present version and a transaction of the file that goes with it: the file may hold less than the
@@ -118,7 +126,7 @@ func (st *state) View(fn func(in reading) error) error {
 
 // Update runs fn and publishes what it wrote, unless it fails. It is for changes that no entry tells: they are lost with
 // the memory, together with all entries that came after them, whose changes the log brings back.
-func (st *state) Update(fn func(w writing) error) error {
+func (st *state) Update(fn func(w *overlay) error) error {
 	st.changing.Lock()
 	defer st.changing.Unlock()
 	next, err := st.prepare(func(head *journalpb.Head, w *overlay) (*journalpb.Head, error) { return head, fn(w) })

@@ -166,8 +166,8 @@ func get(b *bench, name string) (*registrypb.Enterprise, error) {
 	return View(caller(), b.Store, func(tx *ReadTx) (*registrypb.Enterprise, error) { return b.enterprises.Get(tx, name) })
 }
 
-func putRow(bucket string, key, value []byte) func(writing) error {
-	return func(w writing) error { return w.put(bucket, key, value) }
+func putRow(bucket string, key, value []byte) func(*overlay) error {
+	return func(w *overlay) error { return w.put(bucket, key, value) }
 }
 
 func entryBytes(t *testing.T, b *bench, position uint64) []byte {

@@ -10,6 +10,7 @@ import (
 
 // Limits of what one change may weigh; beyond is ResourceExhausted.
 const (
+	maxKey     = 4 << 10
 	maxRecord  = 64 << 10
 	maxCommand = 256 << 10
 	maxEntry   = 512 << 10
@@ -164,7 +165,7 @@ func (t *Table[T]) write(tx *Tx, old T, existed bool, rec T, event proto.Message
 	if err != nil {
 		return rec, err
 	}
-	return rec, tx.announce(event, rec, at, t.primary(rec))
+	return rec, tx.half(tx.announce(event, rec, at, t.primary(rec)))
 }
 
 // Put sets a copy.
@@ -185,10 +186,10 @@ func (c *Copy[T]) Delete(tx *Tx, name string) error {
 	}
 	key := Text(name)
 	if err := c.spec.reduce(tx.over, tx.gaps, key, old, nil); err != nil {
-		return err
+		return tx.half(err)
 	}
 	_, err = tx.record(c.spec, key, nil)
-	return err
+	return tx.half(err)
 }
 
 // change runs the reducers and records one new value; it answers the change's index in the command.
@@ -198,7 +199,10 @@ func (b *base[T]) change(tx *Tx, old T, existed bool, rec T) (int, error) {
 		return 0, err
 	}
 	key := Text(b.primary(rec))
-	if len(value)+len(key) > maxRecord {
+	switch {
+	case len(key) > maxKey:
+		return 0, tooLarge("key", maxKey)
+	case len(value)+len(key) > maxRecord:
 		return 0, tooLarge("record", maxRecord)
 	}
 	var before proto.Message
@@ -209,7 +213,8 @@ func (b *base[T]) change(tx *Tx, old T, existed bool, rec T) (int, error) {
 		return 0, err
 	}
 	if err := b.spec.reduce(tx.over, tx.gaps, key, before, rec); err != nil {
-		return 0, err
+		return 0, tx.half(err)
 	}
-	return tx.record(b.spec, key, value)
+	at, err := tx.record(b.spec, key, value)
+	return at, tx.half(err)
 }

@@ -93,7 +93,7 @@ func (tx *Tx) Emit(event proto.Message, subject string) error {
 	}
 	name := string(event.ProtoReflect().Descriptor().FullName())
 	tx.command.Events = append(tx.command.Events, &journalpb.Event{Type: name, Data: data, Subject: subject})
-	return tx.grow(len(name) + len(data) + len(subject))
+	return tx.half(tx.grow(len(name) + len(data) + len(subject)))
 }
 
 // announce emits the event of a record's change: its field of the record's type is the record. An event that says no
@@ -203,6 +203,15 @@ func (tx *Tx) record(spec *spec, key Key, value []byte) (int, error) {
 		return at, tx.over.del(spec.bucket(), key)
 	}
 	return at, tx.over.put(spec.bucket(), key, value)
+}
+
+// half notes an error in the middle of a write: what it has done so far must not count, so the command is refused, whatever
+// its closure makes of the error. INV-STORE-WHOLE-WRITE.
+func (tx *Tx) half(err error) error {
+	if err != nil {
+		tx.fail(err)
+	}
+	return err
 }
 
 func (tx *Tx) grow(n int) error {

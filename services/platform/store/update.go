@@ -49,6 +49,9 @@ func Update[T proto.Message](ctx context.Context, s *Store, req proto.Message, f
 		// A request id is for what takes effect.
 	} else if r, ok := req.(interface{ GetRequestId() string }); ok && r.GetRequestId() != "" {
 		c.requestID = r.GetRequestId()
+		if len(c.requestID) > maxKey {
+			return none, tooLarge("request id", maxKey)
+		}
 		c.fingerprint = fingerprint(s.fingerprintKey, req, "request_id")
 	}
 	out, err := s.enqueue(ctx, c)

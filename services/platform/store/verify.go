@@ -32,6 +32,15 @@ type Verified struct {
 // Errors: NotFound if there is no file; Unavailable (DATA_LOCKED), within 2 seconds, if a process uses it; DataLoss for
 // damage, of the file too; FailedPrecondition for another service's file.
 func VerifyFile(ctx context.Context, dir, service string, progress func(done, all uint64)) (found Verified, err error) {
+	return verifyFile(ctx, dir, service, true, progress)
+}
+
+// VerifyBackup does the same with a file that Backup has written, which has no log beside it.
+func VerifyBackup(ctx context.Context, dir, service string, progress func(done, all uint64)) (found Verified, err error) {
+	return verifyFile(ctx, dir, service, false, progress)
+}
+
+func verifyFile(ctx context.Context, dir, service string, logged bool, progress func(done, all uint64)) (found Verified, err error) {
 	path := filepath.Join(dir, service+".db")
 	// A file that is cut short faults where it is read, and bbolt panics at pages that make no sense.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
@@ -46,11 +55,11 @@ func VerifyFile(ctx context.Context, dir, service string, progress func(done, al
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	s := &Store{service: service, db: newState(newFile(db, func() (*bolt.DB, error) { return nil, errFileClosed }))}
-	all, err := s.readStopped(dir)
-	head := &journalpb.Head{}
+	all, err := s.readStopped(dir, logged)
+	c := &chain{head: &journalpb.Head{}}
 	for end := false; err == nil && !end; {
-		end, err = s.verifySome(ctx, &head)
-		found = Verified{Entries: head.GetPosition(), Events: head.GetEvents()}
+		end, err = s.verifySome(ctx, c)
+		found = Verified{Entries: c.head.GetPosition(), Events: c.head.GetEvents()}
 		if progress != nil {
 			progress(found.Entries, all)
 		}
@@ -60,7 +69,7 @@ func VerifyFile(ctx context.Context, dir, service string, progress func(done, al
 
 // readStopped looks who a stopped store is, takes what its write-ahead log holds into its journal, and answers how many
 // entries there are.
-func (s *Store) readStopped(dir string) (all uint64, err error) {
+func (s *Store) readStopped(dir string, logged bool) (all uint64, err error) {
 	err = s.db.file.View(func(tx *bolt.Tx) error {
 		if tx.Bucket([]byte(bucketMeta)) == nil {
 			return damaged("the file holds no store")
@@ -72,15 +81,19 @@ func (s *Store) readStopped(dir string) (all uint64, err error) {
 		s.incarnation = append(s.incarnation, in.get(bucketMeta, keyIncarnation)...)
 		head, err := readHead(in)
 		all = head.GetPosition()
+		logged = logged && in.get(bucketMeta, keyLogged) != nil
 		return err
 	})
 	if err != nil {
 		return all, err
 	}
-	entries, _, err := unwrittenEntries(walPaths(dir, s.service), all)
+	entries, use, err := unwrittenEntries(walPaths(dir, s.service), all, s.incarnation)
+	if err == nil && use == 0 && logged {
+		err = fault.DataLoss(faultpb.Reason_REASON_DATA_DAMAGED, "", "name", walPaths(dir, s.service)[0]).With(errLogGone)
+	}
 	for _, raw := range entries {
 		if err == nil {
-			err = s.db.Update(func(w writing) error { return appendEntry(w, raw, s.incarnation) })
+			err = s.db.Update(func(w *overlay) error { return appendEntry(w, raw, s.incarnation) })
 		}
 		all++
 	}

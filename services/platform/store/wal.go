@@ -7,6 +7,10 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+
+	"coso/services/platform/fault"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
 )
 
 // wal is the write-ahead log of a store that shares no log: two files, of which one takes the entries since the last
@@ -14,9 +18,9 @@ import (
 // data file. When a checkpoint begins they change places. The files are not cut: new bytes over old ones need no change
 // of the file's size, which makes the sync cheap.
 //
-// A file is a sequence of records, each from a multiple of 8 bytes on: length and checksum, 4 bytes each, big endian, and
-// the entry. The first record is the number of the file's use, 8 bytes. The checksums begin with that number, so that
-// what an earlier use has left is never taken for a record of this one.
+// A file is a sequence of records, each from a multiple of 8 bytes on: the number of the file's use, 8 bytes, length and
+// checksum, 4 bytes each, all big endian, and the payload: an entry. The first record of a use is a mark and synced alone.
+// What an earlier use has left carries another number and is never taken for a record of this one.
 //
 // A failed write or sync leaves open whether the record is there. Nothing more is written behind it: the next entry, which
 // may take the same place in the journal, goes into the other file, once everything before it is in the data file. Of two
@@ -25,7 +29,7 @@ type wal struct {
 	paths [2]string
 	files [2]*os.File
 	sizes [2]int64
-	// using is the file that takes entries, use the number of its use; 0: none yet. at is where the next record goes.
+	// using is the file that takes entries, use the number of its use. at is where the next record goes.
 	using int
 	use   uint64
 	at    int64
@@ -37,7 +41,8 @@ type wal struct {
 }
 
 const (
-	walHeader = 8
+	walHeader = 16
+	walAlign  = 8
 	// walGrowth is by how much a file grows, filled with zeros; walKeep is the size beyond which it is cut at its next use.
 	walGrowth = 1 << 20
 	walKeep   = 16 << 20
@@ -49,7 +54,7 @@ func walPaths(dir, service string) [2]string {
 	return [2]string{filepath.Join(dir, service+".wal0"), filepath.Join(dir, service+".wal1")}
 }
 
-// openWAL opens or makes the two files.
+// openWAL opens or makes the two files. Unavailable if another process has them.
 func openWAL(dir, service string) (w *wal, err error) {
 	w = &wal{
 		paths: walPaths(dir, service), sync: syncData,
@@ -62,15 +67,22 @@ func openWAL(dir, service string) (w *wal, err error) {
 	}()
 	for i, path := range w.paths {
 		if w.files[i], err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
-			return w, fmt.Errorf("open the log: %w", err)
+			return w, fault.Internal(fmt.Errorf("open the log: %w", err))
+		}
+		// The data file is let go for a moment when it is opened again, so this is what keeps others away.
+		if err := lockFile(w.files[i]); err != nil {
+			return w, fault.Unavailable(faultpb.Reason_REASON_DATA_LOCKED, "", "name", path).With(err)
 		}
 		info, err := w.files[i].Stat()
 		if err != nil {
-			return w, fmt.Errorf("open the log: %w", err)
+			return w, fault.Internal(fmt.Errorf("open the log: %w", err))
 		}
 		w.sizes[i] = info.Size()
 	}
-	return w, syncFolder(dir)
+	if err := syncFolder(dir); err != nil {
+		return w, fault.Internal(err)
+	}
+	return w, nil
 }
 
 // syncFolder makes the names of new files durable.
@@ -82,21 +94,26 @@ func syncFolder(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// append keeps one entry. With an error it is not known whether it is kept, and nothing more can be before turn.
-func (w *wal) append(entry []byte) error {
+// mark is the payload of the first record of a use.
+var mark = []byte("coso")
+
+// append keeps one entry; none: only that the file is in use. With an error it is not known whether it is kept, and nothing
+// more can be before turn.
+func (w *wal) append(entries ...[]byte) error {
 	if w.broken != nil {
 		return w.broken
 	}
-	var b []byte
-	if w.at == 0 {
-		b = record(b, w.use, binary.BigEndian.AppendUint64(nil, w.use))
+	if w.at == 0 { // alone, so that it is there or not: whatever else lies in the file, it says which records count
+		entries = append([][]byte{mark}, entries...)
 	}
-	b = record(b, w.use, entry)
-	if err := w.write(b); err != nil {
-		w.broken = fmt.Errorf("write the log: %w", err)
-		return w.broken
+	for _, entry := range entries {
+		b := record(nil, w.use, entry)
+		if err := w.write(b); err != nil {
+			w.broken = fmt.Errorf("write the log: %w", err)
+			return w.broken
+		}
+		w.at += int64(len(b))
 	}
-	w.at += int64(len(b))
 	return nil
 }
 
@@ -119,17 +136,16 @@ func (w *wal) write(b []byte) error {
 
 // record appends a record to b.
 func record(b []byte, use uint64, payload []byte) []byte {
+	b = binary.BigEndian.AppendUint64(b, use)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(payload))) //nolint:gosec // bounded by maxEntry
-	b = binary.BigEndian.AppendUint32(b, checksum(use, payload))
+	b = binary.BigEndian.AppendUint32(b, checksum(b[len(b)-12:], payload))
 	b = append(b, payload...)
-	return append(b, make([]byte, (8-len(payload)%8)%8)...)
+	return append(b, make([]byte, (walAlign-len(payload)%walAlign)%walAlign)...)
 }
 
-func checksum(use uint64, payload []byte) uint32 {
-	var head [12]byte
-	binary.BigEndian.PutUint64(head[:], use)
-	binary.BigEndian.PutUint32(head[8:], uint32(len(payload))) //nolint:gosec // bounded by maxEntry
-	return crc32.Update(crc32.Checksum(head[:], castagnoli), castagnoli, payload)
+// checksum is that of a record's use, length and payload.
+func checksum(head, payload []byte) uint32 {
+	return crc32.Update(crc32.Checksum(head, castagnoli), castagnoli, payload)
 }
 
 // turn lets the other file take what comes. Everything in it is in the data file.
@@ -161,82 +177,4 @@ func (w *wal) close() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// walUse is what one use of a file has left.
-type walUse struct {
-	path string
-	use  uint64
-	// entries are the records in order, behind those that were found after one that is damaged.
-	entries, behind [][]byte
-}
-
-// readWAL reads what the files hold, the earlier use first.
-func readWAL(paths [2]string) ([]walUse, error) {
-	var out []walUse
-	for _, path := range paths {
-		b, err := os.ReadFile(path)
-		if errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read the log: %w", err)
-		}
-		if u, used := readUse(path, b); used {
-			out = append(out, u)
-		}
-	}
-	if len(out) == 2 && out[1].use < out[0].use {
-		out[0], out[1] = out[1], out[0]
-	}
-	return out, nil
-}
-
-// readUse answers false for a file that was never used, or whose first record is half-written.
-func readUse(path string, b []byte) (u walUse, used bool) {
-	first, rest, ok := cutRecord(b)
-	if !ok || len(first) != 8 {
-		return u, false
-	}
-	u.path, u.use = path, binary.BigEndian.Uint64(first)
-	if _, _, ok := readRecord(b, u.use); !ok {
-		return u, false
-	}
-	for {
-		entry, next, ok := readRecord(rest, u.use)
-		if !ok {
-			break
-		}
-		u.entries, rest = append(u.entries, entry), next
-	}
-	for at := walHeader; at+walHeader <= len(rest); {
-		entry, next, ok := readRecord(rest[at:], u.use)
-		if !ok {
-			at += walHeader
-			continue
-		}
-		u.behind, at = append(u.behind, entry), len(rest)-len(next)
-	}
-	return u, true
-}
-
-// cutRecord cuts a record off without looking at its checksum.
-func cutRecord(b []byte) (payload, rest []byte, ok bool) {
-	if len(b) < walHeader {
-		return nil, nil, false
-	}
-	n := int64(binary.BigEndian.Uint32(b))
-	padded := (n + 7) / 8 * 8
-	if n == 0 || n > 2*maxEntry || padded > int64(len(b)-walHeader) {
-		return nil, nil, false
-	}
-	return b[walHeader : walHeader+n], b[walHeader+padded:], true
-}
-
-func readRecord(b []byte, use uint64) (payload, rest []byte, ok bool) {
-	payload, rest, ok = cutRecord(b)
-	if !ok || binary.BigEndian.Uint32(b[4:]) != checksum(use, payload) {
-		return nil, nil, false
-	}
-	return payload, rest, true
 }

@@ -217,12 +217,19 @@ func TestPowerCuts(t *testing.T) {
 	r := seeded(t)
 	b := hasty(open(t, t.TempDir()))
 	d := &disk{synced: map[string][]byte{}, written: map[string][]byte{}}
+	for _, path := range b.wal.paths {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.synced[path], d.written[path] = raw, bytes.Clone(raw)
+	}
 	onLog(b, d.write, d.sync)
 	acknowledged := 0
 	for i := range 120 {
 		e := enterprise(i, "units/u", fmt.Sprint(i))
 		if r.IntN(3) == 0 {
-			e.DisplayName = string(bytes.Repeat([]byte("x"), r.IntN(200)))
+			e.DisplayName = string(bytes.Repeat([]byte("x"), 1+r.IntN(200)))
 		}
 		if r.IntN(10) == 0 {
 			if err := b.db.flush(b.stop); err != nil {
@@ -272,7 +279,7 @@ func TestADamagedLogIsRefused(t *testing.T) {
 		}
 		var from int
 		for range n {
-			size := int(binary.BigEndian.Uint32(raw[from:]))
+			size := int(binary.BigEndian.Uint32(raw[from+8:]))
 			from += walHeader + (size+7)/8*8
 		}
 		return int64(from) + walHeader
@@ -286,12 +293,14 @@ func TestADamagedLogIsRefused(t *testing.T) {
 		reason faultpb.Reason
 		left   int
 	}{
-		"untouched":       {func(string) error { return nil }, 0, 6},
-		"the third entry": {func(path string) error { return flip(path, at(path, 3)+20) }, faultpb.Reason_REASON_DATA_DAMAGED, 0},
-		"the last entry":  {func(path string) error { return flip(path, at(path, 6)+20) }, 0, 5},
-		"cut":             {func(path string) error { return os.Truncate(path, at(path, 4)+20) }, 0, 3},
-		"empty":           {func(path string) error { return os.Truncate(path, 0) }, 0, 0},
-		"gone":            {os.Remove, 0, 0},
+		"untouched":        {func(string) error { return nil }, 0, 6},
+		"the third entry":  {func(path string) error { return flip(path, at(path, 3)+20) }, faultpb.Reason_REASON_DATA_DAMAGED, 0},
+		"the last entry":   {func(path string) error { return flip(path, at(path, 6)+20) }, 0, 5},
+		"cut":              {func(path string) error { return os.Truncate(path, at(path, 4)+20) }, 0, 3},
+		"the mark":         {func(path string) error { return flip(path, 3) }, faultpb.Reason_REASON_DATA_DAMAGED, 0},
+		"the first length": {func(path string) error { return flip(path, 10) }, faultpb.Reason_REASON_DATA_DAMAGED, 0},
+		"empty":            {func(path string) error { return os.Truncate(path, 0) }, faultpb.Reason_REASON_DATA_DAMAGED, 0},
+		"gone":             {os.Remove, faultpb.Reason_REASON_DATA_DAMAGED, 0},
 		"of another store": {func(path string) error {
 			raw, err := os.ReadFile(other.wal.paths[other.wal.using])
 			return errors.Join(err, os.WriteFile(path, raw, 0o600))
@@ -315,13 +324,13 @@ func TestADamagedLogIsRefused(t *testing.T) {
 			}
 			wantReason(t, errVerify, c.reason)
 			before, err := os.ReadFile(path)
-			if err != nil {
+			if err != nil && name != "gone" {
 				t.Fatal(err)
 			}
 			_, err = Open(Options{Dir: dir, Service: "registry", Schema: newSchema().all})
 			wantReason(t, err, c.reason)
-			if after, err := os.ReadFile(path); err != nil || !slices.Equal(before, after) {
-				t.Errorf("the log was changed, %v", err)
+			if after, err := os.ReadFile(path); err == nil && !slices.Equal(before, after) {
+				t.Error("the log was changed")
 			}
 		})
 	}
@@ -340,7 +349,7 @@ func TestALogWithoutItsBeginningIsRefused(t *testing.T) {
 		}
 	}
 	for _, path := range b.wal.paths {
-		copyFile(t, path, old)
+		copyFileTo(t, path, old)
 	}
 	_, err := Open(Options{Dir: old, Service: "registry", Schema: newSchema().all})
 	wantReason(t, err, faultpb.Reason_REASON_DATA_DAMAGED)

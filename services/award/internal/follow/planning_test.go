@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
@@ -28,7 +29,7 @@ func nomination(target string, revision int64) *awardpb.Nomination {
 func (c *council) holds(want ...*awardpb.Nomination) {
 	c.t.Helper()
 	kept := protocmp.IgnoreFields(&awardpb.Nomination{}, "etag", "create_time", "update_time")
-	if diff := cmp.Diff(want, c.nominations(), protocmp.Transform(), kept); diff != "" {
+	if diff := cmp.Diff(want, c.nominations(), protocmp.Transform(), cmpopts.EquateEmpty(), kept); diff != "" {
 		c.t.Fatalf("nominations (-want +got):\n%s", diff)
 	}
 }
@@ -121,7 +122,7 @@ func TestHearingEverythingAgainChangesNothing(t *testing.T) {
 	fresh.Evidence, fresh.EvidenceEvent = evidence("new", 1, 7), p.id(6)
 	kept := protocmp.IgnoreFields(&awardpb.Nomination{}, "etag", "create_time", "update_time")
 	want := []*awardpb.Nomination{before[0], fresh, before[1]}
-	if diff := cmp.Diff(want, c.nominations(), protocmp.Transform(), kept); diff != "" {
+	if diff := cmp.Diff(want, c.nominations(), protocmp.Transform(), cmpopts.EquateEmpty(), kept); diff != "" {
 		t.Errorf("nominations (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(append(said, "NominationOpened of nominations/new"), c.announced()); diff != "" {

@@ -20,12 +20,12 @@ import (
 )
 
 // Followers are the followers of one store, which is the only one they may be given to.
-func Followers() []feed.Follower {
-	return []feed.Follower{registry(), membership()}
+func Followers(a *records.Atlas) []feed.Follower {
+	return []feed.Follower{registry(a), membership(a)}
 }
 
-func registry() feed.Follower {
-	b := &batch{}
+func registry(a *records.Atlas) feed.Follower {
+	b := &batch{atlas: a}
 	return feed.Follower{Source: "registry", After: b.judge, Fresh: []string{
 		planningpb.TargetService_CreateTarget_FullMethodName,
 		planningpb.TargetService_BatchCreateTargets_FullMethodName,
@@ -42,8 +42,8 @@ func registry() feed.Follower {
 	}}
 }
 
-func membership() feed.Follower {
-	b := &batch{}
+func membership(a *records.Atlas) feed.Follower {
+	b := &batch{atlas: a}
 	return feed.Follower{Source: "membership", After: b.judge, Fresh: []string{
 		planningpb.TargetService_AssignTarget_FullMethodName,
 	}, Handlers: []feed.Handler{
@@ -91,13 +91,14 @@ func onIntake[E interface {
 // batch holds what the events of one command have touched. A command's closure may fail half-way and run again, each
 // time with a transaction of its own: what belongs to another one is forgotten. The store runs one closure at a time.
 type batch struct {
+	atlas *records.Atlas
 	tx    *store.Tx
 	notes *records.Touched
 }
 
 func (b *batch) touched(tx *store.Tx) *records.Touched {
 	if b.tx != tx {
-		b.tx, b.notes = tx, records.NewTouched()
+		b.tx, b.notes = tx, b.atlas.NewTouched()
 	}
 	return b.notes
 }

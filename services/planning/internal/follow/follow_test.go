@@ -18,6 +18,7 @@ import (
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/planning/internal/follow"
+	"coso/services/planning/internal/records"
 	"coso/services/platform/access"
 	"coso/services/platform/fault"
 	"coso/services/platform/feed"
@@ -303,7 +304,7 @@ func TestUnknownKindStopsTheFollower(t *testing.T) {
 	)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	err := feed.Follow(ctx, o.Store(), js, follow.Followers()[0], quiet)
+	err := feed.Follow(ctx, o.Store(), js, follow.Followers(records.NewAtlas())[0], quiet)
 	if fault.ReasonOf(err) != faultpb.Reason_REASON_FEED_STOPPED || !strings.Contains(err.Error(), "event 3") {
 		t.Errorf("stopped with %v", err)
 	}
@@ -314,7 +315,7 @@ func TestUnknownKindStopsTheFollower(t *testing.T) {
 
 // Every event about a unit, an organisation or an intake is listened to.
 func TestEveryEventOfTheContractIsHeard(t *testing.T) {
-	heard := follow.Followers()
+	heard := follow.Followers(records.NewAtlas())
 	if len(heard) != 2 || heard[0].Source != "registry" || heard[1].Source != "membership" {
 		t.Fatalf("followers %v", heard)
 	}

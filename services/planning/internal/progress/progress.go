@@ -9,10 +9,12 @@ package progress
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"strings"
 
 	planningpb "coso/proto/gen/coso/planning/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/platform/text"
 )
 
@@ -20,83 +22,126 @@ import (
 type Node struct {
 	// Unit is the resource name, DisplayName what it is called.
 	Unit, DisplayName string
-	// Parent is the place in Question.Nodes of the unit above it; of the first node it means nothing.
+	// Rank orders the units below plan, as Ranks has it.
+	Rank int
+	// Parent is the place in Board.Nodes of the unit above it; of the first node it means nothing.
 	Parent int
 	// Closed says that the unit is no more: its result counts for the units above it, its targets do not.
 	Closed bool
-	// Own is what the unit itself reached, by indicator.
-	Own []int64
-	// Targets are the unit's own, by indicator; nil: none.
+	// Targets are the unit's own, by indicator, nil where it has none; nil: it has none at all.
 	Targets []*planningpb.Target
+}
+
+func (n *Node) target(i int) *planningpb.Target {
+	if n.Targets == nil {
+		return nil
+	}
+	return n.Targets[i]
+}
+
+// Board is what results are held against. It is not changed once made, and may be used for many questions at once.
+type Board struct {
+	// Indicators are the lines, in order.
+	Indicators []*planningpb.Indicator
+	// Nodes are the unit that is asked for, first, and all units below it, each after the one above it.
+	Nodes []Node
+	// planned are the units below with assigned targets, by indicator.
+	planned [][]planned
+}
+
+// planned is a unit with an assigned target.
+type planned struct {
+	node     int
+	assigned int64
+}
+
+// NewBoard makes a board.
+func NewBoard(indicators []*planningpb.Indicator, nodes []Node) *Board {
+	b := &Board{Indicators: indicators, Nodes: nodes, planned: make([][]planned, len(indicators))}
+	for i := range indicators {
+		for k := 1; k < len(nodes); k++ {
+			if t := nodes[k].target(i); t != nil && t.AssignedValue != nil && !nodes[k].Closed {
+				b.planned[i] = append(b.planned[i], planned{k, t.GetAssignedValue()})
+			}
+		}
+	}
+	return b
+}
+
+// SumUp turns what each unit itself reached, for each node and indicator in order, into what it reached with all units
+// below it: a unit stands after the one above it, so backwards each sum is whole before it is passed on.
+func (b *Board) SumUp(own []int64) {
+	n := len(b.Indicators)
+	for k := len(b.Nodes) - 1; k > 0; k-- {
+		above := b.Nodes[k].Parent * n
+		for i, sum := range own[k*n : (k+1)*n] {
+			own[above+i] += sum
+		}
+	}
 }
 
 // Question is what a progress is computed from.
 type Question struct {
-	// Indicators are the lines, in order.
-	Indicators []*planningpb.Indicator
-	Period     *planningpb.Period
+	*Board
+
+	Period *planningpb.Period
 	// AsOf is the day of the tree; From and To are the first and the last legal date that were counted.
 	AsOf, From, To string
-	// Nodes are the unit that is asked for, first, and all units below it, each after the one above it.
-	Nodes []Node
+	// Results is what each unit reached with all units below it: for each node in order, a number for each indicator.
+	Results []int64
 }
 
-// Of computes the progress, in time linear in units and indicators but for putting the units below plan in order.
+// Of computes the progress, in time linear in units and indicators but for putting the units below plan in order. What
+// it answers shares nothing with q that could be changed.
 func Of(q *Question) *planningpb.Progress {
 	root := q.Nodes[0]
 	out := &planningpb.Progress{
 		Unit: root.Unit, UnitDisplayName: root.DisplayName, Period: q.Period.GetName(),
 		AsOf: q.AsOf, CountedFrom: q.From, CountedTo: q.To,
+		Indicators: make([]*planningpb.IndicatorProgress, len(q.Indicators)),
 	}
 	for i, in := range q.Indicators {
-		out.Indicators = append(out.Indicators, line(q, i, in))
+		out.Indicators[i] = line(q, i, in)
 	}
 	return out
 }
 
 func line(q *Question, i int, in *planningpb.Indicator) *planningpb.IndicatorProgress {
-	sums := subtreeSums(q.Nodes, i)
+	n := len(q.Indicators)
 	out := &planningpb.IndicatorProgress{
-		Indicator: in.GetName(), DisplayName: in.GetDisplayName(), Figure: Figure(sums[0], q.Nodes[0].Targets[i]),
+		Indicator: in.GetName(), DisplayName: in.GetDisplayName(), Figure: Figure(q.Results[i], q.Nodes[0].target(i)),
+		PlannedUnitCount: int64(len(q.planned[i])),
 	}
 	out.Sentence = Sentence(in, q.Period, out.GetFigure())
-	for k, n := range q.Nodes[1:] {
-		f := Figure(sums[k+1], n.Targets[i])
-		if f.AssignedValue == nil || n.Closed {
-			continue
-		}
-		out.PlannedUnitCount++
-		if f.GetStanding() == planningpb.Standing_STANDING_MISSED {
-			out.BelowPlan = append(out.BelowPlan, &planningpb.UnitFigure{Unit: n.Unit, DisplayName: n.DisplayName, Figure: f})
+	var below []int
+	for _, p := range q.planned[i] {
+		if q.Results[p.node*n+i] < p.assigned {
+			below = append(below, p.node)
 		}
 	}
-	sortByName(out.GetBelowPlan())
+	slices.SortFunc(below, func(a, b int) int { return cmp.Compare(q.Nodes[a].Rank, q.Nodes[b].Rank) })
+	out.BelowPlan = make([]*planningpb.UnitFigure, len(below))
+	for at, k := range below {
+		u := &q.Nodes[k]
+		out.BelowPlan[at] = &planningpb.UnitFigure{
+			Unit: u.Unit, DisplayName: u.DisplayName, Figure: Figure(q.Results[k*n+i], u.target(i)),
+		}
+	}
 	return out
 }
 
-// subtreeSums adds every unit's own result to all units above it: a unit stands after the one above it, so backwards
-// each sum is whole before it is passed on.
-func subtreeSums(nodes []Node, i int) []int64 {
-	sums := make([]int64, len(nodes))
-	for k := len(nodes) - 1; k >= 0; k-- {
-		sums[k] += nodes[k].Own[i]
-		if k > 0 {
-			sums[nodes[k].Parent] += sums[k]
-		}
+// Ranks are the places of units in the order of their names in the Vietnamese alphabet; of the same name, of resource
+// names.
+func Ranks(units []*registrypb.Unit) []int {
+	keys, order, ranks := make([][]byte, len(units)), make([]int, len(units)), make([]int, len(units))
+	for i, u := range units {
+		keys[i], order[i] = text.SortKey(u.GetDisplayName()), i
 	}
-	return sums
-}
-
-// sortByName puts units in the order of their names in the Vietnamese alphabet; of the same name, of resource names.
-func sortByName(units []*planningpb.UnitFigure) {
-	keys := make(map[string][]byte, len(units))
-	for _, u := range units {
-		keys[u.GetUnit()] = text.SortKey(u.GetDisplayName())
-	}
-	slices.SortFunc(units, func(a, b *planningpb.UnitFigure) int {
-		if c := bytes.Compare(keys[a.GetUnit()], keys[b.GetUnit()]); c != 0 {
-			return c
-		}
-		return strings.Compare(a.GetUnit(), b.GetUnit())
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(bytes.Compare(keys[a], keys[b]), strings.Compare(units[a].GetName(), units[b].GetName()))
 	})
+	for rank, i := range order {
+		ranks[i] = rank
+	}
+	return ranks
 }

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	planningpb "coso/proto/gen/coso/planning/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/planning/internal/progress"
 )
 
@@ -39,37 +40,32 @@ func target(registered, assigned int64) *planningpb.Target {
 
 // hanoi is the year 2020 as published for the city and the five committees below plan (Tây Hồ 2/6, Ứng Hòa 1/6, three
 // with none). How results spread over districts and what else was assigned to them is illustrative.
-func hanoi() *progress.Question {
-	node := func(unit, name string, own []int64, targets ...*planningpb.Target) progress.Node {
-		return progress.Node{Unit: unit, DisplayName: name, Own: own, Targets: targets}
+func hanoi() []reached {
+	node := func(unit, name string, own []int64, targets ...*planningpb.Target) reached {
+		return reached{progress.Node{Unit: unit, DisplayName: name, Targets: targets}, own}
 	}
 	no := (*planningpb.Target)(nil)
-	return &progress.Question{
-		Indicators: catalogue,
-		Period:     &planningpb.Period{Name: "periods/2020", DisplayName: "năm 2020"},
-		AsOf:       "2020-11-30", From: "2020-01-01", To: "2020-11-30",
-		Nodes: []progress.Node{
-			node("units/ha-noi", "Thành ủy Hà Nội", []int64{700, 90, 400, 4000, 200},
-				no, target(60, 70), target(228, 228), target(-1, 4511), target(240, 239)),
-			node("units/ung-hoa", "Huyện ủy Ứng Hòa", []int64{10, 1, 3, 57, 8},
-				target(12, -1), target(6, 6), target(3, 3), target(50, 50), no),
-			node("units/tay-ho", "Quận ủy Tây Hồ", []int64{40, 2, 10, 800, 35},
-				no, target(5, 6), target(10, 9), target(-1, 800), target(0, 0)),
-			node("units/dan-phuong", "Huyện ủy Đan Phượng", []int64{0, 0, 0, 0, 0},
-				no, target(3, 3), no, no, target(0, 0)),
-			node("units/phuc-tho", "Huyện ủy Phúc Thọ", []int64{0, 0, 10, 0, 0},
-				no, target(2, 2), target(10, 9), no, no),
-			node("units/my-duc", "Huyện ủy Mỹ Đức", []int64{0, 0, 0, 0, 0},
-				no, target(2, 2), no, no, no),
-			node("units/dong-da", "Quận ủy Đống Đa", []int64{0, 7, 0, 0, 0},
-				no, target(7, 7), no, no, no),
-		},
+	return []reached{
+		node("units/ha-noi", "Thành ủy Hà Nội", []int64{700, 90, 400, 4000, 200},
+			no, target(60, 70), target(228, 228), target(-1, 4511), target(240, 239)),
+		node("units/ung-hoa", "Huyện ủy Ứng Hòa", []int64{10, 1, 3, 57, 8},
+			target(12, -1), target(6, 6), target(3, 3), target(50, 50), no),
+		node("units/tay-ho", "Quận ủy Tây Hồ", []int64{40, 2, 10, 800, 35},
+			no, target(5, 6), target(10, 9), target(-1, 800), target(0, 0)),
+		node("units/dan-phuong", "Huyện ủy Đan Phượng", []int64{0, 0, 0, 0, 0},
+			no, target(3, 3), no, no, target(0, 0)),
+		node("units/phuc-tho", "Huyện ủy Phúc Thọ", []int64{0, 0, 10, 0, 0},
+			no, target(2, 2), target(10, 9), no, no),
+		node("units/my-duc", "Huyện ủy Mỹ Đức", []int64{0, 0, 0, 0, 0},
+			no, target(2, 2), no, no, no),
+		node("units/dong-da", "Quận ủy Đống Đa", []int64{0, 7, 0, 0, 0},
+			no, target(7, 7), no, no, no),
 	}
 }
 
 // The figures are those published for 2020: 142.86 %, 185.53 %, 107.67 %, 101.67 %, and 750 admitted without a plan.
 func TestTable(t *testing.T) {
-	got := table(progress.Of(hanoi())) + table(progress.Of(oneDistrict()))
+	got := table(progress.Of(question(catalogue, hanoi()))) + table(progress.Of(question(catalogue, hanoi()[2:3])))
 	golden := filepath.Join("testdata", "progress.txt")
 	if *update {
 		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
@@ -85,9 +81,29 @@ func TestTable(t *testing.T) {
 	}
 }
 
-func oneDistrict() *progress.Question {
-	q := hanoi()
-	q.Nodes = q.Nodes[2:3]
+// reached is a unit and what it itself reached, by indicator.
+type reached struct {
+	progress.Node
+
+	own []int64
+}
+
+func question(indicators []*planningpb.Indicator, units []reached) *progress.Question {
+	var named []*registrypb.Unit
+	for _, u := range units {
+		named = append(named, &registrypb.Unit{Name: u.Unit, DisplayName: u.DisplayName})
+	}
+	var nodes []progress.Node
+	var own []int64
+	for i, rank := range progress.Ranks(named) {
+		units[i].Rank = rank
+		nodes, own = append(nodes, units[i].Node), append(own, units[i].own...)
+	}
+	q := &progress.Question{
+		Board: progress.NewBoard(indicators, nodes), Period: &planningpb.Period{Name: "periods/2020", DisplayName: "năm 2020"},
+		AsOf: "2020-11-30", From: "2020-01-01", To: "2020-11-30", Results: own,
+	}
+	q.SumUp(q.Results)
 	return q
 }
 
@@ -144,15 +160,15 @@ func TestSentence(t *testing.T) {
 }
 
 func TestUnitsBelowPlanAreInVietnameseOrder(t *testing.T) {
-	q := &progress.Question{Indicators: catalogue[:1], Period: &planningpb.Period{}}
+	var units []reached
 	names := []string{"Đơn vị trên", "Ủy ban Đá", "Đơn vị Ứng", "Đơn vị Đa", "Đơn vị Dương", "Đơn vị An", "Đơn vị Ân", "Đơn vị An"}
 	for i, name := range names {
-		q.Nodes = append(q.Nodes, progress.Node{
-			Unit: fmt.Sprintf("units/%d", i), DisplayName: name, Own: []int64{0}, Targets: []*planningpb.Target{target(-1, 1)},
-		})
+		units = append(units, reached{progress.Node{
+			Unit: fmt.Sprintf("units/%d", i), DisplayName: name, Targets: []*planningpb.Target{target(-1, 1)},
+		}, []int64{0}})
 	}
 	var got []string
-	for _, u := range progress.Of(q).GetIndicators()[0].GetBelowPlan() {
+	for _, u := range progress.Of(question(catalogue[:1], units)).GetIndicators()[0].GetBelowPlan() {
 		got = append(got, u.GetUnit()+" "+u.GetDisplayName())
 	}
 	want := []string{
@@ -167,10 +183,10 @@ func TestUnitsBelowPlanAreInVietnameseOrder(t *testing.T) {
 // INV-PROGRESS-OWN-TARGET, INV-PROGRESS-BELOW: held against a plain recursive count on random trees.
 func TestEveryUnitIsHeldAgainstItsOwnTarget(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		q := &progress.Question{Indicators: catalogue[:1], Period: &planningpb.Period{}}
+		var units []reached
 		n := rapid.IntRange(1, 12).Draw(t, "units")
 		for i := range n {
-			node := progress.Node{Unit: fmt.Sprintf("units/%d", i), Own: []int64{rapid.Int64Range(0, 3).Draw(t, "own")}}
+			node := reached{progress.Node{Unit: fmt.Sprintf("units/%d", i)}, []int64{rapid.Int64Range(0, 3).Draw(t, "own")}}
 			if i > 0 {
 				node.Parent = rapid.IntRange(0, i-1).Draw(t, "parent")
 			}
@@ -178,22 +194,22 @@ func TestEveryUnitIsHeldAgainstItsOwnTarget(t *testing.T) {
 			if rapid.Bool().Draw(t, "has a target") {
 				node.Targets[0] = target(-1, rapid.Int64Range(-1, 6).Draw(t, "assigned"))
 			}
-			q.Nodes = append(q.Nodes, node)
+			units = append(units, node)
 		}
-		got := progress.Of(q).GetIndicators()[0]
-		if want := result(q.Nodes, 0); got.GetFigure().GetActualValue() != want {
+		got := progress.Of(question(catalogue[:1], units)).GetIndicators()[0]
+		if want := result(units, 0); got.GetFigure().GetActualValue() != want {
 			t.Fatalf("the whole is %d, want %d", got.GetFigure().GetActualValue(), want)
 		}
 		planned := int64(0)
 		missed := map[string]int64{}
 		for i := 1; i < n; i++ {
-			own := q.Nodes[i].Targets[0]
+			own := units[i].Targets[0]
 			if own == nil || own.AssignedValue == nil {
 				continue
 			}
 			planned++
-			if actual := result(q.Nodes, i); actual < own.GetAssignedValue() {
-				missed[q.Nodes[i].Unit] = actual
+			if actual := result(units, i); actual < own.GetAssignedValue() {
+				missed[units[i].Unit] = actual
 			}
 		}
 		listed := map[string]int64{}
@@ -206,8 +222,8 @@ func TestEveryUnitIsHeldAgainstItsOwnTarget(t *testing.T) {
 	})
 }
 
-func result(nodes []progress.Node, i int) int64 {
-	sum := nodes[i].Own[0]
+func result(nodes []reached, i int) int64 {
+	sum := nodes[i].own[0]
 	for k := range nodes {
 		if k > 0 && nodes[k].Parent == i {
 			sum += result(nodes, k)

@@ -14,7 +14,6 @@ import (
 	"coso/services/planning/internal/period"
 	"coso/services/planning/internal/progress"
 	"coso/services/planning/internal/unit"
-	"coso/services/platform/civil"
 	"coso/services/platform/fault"
 	"coso/services/platform/store"
 )
@@ -26,28 +25,27 @@ import (
 // A result is judged over the period's whole window, on the Party tree as it stands on the cut-off day, or on the unit's
 // own last day if it is closed by then. The cut-off day counts even while it lies ahead: what is recorded decides, not
 // when it is looked at, so the same records give the same crossings in whatever order and at whatever time they came.
-func Judge(tx *store.Tx, targets ...*planningpb.Target) error {
-	return newJudge(tx).judge(targets)
+func (a *Atlas) Judge(tx *store.Tx, targets ...*planningpb.Target) error {
+	return a.newJudge(tx).judge(targets)
 }
 
 // judge reads what several targets share once. It is good for one judgement in one command.
 type judge struct {
+	atlas      *Atlas
 	tx         *store.Tx
 	indicators map[string]*planningpb.Indicator
 	periods    map[string]*planningpb.Period
-	subtrees   map[subtree][]Placed
+	units      map[string]*registrypb.Unit
+	results    map[result][]int64
 }
 
-// subtree names what lies below a unit on a day.
-type subtree struct {
-	unit string
-	day  civil.Date
-}
+// result names what a unit and all below it reached in a period, by indicator.
+type result struct{ unit, period string }
 
-func newJudge(tx *store.Tx) *judge {
+func (a *Atlas) newJudge(tx *store.Tx) *judge {
 	return &judge{
-		tx: tx, indicators: map[string]*planningpb.Indicator{}, periods: map[string]*planningpb.Period{},
-		subtrees: map[subtree][]Placed{},
+		atlas: a, tx: tx, indicators: map[string]*planningpb.Indicator{}, periods: map[string]*planningpb.Period{},
+		units: map[string]*registrypb.Unit{}, results: map[result][]int64{},
 	}
 }
 
@@ -65,7 +63,7 @@ func (j *judge) judge(targets []*planningpb.Target) error {
 }
 
 func (j *judge) one(t *planningpb.Target) error {
-	evidence, err := j.evidence(t)
+	actual, err := j.actual(t)
 	if err != nil {
 		return err
 	}
@@ -73,11 +71,15 @@ func (j *judge) one(t *planningpb.Target) error {
 	if err != nil {
 		return err
 	}
-	next, steps := crossing.Judge(last, t, evidence.GetFigure().GetActualValue())
+	next, steps := crossing.Judge(last, t, actual)
 	if proto.Equal(last, next) {
 		return nil
 	}
-	if err := Crossings.Put(j.tx, next); err != nil {
+	if err := Crossings.Put(j.tx, next); err != nil || len(steps) == 0 {
+		return err
+	}
+	evidence, err := j.evidence(t, actual)
+	if err != nil {
 		return err
 	}
 	for _, s := range steps {
@@ -103,7 +105,7 @@ func announcement(s crossing.Step, e *planningpb.Evidence) proto.Message {
 }
 
 // evidence is what a judgement rests on.
-func (j *judge) evidence(t *planningpb.Target) (*planningpb.Evidence, error) {
+func (j *judge) evidence(t *planningpb.Target, actual int64) (*planningpb.Evidence, error) {
 	in, err := once(j.tx, j.indicators, Indicators.Get, t.GetIndicator())
 	if err != nil {
 		return nil, err
@@ -112,11 +114,7 @@ func (j *judge) evidence(t *planningpb.Target) (*planningpb.Evidence, error) {
 	if err != nil {
 		return nil, err
 	}
-	u, err := Units.Get(j.tx, t.GetUnit())
-	if err != nil {
-		return nil, err
-	}
-	actual, err := j.actual(u, in, p)
+	u, err := once(j.tx, j.units, Units.Get, t.GetUnit())
 	return &planningpb.Evidence{
 		Target: t, Indicator: in, Period: p, UnitDisplayName: u.GetDisplayName(), Figure: progress.Figure(actual, t),
 	}, err
@@ -134,47 +132,64 @@ func once[T any](r store.Reader, read map[string]T, get func(store.Reader, strin
 	return rec, err
 }
 
-// actual is the result of a unit's subtree over the whole window of a period.
-func (j *judge) actual(u *registrypb.Unit, in *planningpb.Indicator, p *planningpb.Period) (int64, error) {
-	cutOff, err := period.CutOff(p)
+// actual is the result of a target: that of its unit's subtree over the whole window of its period.
+func (j *judge) actual(t *planningpb.Target) (int64, error) {
+	c, err := j.atlas.catalogue(j.tx)
 	if err != nil {
 		return 0, err
+	}
+	of := result{t.GetUnit(), t.GetPeriod()}
+	sums, ok := j.results[of]
+	if !ok {
+		if sums, err = j.sum(c, of); err != nil {
+			return 0, err
+		}
+		j.results[of] = sums
+	}
+	if i, ok := c.at[t.GetIndicator()]; ok {
+		return sums[i], nil
+	}
+	return 0, nil // only while stamps are built anew: the command is Unavailable in the end
+}
+
+func (j *judge) sum(c *catalogue, of result) ([]int64, error) {
+	p, err := once(j.tx, j.periods, Periods.Get, of.period)
+	if err != nil {
+		return nil, err
+	}
+	cutOff, err := period.CutOff(p)
+	if err != nil {
+		return nil, err
 	}
 	first, last, err := period.Window(p, cutOff)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	units, err := j.subtree(u, cutOff)
+	u, err := once(j.tx, j.units, Units.Get, of.unit)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	var sum int64
-	for _, n := range units {
-		for _, kind := range in.GetKinds() {
-			amount, err := Counted(j.tx, in.GetMeasure(), kind, n.Unit.GetName(), first, last)
-			if err != nil {
-				return 0, err
-			}
-			sum += amount
-		}
-	}
-	return sum, nil
-}
-
-func (j *judge) subtree(u *registrypb.Unit, cutOff civil.Date) ([]Placed, error) {
 	day, err := unit.LastDay(u, cutOff)
 	if err != nil {
 		return nil, fault.Internal(err)
 	}
-	at := subtree{u.GetName(), day}
-	if units, ok := j.subtrees[at]; ok {
-		return units, nil
+	g, err := j.atlas.gazetteer(j.tx)
+	if err != nil {
+		return nil, err
 	}
-	units, err := Subtree(j.tx, u, unit.PartyTree, day)
-	if err == nil {
-		j.subtrees[at] = units
+	s, err := g.subtree(of.unit, unit.PartyTree, day)
+	if err != nil {
+		return nil, err
 	}
-	return units, err
+	own, err := s.results(j.tx, c, first, last)
+	if err != nil {
+		return nil, err
+	}
+	sums := make([]int64, len(c.indicators))
+	for i, n := range own {
+		sums[i%len(sums)] += n
+	}
+	return sums, nil
 }
 
 // concerned says whether a fact may be a part of a target's result, its unit aside.

@@ -16,19 +16,21 @@ const judgedTogether = 50
 
 // JudgePeriod judges the targets of a period, as after a change of its dates: the first ones in this command, the others
 // in commands of their own that follow at once, by timer. A change of the dates in between begins anew.
-func JudgePeriod(tx *store.Tx, p *planningpb.Period) error { return judgePeriod(tx, p, "") }
+func (a *Atlas) JudgePeriod(tx *store.Tx, p *planningpb.Period) error {
+	return a.judgePeriod(tx, p, "")
+}
 
 // JudgeOn goes on with the judging of a period where the last command stopped.
-func JudgeOn(tx *store.Tx, t store.Timer) error {
+func (a *Atlas) JudgeOn(tx *store.Tx, t store.Timer) error {
 	p, ok, err := Periods.Find(tx, strings.TrimPrefix(t.Name, TimerJudge+"/"))
 	if err != nil || !ok {
 		return err
 	}
-	return judgePeriod(tx, p, string(t.Payload))
+	return a.judgePeriod(tx, p, string(t.Payload))
 }
 
 // judgePeriod judges the next targets after one, by name, and sees to it that the rest follows.
-func judgePeriod(tx *store.Tx, p *planningpb.Period, after string) error {
+func (a *Atlas) judgePeriod(tx *store.Tx, p *planningpb.Period, after string) error {
 	var targets []*planningpb.Target
 	more := false
 	for t, err := range Targets.By(tx, TargetsByPeriod, store.Text(p.GetName())) {
@@ -43,7 +45,7 @@ func judgePeriod(tx *store.Tx, p *planningpb.Period, after string) error {
 		}
 		targets = append(targets, t)
 	}
-	if err := newJudge(tx).judge(targets); err != nil {
+	if err := a.newJudge(tx).judge(targets); err != nil {
 		return err
 	}
 	timer := TimerJudge + "/" + p.GetName()

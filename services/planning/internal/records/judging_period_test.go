@@ -35,7 +35,7 @@ func TestALargePeriodIsJudgedBitByBit(t *testing.T) {
 			if cur, err = Periods.Put(tx, cur, &planningpb.PeriodUpdated{}); err != nil {
 				return err
 			}
-			return JudgePeriod(tx, cur)
+			return theAtlas.JudgePeriod(tx, cur)
 		})
 		want := units
 		if cutOff == "2020-05-31" {
@@ -81,7 +81,7 @@ func foundPlan(t *testing.T, s *store.Store, units int) (period string) {
 	for i := range units {
 		command(t, s, func(tx *store.Tx) error {
 			u := &registrypb.Unit{Name: unitName(i), DisplayName: fmt.Sprintf("Đảng ủy xã %d", i), ValidFrom: "2019-01-01", Revision: 1}
-			notes := NewTouched()
+			notes := theAtlas.NewTouched()
 			if err := notes.ReplaceUnit(tx, u); err != nil {
 				return err
 			}

@@ -13,6 +13,7 @@ import (
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/planning/internal/indicator"
+	"coso/services/platform/civil"
 	"coso/services/platform/store"
 )
 
@@ -64,7 +65,7 @@ func (w *world) found(t *rapid.T, s *store.Store) {
 }
 
 func (w *world) foundUnits(t *rapid.T, tx *store.Tx) error {
-	notes := NewTouched()
+	notes := theAtlas.NewTouched()
 	for i := range unitCount {
 		u := &registrypb.Unit{Name: unitName(i), DisplayName: fmt.Sprintf("Đơn vị %d", i), ValidFrom: "2019-01-01", Revision: 1}
 		if i > 0 {
@@ -112,8 +113,46 @@ func TestCrossingsAreTrueAfterEveryCommand(t *testing.T) {
 				w.batch(rt, s)
 			}
 			w.check(rt, s)
+			read(rt, s, func(tx *store.ReadTx) error { return w.compareProgress(rt, tx) })
 		}
 	})
+}
+
+// INV-PROGRESS-OWN-TARGET, INV-COUNT-SUM, INV-ATLAS-STAMP: the progress of any unit on any day is a plain recount, unit by unit, whatever the
+// atlas has kept of other stores and of states before.
+func (w *world) compareProgress(rt *rapid.T, r store.Reader) error {
+	root := rapid.SampledFrom(slices.Sorted(maps.Keys(w.units))).Draw(rt, "asked unit")
+	p := w.periods[rapid.SampledFrom(slices.Sorted(maps.Keys(w.periods))).Draw(rt, "asked period")]
+	asOf := rapid.SampledFrom(dates).Draw(rt, "as of")
+	q, err := theAtlas.Question(r, root, p, "party", civil.MustParse(asOf))
+	if err != nil {
+		return err
+	}
+	last := min(asOf, p.GetCutOffDate())
+	var below []string
+	for name := range w.units {
+		if w.below(name, root, last) {
+			below = append(below, name)
+		}
+	}
+	var met []string
+	for k, n := range q.Nodes {
+		met = append(met, n.Unit)
+		if got, want := q.Results[k], w.count(n.Unit, last, p.GetStartDate(), last); got != want {
+			rt.Fatalf("%s below %s as of %s: %d, recounted %d", n.Unit, root, asOf, got, want)
+		}
+		for _, t := range w.targets {
+			if t.GetUnit() == n.Unit && t.GetPeriod() == p.GetName() && !proto.Equal(t, n.Targets[0]) {
+				rt.Fatalf("the target of %s is %v, not %v", n.Unit, n.Targets[0], t)
+			}
+		}
+	}
+	slices.Sort(below)
+	slices.Sort(met)
+	if !slices.Equal(below, met) {
+		rt.Fatalf("below %s as of %s are %v, not %v", root, asOf, below, met)
+	}
+	return nil
 }
 
 // assign gives a target another value, as the server does.
@@ -128,7 +167,7 @@ func (w *world) assign(rt *rapid.T, s *store.Store) {
 			return err
 		}
 		w.targets[name] = next
-		return Judge(tx, next)
+		return theAtlas.Judge(tx, next)
 	})
 }
 
@@ -144,14 +183,14 @@ func (w *world) changePeriod(rt *rapid.T, s *store.Store) {
 			return err
 		}
 		w.periods[name] = next
-		return JudgePeriod(tx, next)
+		return theAtlas.JudgePeriod(tx, next)
 	})
 }
 
 // batch tells some new states of organisations and units in one command, as a follower does.
 func (w *world) batch(rt *rapid.T, s *store.Store) {
 	command(rt, s, func(tx *store.Tx) error {
-		notes := NewTouched()
+		notes := theAtlas.NewTouched()
 		for range rapid.IntRange(1, 3).Draw(rt, "events") {
 			var err error
 			if rapid.IntRange(0, 2).Draw(rt, "unit event") == 0 {
@@ -162,6 +201,9 @@ func (w *world) batch(rt *rapid.T, s *store.Store) {
 			if err != nil {
 				return err
 			}
+		}
+		if err := w.compareProgress(rt, tx); err != nil {
+			return err
 		}
 		return notes.Judge(tx)
 	})
@@ -212,21 +254,21 @@ func (w *world) moveUnit(rt *rapid.T) *registrypb.Unit {
 	return u
 }
 
-// result recounts: every fact of the window is a part of the target if one climbs from its unit to the target's.
-func (w *world) result(target *planningpb.Target) (sum int64) {
+// result recounts what a target is judged by.
+func (w *world) result(target *planningpb.Target) int64 {
 	p := w.periods[target.GetPeriod()]
-	day := p.GetCutOffDate()
-	closed := w.units[target.GetUnit()].GetClosedOn()
+	on := p.GetCutOffDate()
+	if closed := w.units[target.GetUnit()].GetClosedOn(); closed != "" && closed <= on {
+		on = before(closed)
+	}
+	return w.count(target.GetUnit(), on, p.GetStartDate(), p.GetCutOffDate())
+}
+
+// count recounts: every fact from first to last is a part of a unit's result if one climbs from its unit to that unit.
+func (w *world) count(unit, on, first, last string) (sum int64) {
 	for _, set := range w.facts {
 		for _, f := range set.GetFacts() {
-			if !indicator.Counts(w.cells, f) || f.GetLegalDate() < p.GetStartDate() || f.GetLegalDate() > p.GetCutOffDate() {
-				continue
-			}
-			on := day
-			if closed != "" && closed <= day {
-				on = before(closed)
-			}
-			if w.below(f.GetUnit(), target.GetUnit(), on) {
+			if indicator.Counts(w.cells, f) && first <= f.GetLegalDate() && f.GetLegalDate() <= last && w.below(f.GetUnit(), unit, on) {
 				sum += f.GetAmount()
 			}
 		}

@@ -1,95 +1,120 @@
 package records
 
 import (
+	faultpb "coso/proto/gen/coso/fault/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
-	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/planning/internal/period"
 	"coso/services/planning/internal/progress"
 	"coso/services/platform/civil"
+	"coso/services/platform/fault"
 	"coso/services/platform/store"
 )
 
-// Question gathers what the progress of a unit is computed from: all indicators in order of their names, the unit's
-// subtree in a tree on the last day that is counted, every unit's own result and targets. Its cost does not grow with the number of facts.
-func Question(r store.Reader, u *registrypb.Unit, p *planningpb.Period, tree string, asOf civil.Date) (*progress.Question, error) {
+// Question gathers what the progress of a known unit is computed from: all indicators in order of their names, the unit's
+// subtree in a tree on the last day that is counted, every unit's result and targets. Its cost does not grow with the
+// number of facts; asked again before a fact, unit, target or indicator has changed, nothing is read but stamps. The
+// answer is shared: it must not be changed. InvalidArgument for a tree in which no unit was ever placed.
+func (a *Atlas) Question(r store.Reader, root string, p *planningpb.Period, tree string, asOf civil.Date) (*progress.Question, error) {
 	first, last, err := period.Window(p, asOf)
 	if err != nil {
 		return nil, err
 	}
-	q := &progress.Question{Period: p, AsOf: asOf.String(), From: first.String(), To: last.String()}
-	for in, err := range Indicators.All(r) {
-		if err != nil {
-			return nil, err
-		}
-		q.Indicators = append(q.Indicators, in)
-	}
-	units, err := Subtree(r, u, tree, last)
+	g, err := a.gazetteer(r)
 	if err != nil {
 		return nil, err
 	}
-	lines := linesOf(q.Indicators)
-	for _, n := range units {
-		own, err := ownResults(r, lines, len(q.Indicators), n.Unit.GetName(), first, last)
-		if err != nil {
-			return nil, err
-		}
-		targets, err := ownTargets(r, q.Indicators, n.Unit.GetName(), p.GetName())
-		if err != nil {
-			return nil, err
-		}
-		q.Nodes = append(q.Nodes, progress.Node{
-			Unit: n.Unit.GetName(), DisplayName: n.Unit.GetDisplayName(), Parent: n.Parent, Closed: n.Closed,
-			Own: own, Targets: targets,
-		})
+	if !g.has(tree) {
+		return nil, fault.InvalidArgument(faultpb.Reason_REASON_ENUM_UNKNOWN, "tree", "value", tree)
 	}
-	return q, nil
-}
-
-// counted is one measure and kind.
-type counted struct {
-	measure planningpb.Measure
-	kind    string
-}
-
-// linesOf says which indicators add up a measure and kind, by their places, so that each is counted once.
-func linesOf(indicators []*planningpb.Indicator) map[counted][]int {
-	lines := map[counted][]int{}
-	for i, in := range indicators {
-		for _, kind := range in.GetKinds() {
-			c := counted{in.GetMeasure(), kind}
-			lines[c] = append(lines[c], i)
-		}
+	key := boardKey{
+		units: stampOf(r, unitStamp, ""), indicators: stampOf(r, indicatorStamp, ""), targets: stampOf(r, targetStamp, p.GetName()),
+		root: root, tree: tree, period: p.GetName(), turn: g.turn(last),
 	}
-	return lines
-}
-
-// ownResults is what one unit itself reached, by indicator.
-func ownResults(r store.Reader, lines map[counted][]int, n int, unit string, first, last civil.Date) ([]int64, error) {
-	own := make([]int64, n)
-	for c, places := range lines {
-		amount, err := Counted(r, c.measure, c.kind, unit, first, last)
+	b, err := a.boards.take(key, func() (*board, int, error) { return a.newBoard(r, g, key, last) })
+	if err != nil {
+		return nil, err
+	}
+	if len(b.Nodes) == 0 { // the unit is there, but not the stamp of the units
+		return nil, fault.Unavailable(faultpb.Reason_REASON_INDEX_REBUILDING, "", "name", "units")
+	}
+	counted := resultKey{board: key, facts: stampOfFacts(r), first: first, last: last}
+	results, err := a.results.take(counted, func() ([]int64, int, error) {
+		if counted.facts == (stamp{}) {
+			return make([]int64, len(b.Nodes)*len(b.Indicators)), len(b.Nodes), nil
+		}
+		own, err := b.subtree.results(r, b.catalogue, first, last)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		for _, i := range places {
-			own[i] += amount
-		}
-	}
-	return own, nil
+		b.SumUp(own)
+		_, _, late := Periods.Find(r, p.GetName()) // a walk ends early when the time is over
+		return own, len(b.Nodes), late
+	})
+	return &progress.Question{
+		Board: b.Board, Period: p, AsOf: asOf.String(), From: first.String(), To: last.String(), Results: results,
+	}, err
 }
 
-// ownTargets are a unit's targets in a period, by indicator.
-func ownTargets(r store.Reader, indicators []*planningpb.Indicator, unit, period string) ([]*planningpb.Target, error) {
-	byIndicator := map[string]*planningpb.Target{}
+// board is everything about the progress of a unit but the results.
+type board struct {
+	*progress.Board
+
+	catalogue *catalogue
+	subtree   *subtree
+}
+
+// boardKey says what a board is made of.
+type boardKey struct {
+	units, indicators, targets stamp
+	root, tree, period         string
+	turn                       int
+}
+
+// resultKey says what results are made of.
+type resultKey struct {
+	board       boardKey
+	facts       stamp
+	first, last civil.Date
+}
+
+func (a *Atlas) newBoard(r store.Reader, g *gazetteer, key boardKey, day civil.Date) (*board, int, error) {
+	c, err := a.catalogue(r)
+	if err != nil {
+		return nil, 0, err
+	}
+	s, err := g.subtree(key.root, key.tree, day)
+	if err != nil {
+		return nil, 0, err
+	}
+	nodes, ranks := make([]progress.Node, len(s.units)), g.ranks()
+	for i, u := range s.units {
+		nodes[i] = progress.Node{
+			Unit: g.units[u].GetName(), DisplayName: g.units[u].GetDisplayName(), Rank: ranks[u],
+			Parent: int(s.parents[i]), Closed: s.closed[i],
+		}
+		if key.targets == (stamp{}) {
+			continue
+		}
+		if nodes[i].Targets, err = c.targets(r, key.period, nodes[i].Unit); err != nil {
+			return nil, 0, err
+		}
+	}
+	return &board{progress.NewBoard(c.indicators, nodes), c, s}, len(nodes), nil
+}
+
+// targets are a unit's targets in a period, by indicator; nil: none at all.
+func (c *catalogue) targets(r store.Reader, period, unit string) ([]*planningpb.Target, error) {
+	var targets []*planningpb.Target
 	for t, err := range Targets.By(r, TargetsByPlan, store.Text(period).Text(unit)) {
 		if err != nil {
 			return nil, err
 		}
-		byIndicator[t.GetIndicator()] = t
-	}
-	targets := make([]*planningpb.Target, len(indicators))
-	for i, in := range indicators {
-		targets[i] = byIndicator[in.GetName()]
+		if i, ok := c.at[t.GetIndicator()]; ok {
+			if targets == nil {
+				targets = make([]*planningpb.Target, len(c.indicators))
+			}
+			targets[i] = t
+		}
 	}
 	return targets, nil
 }

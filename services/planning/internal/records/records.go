@@ -10,16 +10,18 @@
 //
 //	copies (journalled, no events)
 //	  units        units/{id}               → registry's Unit, as last announced
-//	    parent     tree, parent             of every placement, whenever it holds
 //	  facts        organisations/{id}, intakes/{id}
 //	                                        → FactSet: what the source contributes now
 //	  crossings    targets/{id}             → Crossing: what was last announced of the target
 //
-//	derived (built anew from facts when its version changes)
-//	  counters     measure, kind, unit, day with the latest first
-//	                                        → total up to and including the day, amount of the day
+//	derived (built anew from their sources when their versions change)
+//	  counters     year, unit               → what the unit has reached by each day of the year, by measure and kind
+//	               0                        → the stamp of the facts
+//	  …-stamp      of units, indicators; of targets by period
+//	                                        → what there is of them, in 32 bytes
 //
 // INV-COUNT-SUM: the counters are at any time what a recount of the facts gives.
+// INV-ATLAS-STAMP: what an Atlas answers is what reading the tables anew would give, in any store, in and behind any command.
 // INV-CROSSING-TRUE: after every command the crossings of all assigned targets are what package crossing judges them to
 // be on the counters, units and periods as they are then.
 package records
@@ -33,14 +35,14 @@ import (
 
 // The tables of records.
 var (
-	Indicators = store.NewTable("indicators", (*planningpb.Indicator).GetName)
+	Indicators = store.NewTable("indicators", (*planningpb.Indicator).GetName, indicatorStamp)
 	Periods    = store.NewTable("periods", (*planningpb.Period).GetName)
-	Targets    = store.NewTable("targets", (*planningpb.Target).GetName, TargetsByPlan, TargetsByUnit, TargetsByPeriod)
+	Targets    = store.NewTable("targets", (*planningpb.Target).GetName, TargetsByPlan, TargetsByUnit, TargetsByPeriod, targetStamp)
 )
 
 // The copies of what other services announce, and of what was announced to them.
 var (
-	Units     = store.NewCopy("units", (*registrypb.Unit).GetName, UnitsByParent)
+	Units     = store.NewCopy("units", (*registrypb.Unit).GetName, unitStamp)
 	Facts     = store.NewCopy("facts", (*planningpb.FactSet).GetSource, Counters)
 	Crossings = store.NewCopy("crossings", (*planningpb.Crossing).GetTarget)
 )
@@ -61,19 +63,6 @@ func unitOf(t *planningpb.Target) []store.Key { return []store.Key{store.Text(t.
 var TargetsByPeriod = store.NewIndex("period", periodOf)
 
 func periodOf(t *planningpb.Target) []store.Key { return []store.Key{store.Text(t.GetPeriod())} }
-
-// UnitsByParent finds the units that were, are or will be placed directly under a unit in a tree.
-var UnitsByParent = store.NewIndex("parent", placesOf)
-
-func placesOf(u *registrypb.Unit) []store.Key {
-	var keys []store.Key
-	for _, p := range u.GetPlacements() {
-		if p.GetParent() != "" {
-			keys = append(keys, store.Text(p.GetTree()).Text(p.GetParent()))
-		}
-	}
-	return keys
-}
 
 // Schema is everything planning's store holds.
 var Schema = store.NewSchema(Indicators, Periods, Targets, Units, Facts, Crossings)

@@ -14,13 +14,14 @@ import (
 // once, when the command is complete. It belongs to one run of one command's closure and is not safe for concurrent
 // use.
 type Touched struct {
+	atlas *Atlas
 	facts map[string][]*planningpb.Fact // by unit: what came or went
 	units map[string]bool               // whose life or place changed, and what they hung under before
 }
 
 // NewTouched has noted nothing.
-func NewTouched() *Touched {
-	return &Touched{facts: map[string][]*planningpb.Fact{}, units: map[string]bool{}}
+func (a *Atlas) NewTouched() *Touched {
+	return &Touched{atlas: a, facts: map[string][]*planningpb.Fact{}, units: map[string]bool{}}
 }
 
 // ReplaceFacts sets what a source contributes, unless what is known of it is as new or newer.
@@ -57,7 +58,7 @@ func (c *Touched) Judge(tx *store.Tx) error {
 	if err != nil {
 		return err
 	}
-	j := newJudge(tx)
+	j := c.atlas.newJudge(tx)
 	var targets []*planningpb.Target
 	for _, name := range slices.Sorted(maps.Keys(facts)) {
 		for t, err := range Targets.By(tx, TargetsByUnit, store.Text(name)) {

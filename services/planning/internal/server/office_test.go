@@ -128,7 +128,7 @@ func (o *office) follows(fn func(tx *store.Tx, notes *records.Touched) error) {
 	o.Helper()
 	ctx := access.With(o.Context(), access.Service("planning"))
 	_, err := store.Update(ctx, o.store, nil, func(tx *store.Tx) (*emptypb.Empty, error) {
-		notes := records.NewTouched()
+		notes := records.NewAtlas().NewTouched()
 		if err := fn(tx, notes); err != nil {
 			return nil, err
 		}

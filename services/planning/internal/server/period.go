@@ -64,7 +64,7 @@ func (s *Server) UpdatePeriod(ctx context.Context, req *planningpb.UpdatePeriodR
 		if period.SameWindow(cur, next) {
 			return next, nil
 		}
-		return next, records.JudgePeriod(tx, next)
+		return next, s.atlas.JudgePeriod(tx, next)
 	})
 }
 

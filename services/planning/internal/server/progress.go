@@ -6,7 +6,6 @@ import (
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
-	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/planning/internal/period"
 	"coso/services/planning/internal/progress"
 	"coso/services/planning/internal/records"
@@ -34,11 +33,10 @@ func (s *Server) GetProgress(ctx context.Context, req *planningpb.GetProgressReq
 		if err != nil {
 			return nil, err
 		}
-		u, err := unitOn(tx, req.GetUnit(), last)
-		if err != nil {
+		if err := unitOn(tx, req.GetUnit(), last); err != nil {
 			return nil, err
 		}
-		q, err := records.Question(tx, u, p, cmp.Or(req.GetTree(), unit.PartyTree), day)
+		q, err := s.atlas.Question(tx, req.GetUnit(), p, cmp.Or(req.GetTree(), unit.PartyTree), day)
 		if err != nil {
 			return nil, err
 		}
@@ -58,16 +56,16 @@ func pastDay(asOf string, today civil.Date) (civil.Date, error) {
 	return day, err
 }
 
-// unitOn is a unit that exists on a day; NotFound if there is none.
-func unitOn(r store.Reader, name string, day civil.Date) (*registrypb.Unit, error) {
+// unitOn refuses a unit that does not exist on a day: NotFound.
+func unitOn(r store.Reader, name string, day civil.Date) error {
 	u, ok, err := records.Units.Find(r, name)
 	switch {
 	case err != nil:
-		return nil, err
+		return err
 	case !ok:
-		return nil, fault.NotFound(faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "unit", "name", name)
+		return fault.NotFound(faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "unit", "name", name)
 	case !unit.InForce(u, day):
-		return nil, fault.NotFound(faultpb.Reason_REASON_UNIT_NOT_IN_FORCE, "unit", "name", name, "date", day.String())
+		return fault.NotFound(faultpb.Reason_REASON_UNIT_NOT_IN_FORCE, "unit", "name", name, "date", day.String())
 	}
-	return u, nil
+	return nil
 }

@@ -68,6 +68,12 @@ func TestRefusals(t *testing.T) {
 			return err
 		}
 	}
+	inTree := func(tree string) func() error {
+		return func() error {
+			_, err := o.GetProgress(ctx, &planningpb.GetProgressRequest{Unit: "units/tay-ho", Period: "periods/2020", Tree: tree})
+			return err
+		}
+	}
 	as := func(*planningpb.Indicator) {}
 
 	for _, c := range []struct {
@@ -109,6 +115,7 @@ func TestRefusals(t *testing.T) {
 		{"progress of no period", progress("units/tay-ho", "periods/khong-co", ""), codes.NotFound, faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "period"},
 		{"progress of tomorrow", progress("units/tay-ho", "periods/2020", "2020-12-16"), codes.InvalidArgument, faultpb.Reason_REASON_DATE_IN_FUTURE, "asOf"},
 		{"progress of no day", progress("units/tay-ho", "periods/2020", "2020-11-31"), codes.InvalidArgument, faultpb.Reason_REASON_DATE_INVALID, "asOf"},
+		{"progress in no tree", inTree("khong-co"), codes.InvalidArgument, faultpb.Reason_REASON_ENUM_UNKNOWN, "tree"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o.unchanged(func() { wantRefused(t, c.call(), c.code, c.reason, c.field) })

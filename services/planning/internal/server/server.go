@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 
 	planningpb "coso/proto/gen/coso/planning/v1"
+	"coso/services/planning/internal/records"
 	"coso/services/platform/store"
 )
 
@@ -22,11 +23,12 @@ type Server struct {
 	planningpb.UnimplementedTargetServiceServer
 	planningpb.UnimplementedProgressServiceServer
 	store *store.Store
+	atlas *records.Atlas
 }
 
 // Register registers planning's services, answered from s.
-func Register(r grpc.ServiceRegistrar, s *store.Store) {
-	srv := &Server{store: s}
+func Register(r grpc.ServiceRegistrar, s *store.Store, a *records.Atlas) {
+	srv := &Server{store: s, atlas: a}
 	planningpb.RegisterIndicatorServiceServer(r, srv)
 	planningpb.RegisterPeriodServiceServer(r, srv)
 	planningpb.RegisterTargetServiceServer(r, srv)

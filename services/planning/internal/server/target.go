@@ -121,7 +121,7 @@ func (s *Server) AssignTarget(ctx context.Context, req *planningpb.AssignTargetR
 		if next, err = records.Targets.Put(tx, next, event); err != nil {
 			return nil, err
 		}
-		return next, records.Judge(tx, next)
+		return next, s.atlas.Judge(tx, next)
 	})
 }
 

@@ -37,7 +37,13 @@ type Server struct {
 // NATS starts a server that is stopped when the test ends. Its files are in a folder of the test's.
 func NATS(t testing.TB) *Server {
 	t.Helper()
-	s := &Server{t: t, dir: filepath.Join(folder(t), "nats")}
+	return In(t, folder(t))
+}
+
+// In is NATS with its files in a folder of the caller's, which the caller removes after the test.
+func In(t testing.TB, dir string) *Server {
+	t.Helper()
+	s := &Server{t: t, dir: filepath.Join(dir, "nats")}
 	s.Start()
 	t.Cleanup(s.Stop)
 	return s

@@ -58,7 +58,7 @@ func (s *Server) ListUnits(ctx context.Context, req *registrypb.ListUnitsRequest
 			return nil, err
 		}
 		found, next, err := records.Units.List(tx, req, in, func(u *registrypb.Unit) bool {
-			there := unit.InForce(u, day) && (parent == "" || unit.Below(u, tree, parent, day))
+			there := req.GetAnyDay() || unit.InForce(u, day) && (parent == "" || unit.Below(u, tree, parent, day))
 			return there && named(u.GetDisplayName())
 		})
 		return &registrypb.ListUnitsResponse{Units: found, NextPageToken: next}, err

@@ -119,6 +119,18 @@ const (
 	Reason_REASON_EVENT_NOT_STOPPED Reason = 42
 	// The event must not be passed over: it is about a unit or a grant, or what it is about cannot be read.
 	Reason_REASON_EVENT_NOT_SKIPPABLE Reason = 43
+	// A text holds nothing that can be seen: spaces only.
+	Reason_REASON_TEXT_BLANK Reason = 44
+	// A text holds characters that nobody sees: of zero width, or that turn the direction of writing.
+	Reason_REASON_TEXT_INVISIBLE Reason = 45
+	// A text that is a name or number goes over several lines or holds a tab.
+	Reason_REASON_TEXT_LINES Reason = 46
+	// A request of a batch says itself that it only checks; only the batch may.
+	Reason_REASON_VALIDATE_ONLY_IN_BATCH Reason = 47
+	// A service's journal no longer holds the events that a follower has taken from it: an older state was put back.
+	Reason_REASON_SOURCE_WENT_BACK Reason = 48
+	// Only an operator on the service's own machine may ask this, by its socket.
+	Reason_REASON_OPERATOR_ONLY Reason = 49
 	// The tax code is not of a known form (10 digits, 10 digits-3 digits, 12 digits).
 	Reason_REASON_TAX_CODE_FORMAT Reason = 1000
 	// The tax code's check digit is wrong, or no such code is ever issued.
@@ -179,6 +191,10 @@ const (
 	Reason_REASON_BODY_MISSING Reason = 5004
 	// The method takes no body and got one.
 	Reason_REASON_BODY_UNEXPECTED Reason = 5005
+	// A header has a value that cannot be read, contradicts the request, or means nothing to the method.
+	Reason_REASON_HEADER_INVALID Reason = 5006
+	// So many clients listen to events that no more can be served.
+	Reason_REASON_TOO_MANY_STREAMS Reason = 5007
 )
 
 // Enum value maps for Reason.
@@ -228,6 +244,12 @@ var (
 		41:   "REASON_COPY_TOO_OLD",
 		42:   "REASON_EVENT_NOT_STOPPED",
 		43:   "REASON_EVENT_NOT_SKIPPABLE",
+		44:   "REASON_TEXT_BLANK",
+		45:   "REASON_TEXT_INVISIBLE",
+		46:   "REASON_TEXT_LINES",
+		47:   "REASON_VALIDATE_ONLY_IN_BATCH",
+		48:   "REASON_SOURCE_WENT_BACK",
+		49:   "REASON_OPERATOR_ONLY",
 		1000: "REASON_TAX_CODE_FORMAT",
 		1001: "REASON_TAX_CODE_CHECK_DIGIT",
 		1002: "REASON_TAX_CODE_TAKEN",
@@ -258,6 +280,8 @@ var (
 		5003: "REASON_PATH_INVALID",
 		5004: "REASON_BODY_MISSING",
 		5005: "REASON_BODY_UNEXPECTED",
+		5006: "REASON_HEADER_INVALID",
+		5007: "REASON_TOO_MANY_STREAMS",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                   0,
@@ -304,6 +328,12 @@ var (
 		"REASON_COPY_TOO_OLD":                  41,
 		"REASON_EVENT_NOT_STOPPED":             42,
 		"REASON_EVENT_NOT_SKIPPABLE":           43,
+		"REASON_TEXT_BLANK":                    44,
+		"REASON_TEXT_INVISIBLE":                45,
+		"REASON_TEXT_LINES":                    46,
+		"REASON_VALIDATE_ONLY_IN_BATCH":        47,
+		"REASON_SOURCE_WENT_BACK":              48,
+		"REASON_OPERATOR_ONLY":                 49,
 		"REASON_TAX_CODE_FORMAT":               1000,
 		"REASON_TAX_CODE_CHECK_DIGIT":          1001,
 		"REASON_TAX_CODE_TAKEN":                1002,
@@ -334,6 +364,8 @@ var (
 		"REASON_PATH_INVALID":                  5003,
 		"REASON_BODY_MISSING":                  5004,
 		"REASON_BODY_UNEXPECTED":               5005,
+		"REASON_HEADER_INVALID":                5006,
+		"REASON_TOO_MANY_STREAMS":              5007,
 	}
 )
 
@@ -368,7 +400,7 @@ var File_coso_fault_v1_reason_proto protoreflect.FileDescriptor
 
 const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1acoso/fault/v1/reason.proto\x12\rcoso.fault.v1*\xed\x10\n" +
+	"\x1acoso/fault/v1/reason.proto\x12\rcoso.fault.v1*\xca\x12\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fREASON_INTERNAL\x10\x01\x12\x19\n" +
@@ -414,7 +446,13 @@ const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\x1aREASON_OPERATION_TOO_LARGE\x10(\x12\x17\n" +
 	"\x13REASON_COPY_TOO_OLD\x10)\x12\x1c\n" +
 	"\x18REASON_EVENT_NOT_STOPPED\x10*\x12\x1e\n" +
-	"\x1aREASON_EVENT_NOT_SKIPPABLE\x10+\x12\x1b\n" +
+	"\x1aREASON_EVENT_NOT_SKIPPABLE\x10+\x12\x15\n" +
+	"\x11REASON_TEXT_BLANK\x10,\x12\x19\n" +
+	"\x15REASON_TEXT_INVISIBLE\x10-\x12\x15\n" +
+	"\x11REASON_TEXT_LINES\x10.\x12!\n" +
+	"\x1dREASON_VALIDATE_ONLY_IN_BATCH\x10/\x12\x1b\n" +
+	"\x17REASON_SOURCE_WENT_BACK\x100\x12\x18\n" +
+	"\x14REASON_OPERATOR_ONLY\x101\x12\x1b\n" +
 	"\x16REASON_TAX_CODE_FORMAT\x10\xe8\a\x12 \n" +
 	"\x1bREASON_TAX_CODE_CHECK_DIGIT\x10\xe9\a\x12\x1a\n" +
 	"\x15REASON_TAX_CODE_TAKEN\x10\xea\a\x12\x16\n" +
@@ -444,7 +482,9 @@ const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\x13REASON_CONTENT_TYPE\x10\x8a'\x12\x18\n" +
 	"\x13REASON_PATH_INVALID\x10\x8b'\x12\x18\n" +
 	"\x13REASON_BODY_MISSING\x10\x8c'\x12\x1b\n" +
-	"\x16REASON_BODY_UNEXPECTED\x10\x8d'B&Z$coso/proto/gen/coso/fault/v1;faultpbb\x06proto3"
+	"\x16REASON_BODY_UNEXPECTED\x10\x8d'\x12\x1a\n" +
+	"\x15REASON_HEADER_INVALID\x10\x8e'\x12\x1c\n" +
+	"\x17REASON_TOO_MANY_STREAMS\x10\x8f'B&Z$coso/proto/gen/coso/fault/v1;faultpbb\x06proto3"
 
 var (
 	file_coso_fault_v1_reason_proto_rawDescOnce sync.Once

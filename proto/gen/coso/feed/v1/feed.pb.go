@@ -30,7 +30,9 @@ const (
 
 // Asks where the events stand.
 type GetFeedHeadRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the last event that the one who asks has taken; 0: none. The answer shows the entry that holds it.
+	Sequence      uint64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -65,6 +67,13 @@ func (*GetFeedHeadRequest) Descriptor() ([]byte, []int) {
 	return file_coso_feed_v1_feed_proto_rawDescGZIP(), []int{0}
 }
 
+func (x *GetFeedHeadRequest) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
 // FeedHead is the end of a service's events.
 type FeedHead struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -79,7 +88,10 @@ type FeedHead struct {
 	// Position of the last entry that holds an event.
 	EventPosition uint64 `protobuf:"varint,5,opt,name=event_position,json=eventPosition,proto3" json:"event_position,omitempty"`
 	// The service's clock when it answered.
-	AnswerTime    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=answer_time,json=answerTime,proto3" json:"answer_time,omitempty"`
+	AnswerTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=answer_time,json=answerTime,proto3" json:"answer_time,omitempty"`
+	// SHA-256 over the entry that holds the event asked for; empty if none was, or if the journal ends before it. Whoever
+	// took that event from an entry of another hash followed a journal that is not this one.
+	EntryHash     []byte `protobuf:"bytes,7,opt,name=entry_hash,json=entryHash,proto3" json:"entry_hash,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -152,6 +164,13 @@ func (x *FeedHead) GetEventPosition() uint64 {
 func (x *FeedHead) GetAnswerTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.AnswerTime
+	}
+	return nil
+}
+
+func (x *FeedHead) GetEntryHash() []byte {
+	if x != nil {
+		return x.EntryHash
 	}
 	return nil
 }
@@ -264,8 +283,10 @@ type RelayStatus struct {
 	JournalSequence uint64 `protobuf:"varint,1,opt,name=journal_sequence,json=journalSequence,proto3" json:"journal_sequence,omitempty"`
 	// Number of the last event known to be in the stream.
 	PublishedSequence uint64 `protobuf:"varint,2,opt,name=published_sequence,json=publishedSequence,proto3" json:"published_sequence,omitempty"`
-	// Why the relay stopped; empty while it works.
-	Alarm         string `protobuf:"bytes,3,opt,name=alarm,proto3" json:"alarm,omitempty"`
+	// Why the relay publishes nothing; empty while it works. It looks again every few seconds.
+	Alarm string `protobuf:"bytes,3,opt,name=alarm,proto3" json:"alarm,omitempty"`
+	// How often it deleted a damaged stream and filled it anew since the service started.
+	Rebuilds      int64 `protobuf:"varint,4,opt,name=rebuilds,proto3" json:"rebuilds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -321,6 +342,13 @@ func (x *RelayStatus) GetAlarm() string {
 	return ""
 }
 
+func (x *RelayStatus) GetRebuilds() int64 {
+	if x != nil {
+		return x.Rebuilds
+	}
+	return 0
+}
+
 // FollowerStatus is how far a follower has come.
 type FollowerStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -334,7 +362,7 @@ type FollowerStatus struct {
 	Age *durationpb.Duration `protobuf:"bytes,4,opt,name=age,proto3" json:"age,omitempty"`
 	// Why the follower stopped; empty while it works.
 	Alarm string `protobuf:"bytes,5,opt,name=alarm,proto3" json:"alarm,omitempty"`
-	// Number of the event at which it stopped; 0 while it works.
+	// Number of the event at which it stopped; 0 while it works, or if it stopped for what its source says.
 	StoppedAt     uint64 `protobuf:"varint,6,opt,name=stopped_at,json=stoppedAt,proto3" json:"stopped_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -489,8 +517,9 @@ var File_coso_feed_v1_feed_proto protoreflect.FileDescriptor
 
 const file_coso_feed_v1_feed_proto_rawDesc = "" +
 	"\n" +
-	"\x17coso/feed/v1/feed.proto\x12\fcoso.feed.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x14\n" +
-	"\x12GetFeedHeadRequest\"\xe2\x01\n" +
+	"\x17coso/feed/v1/feed.proto\x12\fcoso.feed.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"0\n" +
+	"\x12GetFeedHeadRequest\x12\x1a\n" +
+	"\bsequence\x18\x01 \x01(\x04R\bsequence\"\x81\x02\n" +
 	"\bFeedHead\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\tR\vincarnation\x12\x1a\n" +
@@ -498,17 +527,20 @@ const file_coso_feed_v1_feed_proto_rawDesc = "" +
 	"\bsequence\x18\x04 \x01(\x04R\bsequence\x12%\n" +
 	"\x0eevent_position\x18\x05 \x01(\x04R\reventPosition\x12;\n" +
 	"\vanswer_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"answerTime\"\x16\n" +
+	"answerTime\x12\x1d\n" +
+	"\n" +
+	"entry_hash\x18\a \x01(\fR\tentryHash\"\x16\n" +
 	"\x14GetFeedStatusRequest\"\x93\x01\n" +
 	"\n" +
 	"FeedStatus\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12/\n" +
 	"\x05relay\x18\x02 \x01(\v2\x19.coso.feed.v1.RelayStatusR\x05relay\x12:\n" +
-	"\tfollowers\x18\x03 \x03(\v2\x1c.coso.feed.v1.FollowerStatusR\tfollowers\"}\n" +
+	"\tfollowers\x18\x03 \x03(\v2\x1c.coso.feed.v1.FollowerStatusR\tfollowers\"\x99\x01\n" +
 	"\vRelayStatus\x12)\n" +
 	"\x10journal_sequence\x18\x01 \x01(\x04R\x0fjournalSequence\x12-\n" +
 	"\x12published_sequence\x18\x02 \x01(\x04R\x11publishedSequence\x12\x14\n" +
-	"\x05alarm\x18\x03 \x01(\tR\x05alarm\"\xcb\x01\n" +
+	"\x05alarm\x18\x03 \x01(\tR\x05alarm\x12\x1a\n" +
+	"\brebuilds\x18\x04 \x01(\x03R\brebuilds\"\xcb\x01\n" +
 	"\x0eFollowerStatus\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12#\n" +

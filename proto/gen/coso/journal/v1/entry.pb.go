@@ -42,7 +42,9 @@ type Entry struct {
 	Commands []*Command `protobuf:"bytes,6,rep,name=commands,proto3" json:"commands,omitempty"`
 	// Number of events in all entries before this one. The first event here has number events_before + 1, which is its
 	// sequence in the service's stream.
-	EventsBefore  uint64 `protobuf:"varint,7,opt,name=events_before,json=eventsBefore,proto3" json:"events_before,omitempty"`
+	EventsBefore uint64 `protobuf:"varint,7,opt,name=events_before,json=eventsBefore,proto3" json:"events_before,omitempty"`
+	// The incarnation of the entry before, where this entry begins another one: the first after a restore. Empty elsewhere.
+	RestoredFrom  []byte `protobuf:"bytes,8,opt,name=restored_from,json=restoredFrom,proto3" json:"restored_from,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -124,6 +126,13 @@ func (x *Entry) GetEventsBefore() uint64 {
 		return x.EventsBefore
 	}
 	return 0
+}
+
+func (x *Entry) GetRestoredFrom() []byte {
+	if x != nil {
+		return x.RestoredFrom
+	}
+	return nil
 }
 
 // Command is one accepted request.
@@ -660,7 +669,7 @@ var File_coso_journal_v1_entry_proto protoreflect.FileDescriptor
 
 const file_coso_journal_v1_entry_proto_rawDesc = "" +
 	"\n" +
-	"\x1bcoso/journal/v1/entry.proto\x12\x0fcoso.journal.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x91\x02\n" +
+	"\x1bcoso/journal/v1/entry.proto\x12\x0fcoso.journal.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb6\x02\n" +
 	"\x05Entry\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\fR\vincarnation\x12\x1a\n" +
@@ -668,7 +677,8 @@ const file_coso_journal_v1_entry_proto_rawDesc = "" +
 	"\x06moment\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x06moment\x12#\n" +
 	"\rprevious_hash\x18\x05 \x01(\fR\fpreviousHash\x124\n" +
 	"\bcommands\x18\x06 \x03(\v2\x18.coso.journal.v1.CommandR\bcommands\x12#\n" +
-	"\revents_before\x18\a \x01(\x04R\feventsBefore\"\xcb\x03\n" +
+	"\revents_before\x18\a \x01(\x04R\feventsBefore\x12#\n" +
+	"\rrestored_from\x18\b \x01(\fR\frestoredFrom\"\xcb\x03\n" +
 	"\aCommand\x12\x1c\n" +
 	"\tprincipal\x18\x01 \x01(\tR\tprincipal\x12 \n" +
 	"\fon_behalf_of\x18\x02 \x01(\tR\n" +

@@ -116,7 +116,10 @@ type Cursor struct {
 	// Number of the last event that took effect.
 	Sequence uint64 `protobuf:"varint,3,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	// Position of that event in the source's journal.
-	Position      uint64 `protobuf:"varint,4,opt,name=position,proto3" json:"position,omitempty"`
+	Position uint64 `protobuf:"varint,4,opt,name=position,proto3" json:"position,omitempty"`
+	// SHA-256 over the entry of the source's journal that holds that event, which stands for everything before it; empty
+	// where the follower could not read it.
+	Hash          []byte `protobuf:"bytes,5,opt,name=hash,proto3" json:"hash,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -177,6 +180,13 @@ func (x *Cursor) GetPosition() uint64 {
 		return x.Position
 	}
 	return 0
+}
+
+func (x *Cursor) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
 }
 
 // Skip lets a follower pass over one event. Who decided it stands in the journal's command.
@@ -345,12 +355,13 @@ const file_coso_journal_v1_head_proto_rawDesc = "" +
 	"\x04hash\x18\x02 \x01(\fR\x04hash\x122\n" +
 	"\x06moment\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x06moment\x12\x16\n" +
 	"\x06events\x18\x04 \x01(\x04R\x06events\x12%\n" +
-	"\x0eevent_position\x18\x05 \x01(\x04R\reventPosition\"z\n" +
+	"\x0eevent_position\x18\x05 \x01(\x04R\reventPosition\"\x8e\x01\n" +
 	"\x06Cursor\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\fR\vincarnation\x12\x1a\n" +
 	"\bsequence\x18\x03 \x01(\x04R\bsequence\x12\x1a\n" +
-	"\bposition\x18\x04 \x01(\x04R\bposition\"z\n" +
+	"\bposition\x18\x04 \x01(\x04R\bposition\x12\x12\n" +
+	"\x04hash\x18\x05 \x01(\fR\x04hash\"z\n" +
 	"\x04Skip\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1a\n" +

@@ -310,7 +310,9 @@ type CreateIntakeRequest struct {
 	// The intake's id, chosen by the caller; empty: a UUIDv7.
 	IntakeId string `protobuf:"bytes,2,opt,name=intake_id,json=intakeId,proto3" json:"intake_id,omitempty"`
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -366,13 +368,22 @@ func (x *CreateIntakeRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *CreateIntakeRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 // Creates up to 500 intakes together.
 type BatchCreateIntakesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What to create, in order; none may carry a request id of its own.
 	Requests []*CreateIntakeRequest `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
-	RequestId     string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -419,6 +430,13 @@ func (x *BatchCreateIntakesRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *BatchCreateIntakesRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // What a batch created, in the order asked for.
@@ -686,7 +704,9 @@ type UpdateIntakeRequest struct {
 	// INVALID_ARGUMENT.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -742,6 +762,13 @@ func (x *UpdateIntakeRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *UpdateIntakeRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 // Withdraws an intake.
 type WithdrawIntakeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -752,7 +779,9 @@ type WithdrawIntakeRequest struct {
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
 	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// The resource's etag the change rests on; empty: whatever it is now.
-	Etag          string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -813,6 +842,13 @@ func (x *WithdrawIntakeRequest) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *WithdrawIntakeRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // Asks for the history of an intake.
@@ -902,16 +938,18 @@ const file_coso_membership_v1_intake_proto_rawDesc = "" +
 	"\vcreate_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"updateTime\"\xca\x01\n" +
+	"updateTime\"\xef\x01\n" +
 	"\x13CreateIntakeRequest\x12=\n" +
 	"\x06intake\x18\x01 \x01(\v2\x1a.coso.membership.v1.IntakeB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x06intake\x12K\n" +
 	"\tintake_id\x18\x02 \x01(\tB.\xbaH+\xd8\x01\x01r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\bintakeId\x12'\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"\x99\x01\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xbe\x01\n" +
 	"\x19BatchCreateIntakesRequest\x12S\n" +
 	"\brequests\x18\x01 \x03(\v2'.coso.membership.v1.CreateIntakeRequestB\x0e\xe0A\x02\xbaH\b\x92\x01\x05\b\x01\x10\xf4\x03R\brequests\x12'\n" +
 	"\n" +
-	"request_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"R\n" +
+	"request_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"R\n" +
 	"\x1aBatchCreateIntakesResponse\x124\n" +
 	"\aintakes\x18\x01 \x03(\v2\x1a.coso.membership.v1.IntakeR\aintakes\"a\n" +
 	"\x10GetIntakeRequest\x12M\n" +
@@ -929,19 +967,21 @@ const file_coso_membership_v1_intake_proto_rawDesc = "" +
 	"\ato_date\x18\b \x01(\tB&\xbaH#\xd8\x01\x01r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\x06toDate\"s\n" +
 	"\x13ListIntakesResponse\x124\n" +
 	"\aintakes\x18\x01 \x03(\v2\x1a.coso.membership.v1.IntakeR\aintakes\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xba\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xdf\x01\n" +
 	"\x13UpdateIntakeRequest\x12=\n" +
 	"\x06intake\x18\x01 \x01(\v2\x1a.coso.membership.v1.IntakeB\t\xe0A\x02\xbaH\x03\xd8\x01\x03R\x06intake\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\x12'\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"\xd4\x01\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xf9\x01\n" +
 	"\x15WithdrawIntakeRequest\x12M\n" +
 	"\x04name\x18\x01 \x01(\tB9\xe0A\x02\xbaH3\xc8\x01\x01r.2,^intakes/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12&\n" +
 	"\x06reason\x18\x02 \x01(\tB\x0e\xe0A\x02\xbaH\b\xc8\x01\x01r\x03\x18\xf4\x03R\x06reason\x12'\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12\x1b\n" +
-	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\"\xbb\x01\n" +
+	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12#\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\xbb\x01\n" +
 	"\x18ListIntakeHistoryRequest\x12M\n" +
 	"\x04name\x18\x01 \x01(\tB9\xe0A\x02\xbaH3\xc8\x01\x01r.2,^intakes/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +

@@ -280,7 +280,9 @@ type CreateIndicatorRequest struct {
 	// The indicator's id, chosen by the caller; empty: a UUIDv7.
 	IndicatorId string `protobuf:"bytes,2,opt,name=indicator_id,json=indicatorId,proto3" json:"indicator_id,omitempty"`
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -334,6 +336,13 @@ func (x *CreateIndicatorRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *CreateIndicatorRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // Asks for one indicator.
@@ -501,7 +510,9 @@ type UpdateIndicatorRequest struct {
 	// INVALID_ARGUMENT.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -555,6 +566,13 @@ func (x *UpdateIndicatorRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *UpdateIndicatorRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // Asks for the history of an indicator.
@@ -643,12 +661,13 @@ const file_coso_planning_v1_indicator_proto_rawDesc = "" +
 	" \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"updateTime\"\xda\x01\n" +
+	"updateTime\"\xff\x01\n" +
 	"\x16CreateIndicatorRequest\x12D\n" +
 	"\tindicator\x18\x01 \x01(\v2\x1b.coso.planning.v1.IndicatorB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\tindicator\x12Q\n" +
 	"\findicator_id\x18\x02 \x01(\tB.\xbaH+\xd8\x01\x01r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\vindicatorId\x12'\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"g\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"g\n" +
 	"\x13GetIndicatorRequest\x12P\n" +
 	"\x04name\x18\x01 \x01(\tB<\xe0A\x02\xbaH6\xc8\x01\x01r12/^indicators/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\"i\n" +
 	"\x15ListIndicatorsRequest\x12'\n" +
@@ -660,13 +679,14 @@ const file_coso_planning_v1_indicator_proto_rawDesc = "" +
 	"\n" +
 	"indicators\x18\x01 \x03(\v2\x1b.coso.planning.v1.IndicatorR\n" +
 	"indicators\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc4\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe9\x01\n" +
 	"\x16UpdateIndicatorRequest\x12D\n" +
 	"\tindicator\x18\x01 \x01(\v2\x1b.coso.planning.v1.IndicatorB\t\xe0A\x02\xbaH\x03\xd8\x01\x03R\tindicator\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\x12'\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"\xc1\x01\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xc1\x01\n" +
 	"\x1bListIndicatorHistoryRequest\x12P\n" +
 	"\x04name\x18\x01 \x01(\tB<\xe0A\x02\xbaH6\xc8\x01\x01r12/^indicators/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +

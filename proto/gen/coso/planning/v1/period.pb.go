@@ -233,7 +233,9 @@ type CreatePeriodRequest struct {
 	// The period's id, chosen by the caller; empty: a UUIDv7.
 	PeriodId string `protobuf:"bytes,2,opt,name=period_id,json=periodId,proto3" json:"period_id,omitempty"`
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -287,6 +289,13 @@ func (x *CreatePeriodRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *CreatePeriodRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // Asks for one period.
@@ -454,7 +463,9 @@ type UpdatePeriodRequest struct {
 	// INVALID_ARGUMENT.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -508,6 +519,13 @@ func (x *UpdatePeriodRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *UpdatePeriodRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // Asks for the history of a period.
@@ -594,12 +612,13 @@ const file_coso_planning_v1_period_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"updateTime\"\xc8\x01\n" +
+	"updateTime\"\xed\x01\n" +
 	"\x13CreatePeriodRequest\x12;\n" +
 	"\x06period\x18\x01 \x01(\v2\x18.coso.planning.v1.PeriodB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x06period\x12K\n" +
 	"\tperiod_id\x18\x02 \x01(\tB.\xbaH+\xd8\x01\x01r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\bperiodId\x12'\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"a\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"a\n" +
 	"\x10GetPeriodRequest\x12M\n" +
 	"\x04name\x18\x01 \x01(\tB9\xe0A\x02\xbaH3\xc8\x01\x01r.2,^periods/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\"f\n" +
 	"\x12ListPeriodsRequest\x12'\n" +
@@ -609,13 +628,14 @@ const file_coso_planning_v1_period_proto_rawDesc = "" +
 	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"q\n" +
 	"\x13ListPeriodsResponse\x122\n" +
 	"\aperiods\x18\x01 \x03(\v2\x18.coso.planning.v1.PeriodR\aperiods\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb8\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xdd\x01\n" +
 	"\x13UpdatePeriodRequest\x12;\n" +
 	"\x06period\x18\x01 \x01(\v2\x18.coso.planning.v1.PeriodB\t\xe0A\x02\xbaH\x03\xd8\x01\x03R\x06period\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\x12'\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"\xbb\x01\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xbb\x01\n" +
 	"\x18ListPeriodHistoryRequest\x12M\n" +
 	"\x04name\x18\x01 \x01(\tB9\xe0A\x02\xbaH3\xc8\x01\x01r.2,^periods/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +

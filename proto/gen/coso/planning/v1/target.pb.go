@@ -182,7 +182,9 @@ type CreateTargetRequest struct {
 	// The target's id, chosen by the caller; empty: a UUIDv7.
 	TargetId string `protobuf:"bytes,2,opt,name=target_id,json=targetId,proto3" json:"target_id,omitempty"`
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -238,13 +240,22 @@ func (x *CreateTargetRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *CreateTargetRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 // Creates up to 500 targets together.
 type BatchCreateTargetsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What to create, in order; none may carry a request id of its own.
 	Requests []*CreateTargetRequest `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
-	RequestId     string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -291,6 +302,13 @@ func (x *BatchCreateTargetsRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *BatchCreateTargetsRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // What a batch created, in the order asked for.
@@ -531,7 +549,9 @@ type UpdateTargetRequest struct {
 	// INVALID_ARGUMENT.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -587,6 +607,13 @@ func (x *UpdateTargetRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *UpdateTargetRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 // Assigns a value.
 type AssignTargetRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -599,7 +626,9 @@ type AssignTargetRequest struct {
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
 	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// The resource's etag the change rests on; empty: whatever it is now.
-	Etag          string `protobuf:"bytes,5,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,5,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,6,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -667,6 +696,13 @@ func (x *AssignTargetRequest) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *AssignTargetRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // Asks for the history of a target.
@@ -755,16 +791,18 @@ const file_coso_planning_v1_target_proto_rawDesc = "" +
 	"\vupdate_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTimeB\x13\n" +
 	"\x11_registered_valueB\x11\n" +
-	"\x0f_assigned_value\"\xc8\x01\n" +
+	"\x0f_assigned_value\"\xed\x01\n" +
 	"\x13CreateTargetRequest\x12;\n" +
 	"\x06target\x18\x01 \x01(\v2\x18.coso.planning.v1.TargetB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x06target\x12K\n" +
 	"\ttarget_id\x18\x02 \x01(\tB.\xbaH+\xd8\x01\x01r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\btargetId\x12'\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"\x97\x01\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xbc\x01\n" +
 	"\x19BatchCreateTargetsRequest\x12Q\n" +
 	"\brequests\x18\x01 \x03(\v2%.coso.planning.v1.CreateTargetRequestB\x0e\xe0A\x02\xbaH\b\x92\x01\x05\b\x01\x10\xf4\x03R\brequests\x12'\n" +
 	"\n" +
-	"request_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"P\n" +
+	"request_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"P\n" +
 	"\x1aBatchCreateTargetsResponse\x122\n" +
 	"\atargets\x18\x01 \x03(\v2\x18.coso.planning.v1.TargetR\atargets\"a\n" +
 	"\x10GetTargetRequest\x12M\n" +
@@ -779,20 +817,22 @@ const file_coso_planning_v1_target_proto_rawDesc = "" +
 	"\x06period\x18\x05 \x01(\tB6\xbaH3\xd8\x01\x01r.2,^periods/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x06period\"q\n" +
 	"\x13ListTargetsResponse\x122\n" +
 	"\atargets\x18\x01 \x03(\v2\x18.coso.planning.v1.TargetR\atargets\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb8\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xdd\x01\n" +
 	"\x13UpdateTargetRequest\x12;\n" +
 	"\x06target\x18\x01 \x01(\v2\x18.coso.planning.v1.TargetB\t\xe0A\x02\xbaH\x03\xd8\x01\x03R\x06target\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\x12'\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"\xbb\x02\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xe0\x02\n" +
 	"\x13AssignTargetRequest\x12M\n" +
 	"\x04name\x18\x01 \x01(\tB9\xe0A\x02\xbaH3\xc8\x01\x01r.2,^targets/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12@\n" +
 	"\x0eassigned_value\x18\x02 \x01(\x03B\x14\xe0A\x02\xbaH\x0e\xc8\x01\x01\"\t\x18\x80\xa0\x94\xa5\x8d\x1d(\x00H\x00R\rassignedValue\x88\x01\x01\x12:\n" +
 	"\x11assigned_decision\x18\x03 \x01(\tB\r\xe0A\x02\xbaH\a\xc8\x01\x01r\x02\x18dR\x10assignedDecision\x12'\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12\x1b\n" +
-	"\x04etag\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etagB\x11\n" +
+	"\x04etag\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12#\n" +
+	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnlyB\x11\n" +
 	"\x0f_assigned_value\"\xbb\x01\n" +
 	"\x18ListTargetHistoryRequest\x12M\n" +
 	"\x04name\x18\x01 \x01(\tB9\xe0A\x02\xbaH3\xc8\x01\x01r.2,^targets/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12'\n" +

@@ -299,7 +299,9 @@ type CreateEnterpriseRequest struct {
 	// The enterprise's id, chosen by the caller; empty: a UUIDv7.
 	EnterpriseId string `protobuf:"bytes,2,opt,name=enterprise_id,json=enterpriseId,proto3" json:"enterprise_id,omitempty"`
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -355,13 +357,22 @@ func (x *CreateEnterpriseRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *CreateEnterpriseRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 // Creates up to 500 enterprises together.
 type BatchCreateEnterprisesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What to create, in order; none may carry a request id of its own.
 	Requests []*CreateEnterpriseRequest `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
-	RequestId     string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -408,6 +419,13 @@ func (x *BatchCreateEnterprisesRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *BatchCreateEnterprisesRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // What a batch created, in the order asked for.
@@ -648,7 +666,9 @@ type UpdateEnterpriseRequest struct {
 	// INVALID_ARGUMENT.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -702,6 +722,13 @@ func (x *UpdateEnterpriseRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *UpdateEnterpriseRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // Asks for the history of an enterprise.
@@ -788,18 +815,20 @@ const file_coso_registry_v1_enterprise_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"updateTime\"\xe0\x01\n" +
+	"updateTime\"\x85\x02\n" +
 	"\x17CreateEnterpriseRequest\x12G\n" +
 	"\n" +
 	"enterprise\x18\x01 \x01(\v2\x1c.coso.registry.v1.EnterpriseB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\n" +
 	"enterprise\x12S\n" +
 	"\renterprise_id\x18\x02 \x01(\tB.\xbaH+\xd8\x01\x01r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\fenterpriseId\x12'\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"\x9f\x01\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xc4\x01\n" +
 	"\x1dBatchCreateEnterprisesRequest\x12U\n" +
 	"\brequests\x18\x01 \x03(\v2).coso.registry.v1.CreateEnterpriseRequestB\x0e\xe0A\x02\xbaH\b\x92\x01\x05\b\x01\x10\xf4\x03R\brequests\x12'\n" +
 	"\n" +
-	"request_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"`\n" +
+	"request_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"`\n" +
 	"\x1eBatchCreateEnterprisesResponse\x12>\n" +
 	"\venterprises\x18\x01 \x03(\v2\x1c.coso.registry.v1.EnterpriseR\venterprises\"i\n" +
 	"\x14GetEnterpriseRequest\x12Q\n" +
@@ -814,7 +843,7 @@ const file_coso_registry_v1_enterprise_proto_rawDesc = "" +
 	"\x05query\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18dR\x05query\"\x81\x01\n" +
 	"\x17ListEnterprisesResponse\x12>\n" +
 	"\venterprises\x18\x01 \x03(\v2\x1c.coso.registry.v1.EnterpriseR\venterprises\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc8\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xed\x01\n" +
 	"\x17UpdateEnterpriseRequest\x12G\n" +
 	"\n" +
 	"enterprise\x18\x01 \x01(\v2\x1c.coso.registry.v1.EnterpriseB\t\xe0A\x02\xbaH\x03\xd8\x01\x03R\n" +
@@ -822,7 +851,8 @@ const file_coso_registry_v1_enterprise_proto_rawDesc = "" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\x12'\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"\xc3\x01\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xc3\x01\n" +
 	"\x1cListEnterpriseHistoryRequest\x12Q\n" +
 	"\x04name\x18\x01 \x01(\tB=\xe0A\x02\xbaH7\xc8\x01\x01r220^enterprises/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +

@@ -381,7 +381,9 @@ type CreateOrganisationRequest struct {
 	// The organisation's id, chosen by the caller; empty: a UUIDv7.
 	OrganisationId string `protobuf:"bytes,2,opt,name=organisation_id,json=organisationId,proto3" json:"organisation_id,omitempty"`
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -437,13 +439,22 @@ func (x *CreateOrganisationRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *CreateOrganisationRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 // Creates up to 500 organisations together.
 type BatchCreateOrganisationsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What to create, in order; none may carry a request id of its own.
 	Requests []*CreateOrganisationRequest `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
-	RequestId     string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -490,6 +501,13 @@ func (x *BatchCreateOrganisationsRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *BatchCreateOrganisationsRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // What a batch created, in the order asked for.
@@ -757,7 +775,9 @@ type UpdateOrganisationRequest struct {
 	// INVALID_ARGUMENT.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -813,6 +833,13 @@ func (x *UpdateOrganisationRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *UpdateOrganisationRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 // Dissolves an organisation.
 type DissolveOrganisationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -825,7 +852,9 @@ type DissolveOrganisationRequest struct {
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
 	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// The resource's etag the change rests on; empty: whatever it is now.
-	Etag          string `protobuf:"bytes,5,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,5,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,6,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -895,6 +924,13 @@ func (x *DissolveOrganisationRequest) GetEtag() string {
 	return ""
 }
 
+func (x *DissolveOrganisationRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 // Withdraws an organisation.
 type WithdrawOrganisationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -905,7 +941,9 @@ type WithdrawOrganisationRequest struct {
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
 	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// The resource's etag the change rests on; empty: whatever it is now.
-	Etag          string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -966,6 +1004,13 @@ func (x *WithdrawOrganisationRequest) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *WithdrawOrganisationRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // Asks for the history of an organisation.
@@ -1059,16 +1104,18 @@ const file_coso_registry_v1_organisation_proto_rawDesc = "" +
 	"\vcreate_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"updateTime\"\xec\x01\n" +
+	"updateTime\"\x91\x02\n" +
 	"\x19CreateOrganisationRequest\x12M\n" +
 	"\forganisation\x18\x01 \x01(\v2\x1e.coso.registry.v1.OrganisationB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\forganisation\x12W\n" +
 	"\x0forganisation_id\x18\x02 \x01(\tB.\xbaH+\xd8\x01\x01r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x0eorganisationId\x12'\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"\xa3\x01\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xc8\x01\n" +
 	"\x1fBatchCreateOrganisationsRequest\x12W\n" +
 	"\brequests\x18\x01 \x03(\v2+.coso.registry.v1.CreateOrganisationRequestB\x0e\xe0A\x02\xbaH\b\x92\x01\x05\b\x01\x10\xf4\x03R\brequests\x12'\n" +
 	"\n" +
-	"request_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"h\n" +
+	"request_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"h\n" +
 	" BatchCreateOrganisationsResponse\x12D\n" +
 	"\rorganisations\x18\x01 \x03(\v2\x1e.coso.registry.v1.OrganisationR\rorganisations\"m\n" +
 	"\x16GetOrganisationRequest\x12S\n" +
@@ -1088,26 +1135,29 @@ const file_coso_registry_v1_organisation_proto_rawDesc = "" +
 	"\x05query\x18\b \x01(\tB\a\xbaH\x04r\x02\x18dR\x05query\"\x89\x01\n" +
 	"\x19ListOrganisationsResponse\x12D\n" +
 	"\rorganisations\x18\x01 \x03(\v2\x1e.coso.registry.v1.OrganisationR\rorganisations\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xd0\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xf5\x01\n" +
 	"\x19UpdateOrganisationRequest\x12M\n" +
 	"\forganisation\x18\x01 \x01(\v2\x1e.coso.registry.v1.OrganisationB\t\xe0A\x02\xbaH\x03\xd8\x01\x03R\forganisation\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\x12'\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"\xc8\x02\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xed\x02\n" +
 	"\x1bDissolveOrganisationRequest\x12S\n" +
 	"\x04name\x18\x01 \x01(\tB?\xe0A\x02\xbaH9\xc8\x01\x01r422^organisations/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12L\n" +
 	"\fdissolved_on\x18\x02 \x01(\tB)\xe0A\x02\xbaH#\xc8\x01\x01r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\vdissolvedOn\x12@\n" +
 	"\x14dissolution_decision\x18\x03 \x01(\tB\r\xe0A\x02\xbaH\a\xc8\x01\x01r\x02\x18dR\x13dissolutionDecision\x12'\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12\x1b\n" +
-	"\x04etag\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\"\xe0\x01\n" +
+	"\x04etag\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12#\n" +
+	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\"\x85\x02\n" +
 	"\x1bWithdrawOrganisationRequest\x12S\n" +
 	"\x04name\x18\x01 \x01(\tB?\xe0A\x02\xbaH9\xc8\x01\x01r422^organisations/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12&\n" +
 	"\x06reason\x18\x02 \x01(\tB\x0e\xe0A\x02\xbaH\b\xc8\x01\x01r\x03\x18\xf4\x03R\x06reason\x12'\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12\x1b\n" +
-	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\"\xc7\x01\n" +
+	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12#\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\xc7\x01\n" +
 	"\x1eListOrganisationHistoryRequest\x12S\n" +
 	"\x04name\x18\x01 \x01(\tB?\xe0A\x02\xbaH9\xc8\x01\x01r422^organisations/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +

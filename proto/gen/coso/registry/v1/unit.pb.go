@@ -228,7 +228,9 @@ type CreateUnitRequest struct {
 	// The unit's id, chosen by the caller; empty: a UUIDv7.
 	UnitId string `protobuf:"bytes,2,opt,name=unit_id,json=unitId,proto3" json:"unit_id,omitempty"`
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -282,6 +284,13 @@ func (x *CreateUnitRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *CreateUnitRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // Asks for one unit.
@@ -353,7 +362,10 @@ type ListUnitsRequest struct {
 	// Only units that exist on this day, placed as on this day; empty: today.
 	AsOf string `protobuf:"bytes,5,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
 	// Only units whose name contains this text, whatever the case and diacritics.
-	Query         string `protobuf:"bytes,6,opt,name=query,proto3" json:"query,omitempty"`
+	Query string `protobuf:"bytes,6,opt,name=query,proto3" json:"query,omitempty"`
+	// Units of any day: closed ones and those to come too. `as_of` is not looked at then; `parent` finds the units that ever
+	// hang below it.
+	AnyDay        bool `protobuf:"varint,7,opt,name=any_day,json=anyDay,proto3" json:"any_day,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -430,6 +442,13 @@ func (x *ListUnitsRequest) GetQuery() string {
 	return ""
 }
 
+func (x *ListUnitsRequest) GetAnyDay() bool {
+	if x != nil {
+		return x.AnyDay
+	}
+	return false
+}
+
 // One page of units.
 type ListUnitsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -494,7 +513,9 @@ type UpdateUnitRequest struct {
 	// INVALID_ARGUMENT.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -550,6 +571,13 @@ func (x *UpdateUnitRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *UpdateUnitRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 // Moves a unit.
 type ReparentUnitRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -564,7 +592,9 @@ type ReparentUnitRequest struct {
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
 	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// The resource's etag the change rests on; empty: whatever it is now.
-	Etag          string `protobuf:"bytes,6,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,6,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,7,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -641,6 +671,13 @@ func (x *ReparentUnitRequest) GetEtag() string {
 	return ""
 }
 
+func (x *ReparentUnitRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 // Ends a unit.
 type CloseUnitRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -651,7 +688,9 @@ type CloseUnitRequest struct {
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
 	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// The resource's etag the change rests on; empty: whatever it is now.
-	Etag          string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -712,6 +751,13 @@ func (x *CloseUnitRequest) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *CloseUnitRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // Asks for the history of a unit.
@@ -803,15 +849,16 @@ const file_coso_registry_v1_unit_proto_rawDesc = "" +
 	"\tPlacement\x127\n" +
 	"\x04tree\x18\x01 \x01(\tB#\xe0A\x02\xbaH\x1d\xc8\x01\x01r\x182\x16^[a-z][a-z0-9-]{0,30}$R\x04tree\x12L\n" +
 	"\x06parent\x18\x02 \x01(\tB4\xbaH1\xd8\x01\x01r,2*^units/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x06parent\x12F\n" +
-	"\tfrom_date\x18\x03 \x01(\tB)\xe0A\x02\xbaH#\xc8\x01\x01r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\bfromDate\"\xbc\x01\n" +
+	"\tfrom_date\x18\x03 \x01(\tB)\xe0A\x02\xbaH#\xc8\x01\x01r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\bfromDate\"\xe1\x01\n" +
 	"\x11CreateUnitRequest\x125\n" +
 	"\x04unit\x18\x01 \x01(\v2\x16.coso.registry.v1.UnitB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x04unit\x12G\n" +
 	"\aunit_id\x18\x02 \x01(\tB.\xbaH+\xd8\x01\x01r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x06unitId\x12'\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"\x9a\x01\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\x9a\x01\n" +
 	"\x0eGetUnitRequest\x12K\n" +
 	"\x04name\x18\x01 \x01(\tB7\xe0A\x02\xbaH1\xc8\x01\x01r,2*^units/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12;\n" +
-	"\x05as_of\x18\x02 \x01(\tB&\xbaH#\xd8\x01\x01r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\x04asOf\"\xc4\x02\n" +
+	"\x05as_of\x18\x02 \x01(\tB&\xbaH#\xd8\x01\x01r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\x04asOf\"\xdd\x02\n" +
 	"\x10ListUnitsRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12'\n" +
@@ -820,16 +867,18 @@ const file_coso_registry_v1_unit_proto_rawDesc = "" +
 	"\x06parent\x18\x03 \x01(\tB4\xbaH1\xd8\x01\x01r,2*^units/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x06parent\x124\n" +
 	"\x04tree\x18\x04 \x01(\tB \xbaH\x1d\xd8\x01\x01r\x182\x16^[a-z][a-z0-9-]{0,30}$R\x04tree\x12;\n" +
 	"\x05as_of\x18\x05 \x01(\tB&\xbaH#\xd8\x01\x01r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\x04asOf\x12\x1d\n" +
-	"\x05query\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18dR\x05query\"i\n" +
+	"\x05query\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18dR\x05query\x12\x17\n" +
+	"\aany_day\x18\a \x01(\bR\x06anyDay\"i\n" +
 	"\x11ListUnitsResponse\x12,\n" +
 	"\x05units\x18\x01 \x03(\v2\x16.coso.registry.v1.UnitR\x05units\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb0\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xd5\x01\n" +
 	"\x11UpdateUnitRequest\x125\n" +
 	"\x04unit\x18\x01 \x01(\v2\x16.coso.registry.v1.UnitB\t\xe0A\x02\xbaH\x03\xd8\x01\x03R\x04unit\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\x12'\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"\xf4\x02\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\x99\x03\n" +
 	"\x13ReparentUnitRequest\x12K\n" +
 	"\x04name\x18\x01 \x01(\tB7\xe0A\x02\xbaH1\xc8\x01\x01r,2*^units/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x124\n" +
 	"\x04tree\x18\x02 \x01(\tB \xbaH\x1d\xd8\x01\x01r\x182\x16^[a-z][a-z0-9-]{0,30}$R\x04tree\x12L\n" +
@@ -837,13 +886,15 @@ const file_coso_registry_v1_unit_proto_rawDesc = "" +
 	"\tfrom_date\x18\x04 \x01(\tB)\xe0A\x02\xbaH#\xc8\x01\x01r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\bfromDate\x12'\n" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12\x1b\n" +
-	"\x04etag\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\"\xed\x01\n" +
+	"\x04etag\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12#\n" +
+	"\rvalidate_only\x18\a \x01(\bR\fvalidateOnly\"\x92\x02\n" +
 	"\x10CloseUnitRequest\x12K\n" +
 	"\x04name\x18\x01 \x01(\tB7\xe0A\x02\xbaH1\xc8\x01\x01r,2*^units/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12F\n" +
 	"\tclosed_on\x18\x02 \x01(\tB)\xe0A\x02\xbaH#\xc8\x01\x01r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\bclosedOn\x12'\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12\x1b\n" +
-	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\"\xb7\x01\n" +
+	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12#\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\xb7\x01\n" +
 	"\x16ListUnitHistoryRequest\x12K\n" +
 	"\x04name\x18\x01 \x01(\tB7\xe0A\x02\xbaH1\xc8\x01\x01r,2*^units/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +

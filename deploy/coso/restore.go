@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"coso/deploy/internal/single"
+	"coso/services/platform/fault"
+	shell "coso/services/platform/run"
+	"coso/services/platform/store"
+
+	"google.golang.org/protobuf/encoding/protojson"
+
+	backuppb "coso/proto/gen/coso/backup/v1"
+	faultpb "coso/proto/gen/coso/fault/v1"
+)
+
+// restoreCommand puts a backup back.
+type restoreCommand struct {
+	Folder string `arg:"" help:"Folder of the backup." type:"existingdir"`
+	Data   string `help:"Data folder to restore into; it must be empty or not there." type:"path" required:"" env:"COSO_DATA"`
+}
+
+// Run checks every file against the manifest, and every journal, before anything is written.
+func (r restoreCommand) Run(ctx context.Context, s streams) error {
+	if err := r.empty(); err != nil {
+		return err
+	}
+	taken, err := readManifest(r.Folder)
+	if err != nil {
+		return err
+	}
+	for _, b := range taken {
+		if err := sameFile(filepath.Join(r.Folder, b.GetService()+".db"), b); err != nil {
+			return err
+		}
+	}
+	restored, err := store.Restore(ctx, r.Folder, r.Data, single.Services(), time.Now())
+	if reason := fault.ReasonOf(err); reason == faultpb.Reason_REASON_RESOURCE_EXISTS {
+		return fmt.Errorf("the data folder %s holds data; name an empty one, and keep the other until you have looked: %w", r.Data, err)
+	}
+	if err != nil {
+		return err
+	}
+	if err := shell.Settled(r.Data, single.Services()...); err != nil {
+		return err
+	}
+	for _, one := range restored {
+		if _, err := fmt.Fprintf(s.out, "%-10s  %8d events  was %s, is %s\n", one.Service, one.Events, one.From, one.To); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintf(s.out, "Restored into %s. Clients read anew: positions and etags from after the backup are refused.\n", r.Data)
+	return err
+}
+
+// empty refuses a folder with anything in it.
+func (r restoreCommand) empty() error {
+	there, err := os.ReadDir(r.Data)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil && len(there) > 0 {
+		return fmt.Errorf("the data folder %s is not empty; name an empty one, and keep the other until you have looked", r.Data)
+	}
+	return err
+}
+
+// readManifest reads what a backup says it holds: every service, once.
+func readManifest(folder string) ([]*backuppb.Backup, error) {
+	raw, err := os.ReadFile(filepath.Join(folder, manifestFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s holds no %s: it is no backup, or one that was cut off", folder, manifestFile)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var m manifest
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return nil, fmt.Errorf("%s: %w", manifestFile, err)
+	}
+	var out []*backuppb.Backup
+	var names []string
+	for _, line := range m.Services {
+		b := &backuppb.Backup{}
+		if err := protojson.Unmarshal(line, b); err != nil {
+			return nil, fmt.Errorf("%s: %w", manifestFile, err)
+		}
+		out, names = append(out, b), append(names, b.GetService())
+	}
+	slices.Sort(names)
+	if want := slices.Sorted(slices.Values(single.Services())); !slices.Equal(names, want) {
+		return nil, fmt.Errorf("%s names the services %v, not %v", manifestFile, names, want)
+	}
+	return out, nil
+}
+
+// sameFile holds a file against its checksum.
+func sameFile(path string, b *backuppb.Backup) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	sum := sha256.New()
+	n, err := io.Copy(sum, f)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if uint64(n) != b.GetSize() || !bytes.Equal(sum.Sum(nil), b.GetSha256()) { //nolint:gosec // a length
+		return fmt.Errorf("%s is not the file that was backed up: its checksum differs; take another backup", path)
+	}
+	return nil
+}

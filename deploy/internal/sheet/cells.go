@@ -1,0 +1,215 @@
+package sheet
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"coso/services/platform/fault"
+	"coso/services/platform/text"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+)
+
+// request makes the create request of a row; all errors of form that can be seen without the server.
+func (n *noun) request(r Row) (proto.Message, []error) {
+	if r.unfit != nil {
+		return nil, []error{r.unfit}
+	}
+	res := n.resource.ProtoReflect().New()
+	var wrong []error
+	for _, c := range n.columns {
+		value := r.Cell(c.name)
+		if value == "" && !c.empty {
+			wrong = append(wrong, &columnError{column: c.name, err: say("không được để trống", "must not be empty")})
+		}
+		if value == "" || c.apart || c.name == "id" || n.create == nil {
+			continue
+		}
+		if err := set(res, c, value); err != nil {
+			wrong = append(wrong, &columnError{column: c.name, value: value, err: err})
+		}
+	}
+	if n.create == nil {
+		return nil, wrong
+	}
+	if n.finish != nil {
+		n.finish(res, r)
+	}
+	req := n.create.ProtoReflect().New()
+	fields := req.Descriptor().Fields()
+	req.Set(fields.ByName(protoreflect.Name(n.field)), protoreflect.ValueOfMessage(res))
+	req.Set(fields.ByName(protoreflect.Name(n.field+"_id")), protoreflect.ValueOfString(r.Cell("id")))
+	return req.Interface(), append(wrong, n.unnamed(wrong, fault.Validate(req.Interface()))...)
+}
+
+// unnamed is what Validate says of columns that are not named already.
+func (n *noun) unnamed(named []error, err error) []error {
+	f, ok := err.(*fault.Error) //nolint:errorlint // Validate answers it bare
+	if !ok {
+		if err != nil {
+			return []error{err}
+		}
+		return nil
+	}
+	left := *f
+	left.Violations = slices.DeleteFunc(slices.Clone(f.Violations), func(v fault.Violation) bool {
+		return slices.ContainsFunc(named, func(e error) bool {
+			cell, ok := e.(*columnError) //nolint:errorlint // made bare above
+			return ok && cell.column == n.columnOf(v.Field)
+		})
+	})
+	if len(left.Violations) == 0 {
+		return nil
+	}
+	first := left.Violations[0]
+	left.Field, left.Reason, left.Msg, left.MsgVi = first.Field, first.Reason, first.Msg, first.MsgVi
+	return []error{&left}
+}
+
+// set puts a cell into the resource's field of the column's name.
+func set(m protoreflect.Message, c column, value string) error {
+	f := m.Descriptor().Fields().ByName(protoreflect.Name(c.name))
+	switch {
+	case f.IsList():
+		list := m.Mutable(f).List()
+		for word := range strings.FieldsSeq(value) {
+			list.Append(protoreflect.ValueOfString(word))
+		}
+	case f.Kind() == protoreflect.EnumKind:
+		v, err := enum(f.Enum(), value)
+		if err != nil {
+			return err
+		}
+		m.Set(f, protoreflect.ValueOfEnum(v))
+	case f.Kind() == protoreflect.Int64Kind:
+		n, err := integer(value)
+		if err != nil {
+			return err
+		}
+		m.Set(f, protoreflect.ValueOfInt64(n))
+	case c.to != "":
+		m.Set(f, protoreflect.ValueOfString(name(c.to, value)))
+	default:
+		m.Set(f, protoreflect.ValueOfString(text.NFC(value)))
+	}
+	return nil
+}
+
+// cells writes a resource as the cells of its row.
+func (n *noun) cells(m proto.Message) []string {
+	out := make([]string, len(n.columns))
+	for i, c := range n.columns {
+		out[i] = n.cell(m, c)
+	}
+	return out
+}
+
+func (n *noun) cell(m proto.Message, c column) string {
+	r := m.ProtoReflect()
+	fields := r.Descriptor().Fields()
+	if c.name == "id" {
+		return bare(r.Get(fields.ByName("name")).String())
+	}
+	f := fields.ByName(protoreflect.Name(c.name))
+	if f == nil {
+		return n.show(m, c.name)
+	}
+	v := r.Get(f)
+	switch {
+	case f.IsList():
+		words := make([]string, v.List().Len())
+		for i := range words {
+			words[i] = v.List().Get(i).String()
+		}
+		return strings.Join(words, " ")
+	case f.HasPresence() && !r.Has(f):
+		return ""
+	case f.Kind() == protoreflect.EnumKind:
+		return word(f.Enum(), v.Enum())
+	case f.Kind() == protoreflect.Int64Kind:
+		return strconv.FormatInt(v.Int(), 10)
+	case c.to != "":
+		return bare(v.String())
+	}
+	return v.String()
+}
+
+// bare takes the collection from a name.
+func bare(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
+
+// enum finds the value that a bare word names.
+func enum(d protoreflect.EnumDescriptor, word string) (protoreflect.EnumNumber, error) {
+	prefix := prefixOf(d)
+	v := d.Values().ByName(protoreflect.Name(prefix + strings.ToUpper(word)))
+	if v != nil && v.Number() != 0 {
+		return v.Number(), nil
+	}
+	var words []string
+	for i := range d.Values().Len() {
+		if e := d.Values().Get(i); e.Number() != 0 {
+			words = append(words, strings.TrimPrefix(string(e.Name()), prefix))
+		}
+	}
+	all := strings.Join(words, ", ")
+	return 0, say("không phải từ trong danh mục; hãy dùng một trong các từ %s", "not a known word; use one of %s", all)
+}
+
+// word is the bare word of a value; a value of a newer version has its number.
+func word(d protoreflect.EnumDescriptor, n protoreflect.EnumNumber) string {
+	if v := d.Values().ByNumber(n); v != nil {
+		return strings.TrimPrefix(string(v.Name()), prefixOf(d))
+	}
+	return strconv.Itoa(int(n))
+}
+
+func prefixOf(d protoreflect.EnumDescriptor) string {
+	return strings.TrimSuffix(string(d.Values().ByNumber(0).Name()), "UNSPECIFIED")
+}
+
+// integer reads digits only: `29.793` could be twenty-nine thousand or twenty-nine.
+func integer(s string) (int64, error) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if errors.Is(err, strconv.ErrRange) {
+		return 0, say("số quá lớn", "the number is too large")
+	}
+	if err != nil {
+		return 0, say("không phải số nguyên chỉ gồm chữ số, không có dấu ngăn cách hàng nghìn",
+			"not a whole number written in digits only, without thousands separators")
+	}
+	return n, nil
+}
+
+// hinted says more of a refused cell than a service can: what a spreadsheet probably did to it, and how an id is written.
+func (n *noun) hinted(err error, f *fault.Error, column, value string) error {
+	digits := strings.Trim(value, "0123456789") == ""
+	c := n.column(column)
+	switch {
+	case f.Reason == faultpb.Reason_REASON_TAX_CODE_FORMAT && digits && (len(value) == 9 || len(value) == 11):
+		return &phrase{
+			vi: f.MsgVi + " Có lẽ Excel đã bỏ số 0 ở đầu: hãy đặt cột này ở dạng Text.",
+			en: f.Msg + " A spreadsheet probably dropped the leading 0: give the column the format Text.",
+		}
+	case f.Reason == faultpb.Reason_REASON_TAX_CODE_FORMAT && strings.ContainsAny(value, "E+,"):
+		return &phrase{
+			vi: f.MsgVi + " Có lẽ Excel đã đổi mã thành số: hãy đặt cột này ở dạng Text rồi nhập lại.",
+			en: f.Msg + " A spreadsheet probably made a number of it: give the column the format Text and enter it again.",
+		}
+	case c == nil || f.Reason != faultpb.Reason_REASON_FIELD_FORMAT:
+		return err
+	case c.to != "" || c.name == "id":
+		return say("mã chỉ gồm chữ thường không dấu, chữ số và gạch nối, nhiều nhất 63 ký tự, như ba-dinh",
+			"an id has small letters without marks, digits and hyphens, 63 at most, like ba-dinh")
+	case c.name == "tree":
+		return say("tên cây chỉ gồm chữ thường không dấu, chữ số và gạch nối, như party; NONE: không thuộc cây nào",
+			"a tree has small letters without marks, digits and hyphens, like party; NONE: in no tree")
+	case c.name == "level", c.name == "kinds":
+		return say("phải là từ viết hoa không dấu, nối bằng gạch dưới, như DISTRICT_COMMITTEE",
+			"it must be words in capitals without marks, joined by underscores, like DISTRICT_COMMITTEE")
+	}
+	return err
+}

@@ -1,0 +1,270 @@
+package sheet
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"coso/deploy/internal/client"
+	"coso/services/platform/store"
+)
+
+// Progress is told how work goes on: what is worked on, how many rows of it there are, and how many are done since the last
+// call. It is not called from two goroutines at once.
+type Progress func(what string, all, more int)
+
+// Options say how to import.
+type Options struct {
+	// DryRun: the services check every row and nothing is recorded.
+	DryRun bool
+	// Atomic: all rows come in or none. For one sheet that fits into one command.
+	Atomic bool
+	// Tell may be nil.
+	Tell Progress
+}
+
+// Outcome is what became of one sheet.
+type Outcome struct {
+	Sheet *Sheet
+	// New rows were recorded, There were there already as they say.
+	New, There int
+	// Leaning rows were checked but for what they refer to: a row of the same import, which a dry run does not record.
+	Leaning int
+	// Refused are all errors, in order of lines; a row may have several.
+	Refused []*Error
+}
+
+// Bad is how many rows were refused.
+func (o *Outcome) Bad() int {
+	n := 0
+	for i, e := range o.Refused {
+		if i == 0 || o.Refused[i-1].Line != e.Line {
+			n++
+		}
+	}
+	return n
+}
+
+// fate is what became of a row, for the rows that refer to it.
+type fate uint8
+
+const (
+	fateNew fate = iota + 1
+	fateThere
+	fateRefused
+)
+
+// item is a row on its way.
+type item struct {
+	sheet *Sheet
+	row   Row
+}
+
+func (i item) key() string { return name(i.sheet.noun.name, i.row.Cell("id")) }
+
+// importer is one import.
+type importer struct {
+	c *client.Client
+	o Options
+
+	mu       sync.Mutex
+	outcomes map[*Sheet]*Outcome
+	// fates are of resource names; rows without an id have none.
+	fates map[string]fate
+	// exists remembers which names the server knows, for dry runs.
+	exists map[string]bool
+	// passed and refused are the rows that are through, and those that have an error, in any phase.
+	passed  map[place]fate
+	refused map[place]bool
+	// marks are how far each service was before this import.
+	marks map[string]store.Position
+	// reached: the server has answered.
+	reached bool
+	meters  map[*noun]*group
+}
+
+// place tells a row from all others of an import.
+type place struct {
+	sheet *Sheet
+	line  int
+}
+
+// group is the rows of a noun, from one sheet or several.
+type group struct {
+	label string
+	all   int
+}
+
+// Import sends the rows of sheets, whatever order they are in: what is referred to before what refers to it. A row that is
+// refused hinders no other but those that refer to it. The outcomes are in the order of the sheets. An error says that the
+// import broke off (no server, a service that stays unavailable, a cancelled context); what the outcomes count as new is
+// recorded all the same, and importing the same sheets again goes on from there.
+func Import(ctx context.Context, c *client.Client, sheets []*Sheet, o Options) ([]*Outcome, error) {
+	im, out := newImporter(c, sheets, o)
+	err := im.run(ctx, sheets)
+	for _, one := range out {
+		slices.SortStableFunc(one.Refused, func(a, b *Error) int { return a.Line - b.Line })
+	}
+	return out, err
+}
+
+func newImporter(c *client.Client, sheets []*Sheet, o Options) (*importer, []*Outcome) {
+	im := &importer{
+		c: c, o: o, outcomes: map[*Sheet]*Outcome{}, fates: map[string]fate{}, exists: map[string]bool{},
+		passed: map[place]fate{}, refused: map[place]bool{}, meters: map[*noun]*group{}, marks: map[string]store.Position{},
+	}
+	out := make([]*Outcome, len(sheets))
+	for i, s := range sheets {
+		out[i] = &Outcome{Sheet: s}
+		im.outcomes[s] = out[i]
+	}
+	return im, out
+}
+
+func (im *importer) run(ctx context.Context, sheets []*Sheet) error {
+	if im.o.Atomic {
+		return im.atomic(ctx, sheets)
+	}
+	items := map[*noun][]item{}
+	for _, n := range nouns {
+		items[n] = im.gather(n, sheets)
+	}
+	for _, n := range nouns {
+		var err error
+		if n.create != nil {
+			err = im.create(ctx, n, items[n])
+		} else {
+			err = im.follow(ctx, n, items[n])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, n := range slices.Backward(nouns) {
+		if n.create == nil || n.steps == nil {
+			continue
+		}
+		if err := im.follow(ctx, n, items[n]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Send imports one sheet; done is told how many rows are through. Every refused row is one of the joined errors.
+func (s *Sheet) Send(ctx context.Context, c *client.Client, done func(rows int)) error {
+	return Load(ctx, c, []*Sheet{s}, func(_ string, _, more int) {
+		if done != nil && more > 0 {
+			done(more)
+		}
+	})
+}
+
+// Load imports sheets that should all be good: refused rows are an error, all of them joined.
+func Load(ctx context.Context, c *client.Client, sheets []*Sheet, tell Progress) error {
+	outcomes, err := Import(ctx, c, sheets, Options{Tell: tell})
+	wrong := []error{}
+	for _, o := range outcomes {
+		for _, e := range o.Refused {
+			wrong = append(wrong, e)
+		}
+	}
+	return errors.Join(append(wrong, err)...)
+}
+
+// refuse notes what is wrong with a row.
+func (im *importer) refuse(i item, errs ...error) {
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	o := im.outcomes[i.sheet]
+	for _, err := range errs {
+		o.Refused = append(o.Refused, i.sheet.at(i.row, err)...)
+	}
+	at := place{i.sheet, i.row.Line}
+	if im.refused[at] {
+		return
+	}
+	im.refused[at] = true
+	switch im.passed[at] {
+	case fateNew: // what follows its creation was refused
+		o.New--
+	case fateThere:
+		o.There--
+	default:
+		if k := i.key(); k != "" && im.fates[k] == 0 {
+			im.fates[k] = fateRefused
+		}
+		im.tell(i.sheet.noun, 1)
+	}
+}
+
+// pass notes rows that are through.
+func (im *importer) pass(f fate, items ...item) {
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	for _, i := range items {
+		o := im.outcomes[i.sheet]
+		if f == fateNew {
+			o.New++
+		} else {
+			o.There++
+		}
+		im.passed[place{i.sheet, i.row.Line}] = f
+		if k := i.key(); k != "" {
+			im.fates[k] = f
+		}
+		im.tell(i.sheet.noun, 1)
+	}
+}
+
+func (im *importer) isRefused(i item) bool {
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	return im.refused[place{i.sheet, i.row.Line}]
+}
+
+func (im *importer) fateOf(key string) fate {
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	return im.fates[key]
+}
+
+// tell is called with mu held.
+func (im *importer) tell(n *noun, more int) {
+	if g := im.meters[n]; im.o.Tell != nil && g != nil {
+		im.o.Tell(g.label, g.all, more)
+	}
+}
+
+// each lets workers take the items of a list, in no order; the first error ends it.
+func each[T any](ctx context.Context, workers int, list []T, work func(context.Context, T) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	next := make(chan T)
+	var wg sync.WaitGroup
+	for range min(workers, len(list)) {
+		wg.Go(func() {
+			for one := range next {
+				if err := work(ctx, one); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	for _, one := range list {
+		if ctx.Err() != nil {
+			break
+		}
+		select {
+		case next <- one:
+		case <-ctx.Done():
+		}
+	}
+	close(next)
+	wg.Wait()
+	if ctx.Err() == nil {
+		return nil
+	}
+	return context.Cause(ctx)
+}

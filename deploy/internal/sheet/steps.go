@@ -1,0 +1,200 @@
+package sheet
+
+import (
+	"cmp"
+
+	"coso/services/platform/text"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	membershippb "coso/proto/gen/coso/membership/v1"
+	planningpb "coso/proto/gen/coso/planning/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
+)
+
+// step is a request that follows the creation of a row.
+type step struct {
+	// name is the resource it changes.
+	name string
+	// verb is its custom method.
+	verb string
+	in   proto.Message
+	// done says whether the resource, as it is now, needs the step no more; an error if it says otherwise already: an old
+	// sheet must not undo what came later.
+	done func(now proto.Message) (bool, *columnError)
+}
+
+// nowhere in the column tree says that a unit hangs in no tree on its first day.
+const nowhere = "NONE"
+
+// otherwise is the refusal of a row that is not what the resource says.
+func otherwise(column, value, resource, says string) *columnError {
+	return &columnError{column: column, value: value, err: say(
+		"%[1]s đã có và ghi khác (%[2]s); hãy sửa bằng một yêu cầu cập nhật, hoặc đặt mã khác cho dòng này",
+		"%[1]s is there already and says otherwise (%[2]s); change it by an update, or give the row another id", resource, says)}
+}
+
+// placeUnit hangs a unit under its parent from its first day on.
+func placeUnit(m protoreflect.Message, r Row) {
+	u, ok := m.Interface().(*registrypb.Unit)
+	if !ok || r.Cell("tree") == nowhere {
+		return
+	}
+	u.Placements = []*registrypb.Placement{{
+		Tree: cmp.Or(r.Cell("tree"), partyTree), Parent: name("units", r.Cell("parent")), FromDate: r.Cell("valid_from"),
+	}}
+}
+
+// partyTree is the tree that units.csv speaks of; placements in others are rows of placements.csv.
+const partyTree = "party"
+
+// firstPlacement is where a unit hangs on its first day; nil: nowhere.
+func firstPlacement(u *registrypb.Unit) *registrypb.Placement {
+	for _, p := range u.GetPlacements() {
+		if p.GetTree() == partyTree && p.GetFromDate() == u.GetValidFrom() {
+			return p
+		}
+	}
+	return nil
+}
+
+func showUnit(m proto.Message, column string) string {
+	u, _ := m.(*registrypb.Unit)
+	first := firstPlacement(u)
+	switch {
+	case column == "tree" && first == nil:
+		return nowhere
+	case column == "tree":
+		return first.GetTree()
+	}
+	return bare(first.GetParent())
+}
+
+// laterPlacements are the rows of a unit's placements but the first.
+func laterPlacements(m proto.Message) [][]string {
+	u, _ := m.(*registrypb.Unit)
+	first := firstPlacement(u)
+	var out [][]string
+	for _, p := range u.GetPlacements() {
+		if p != first {
+			out = append(out, []string{bare(u.GetName()), p.GetTree(), bare(p.GetParent()), p.GetFromDate()})
+		}
+	}
+	return out
+}
+
+func moveUnit(r Row) ([]*step, []*columnError) {
+	in := &registrypb.ReparentUnitRequest{
+		Name: name("units", r.Cell("unit")), Tree: r.Cell("tree"), Parent: name("units", r.Cell("parent")), FromDate: r.Cell("from_date"),
+	}
+	return []*step{{name: in.GetName(), verb: "reparent", in: in, done: func(now proto.Message) (bool, *columnError) {
+		u, _ := now.(*registrypb.Unit)
+		for _, p := range u.GetPlacements() {
+			if p.GetTree() != in.GetTree() || p.GetFromDate() != in.GetFromDate() {
+				continue
+			}
+			if p.GetParent() == in.GetParent() {
+				return true, nil
+			}
+			return false, otherwise("parent", r.Cell("parent"), in.GetName(), p.GetTree()+", "+p.GetFromDate()+": "+cmp.Or(p.GetParent(), "—"))
+		}
+		return false, nil
+	}}}, nil
+}
+
+func earliestFirst(a, b Row) int { return cmp.Compare(a.Cell("from_date"), b.Cell("from_date")) }
+
+func closeUnit(r Row) ([]*step, []*columnError) {
+	on := r.Cell("closed_on")
+	if on == "" {
+		return nil, nil
+	}
+	in := &registrypb.CloseUnitRequest{Name: name("units", r.Cell("id")), ClosedOn: on}
+	return []*step{{name: in.GetName(), verb: "close", in: in, done: func(now proto.Message) (bool, *columnError) {
+		u, _ := now.(*registrypb.Unit)
+		return was("closed_on", on, u.GetName(), u.GetClosedOn())
+	}}}, nil
+}
+
+// youngestFirst closes the units of the last days first: those below tend to be founded later than those above.
+func youngestFirst(a, b Row) int {
+	return cmp.Or(cmp.Compare(a.Cell("closed_on"), b.Cell("closed_on")), cmp.Compare(b.Cell("valid_from"), a.Cell("valid_from")))
+}
+
+// was says whether a field that is set once holds the value; an error if it holds another.
+func was(column, value, resource, now string) (bool, *columnError) {
+	switch now {
+	case "":
+		return false, nil
+	case value:
+		return true, nil
+	}
+	return false, otherwise(column, value, resource, now)
+}
+
+func endOrganisation(r Row) ([]*step, []*columnError) {
+	var out []*step
+	resource := name("organisations", r.Cell("id"))
+	on, decision, reason := r.Cell("dissolved_on"), text.NFC(r.Cell("dissolution_decision")), text.NFC(r.Cell("withdrawal_reason"))
+	if on != "" || decision != "" {
+		in := &registrypb.DissolveOrganisationRequest{Name: resource, DissolvedOn: on, DissolutionDecision: decision}
+		out = append(out, &step{name: resource, verb: "dissolve", in: in, done: func(now proto.Message) (bool, *columnError) {
+			o, _ := now.(*registrypb.Organisation)
+			if done, err := was("dissolved_on", on, resource, o.GetDissolvedOn()); !done {
+				return false, err
+			}
+			return was("dissolution_decision", decision, resource, o.GetDissolutionDecision())
+		}})
+	}
+	if reason != "" {
+		in := &registrypb.WithdrawOrganisationRequest{Name: resource, Reason: reason}
+		out = append(out, &step{name: resource, verb: "withdraw", in: in, done: func(now proto.Message) (bool, *columnError) {
+			o, _ := now.(*registrypb.Organisation)
+			return was("withdrawal_reason", reason, resource, o.GetWithdrawalReason())
+		}})
+	}
+	return out, nil
+}
+
+func withdrawIntake(r Row) ([]*step, []*columnError) {
+	reason := text.NFC(r.Cell("withdrawal_reason"))
+	if reason == "" {
+		return nil, nil
+	}
+	in := &membershippb.WithdrawIntakeRequest{Name: name("intakes", r.Cell("id")), Reason: reason}
+	return []*step{{name: in.GetName(), verb: "withdraw", in: in, done: func(now proto.Message) (bool, *columnError) {
+		i, _ := now.(*membershippb.Intake)
+		return was("withdrawal_reason", reason, in.GetName(), i.GetWithdrawalReason())
+	}}}, nil
+}
+
+// assignTarget assigns the value of a row that has one.
+func assignTarget(r Row) ([]*step, []*columnError) {
+	value, decision := r.Cell("assigned_value"), text.NFC(r.Cell("assigned_decision"))
+	switch {
+	case value == "" && decision == "":
+		return nil, nil
+	case value == "":
+		return nil, []*columnError{{column: "assigned_value", err: say(
+			"có số quyết định giao mà chưa có số giao", "there is a decision that assigns, but no value")}}
+	}
+	n, err := integer(value)
+	if err != nil {
+		return nil, []*columnError{{column: "assigned_value", value: value, err: err}}
+	}
+	in := &planningpb.AssignTargetRequest{Name: name("targets", r.Cell("id")), AssignedValue: &n, AssignedDecision: decision}
+	return []*step{{name: in.GetName(), verb: "assign", in: in, done: func(now proto.Message) (bool, *columnError) {
+		t, ok := now.(*planningpb.Target)
+		if !ok || t.AssignedValue == nil {
+			return false, nil
+		}
+		if t.GetAssignedValue() != n || t.GetAssignedDecision() != decision {
+			return false, &columnError{column: "assigned_value", value: value, err: say(
+				"%[1]s đã được giao %[2]d theo %[3]s; muốn giao số khác thì dùng một yêu cầu riêng, không dùng bảng",
+				"%[1]s was assigned %[2]d by %[3]s already; assign another value by a request of its own, not by a sheet",
+				in.GetName(), t.GetAssignedValue(), t.GetAssignedDecision())}
+		}
+		return true, nil
+	}}}, nil
+}

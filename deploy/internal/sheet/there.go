@@ -1,0 +1,264 @@
+package sheet
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"time"
+
+	"coso/deploy/internal/client"
+	"coso/services/platform/fault"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+)
+
+// settle holds rows against what is there: those that say it are done, those that say otherwise are refused, and those
+// that are not there are left.
+func (im *importer) settle(ctx context.Context, n *noun, rows []ready) ([]ready, error) {
+	var left []ready
+	for _, r := range rows {
+		now, err := im.get(ctx, n, r.key())
+		switch {
+		case fault.ReasonOf(err) == faultpb.Reason_REASON_RESOURCE_NOT_FOUND:
+			left = append(left, r)
+		case err != nil:
+			return nil, err
+		default:
+			if other := n.differs(r, now.ProtoReflect()); other != nil {
+				im.refuse(r.item, other)
+			} else {
+				im.pass(fateThere, r.item)
+			}
+		}
+	}
+	return left, nil
+}
+
+// get reads a resource.
+func (im *importer) get(ctx context.Context, n *noun, resource string) (proto.Message, error) {
+	now := n.resource.ProtoReflect().New().Interface()
+	err := im.call(ctx, func() error {
+		return im.c.Get(ctx, "/v1/"+url.PathEscape(n.collection())+"/"+url.PathEscape(bare(resource)), nil, now)
+	})
+	return now, err
+}
+
+// collection is where the resources are that the noun's rows are about.
+func (n *noun) collection() string {
+	if n.create == nil {
+		return "units"
+	}
+	return n.name
+}
+
+// differs says in which column a row is not what is there; nil: in none. What the row leaves empty is not compared.
+func (n *noun) differs(r ready, now protoreflect.Message) error {
+	m := r.req.ProtoReflect()
+	want := m.Get(m.Descriptor().Fields().ByName(protoreflect.Name(n.field))).Message()
+	for _, c := range n.columns {
+		f := want.Descriptor().Fields().ByName(protoreflect.Name(c.name))
+		if f == nil || c.apart || !want.Has(f) || now.Get(f).Equal(want.Get(f)) {
+			continue
+		}
+		return otherwise(c.name, r.row.Cell(c.name), r.key(), n.cell(now.Interface(), c))
+	}
+	if f := want.Descriptor().Fields().ByName("placements"); f != nil && !holdsAll(now.Get(f).List(), want.Get(f).List()) {
+		return otherwise("parent", r.row.Cell("parent"), r.key(), n.show(now.Interface(), "parent"))
+	}
+	return nil
+}
+
+// holdsAll says whether a list holds every message of another.
+func holdsAll(stored, said protoreflect.List) bool {
+	for i := range said.Len() {
+		found := false
+		for j := range stored.Len() {
+			found = found || stored.Get(j).Equal(said.Get(i))
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
+}
+
+// mark notes how far the service of a noun is before this import writes to it.
+func (im *importer) mark(ctx context.Context, n *noun) error {
+	return im.call(ctx, func() error {
+		at, err := im.c.Reached(ctx, "/v1/"+n.collection())
+		if err != nil {
+			return err
+		}
+		im.mu.Lock()
+		defer im.mu.Unlock()
+		for _, p := range at {
+			if _, ok := im.marks[p.Service]; !ok {
+				im.marks[p.Service] = p
+			}
+		}
+		return nil
+	})
+}
+
+// write sends a request with effect. One that took effect before this import (the same request id) answers a position that
+// lies before the mark.
+func (im *importer) write(ctx context.Context, path string, query url.Values, in proto.Message) (fate, error) {
+	became := fateNew
+	err := im.call(ctx, func() error {
+		at, err := im.c.Write(ctx, path, query, in, nil)
+		im.mu.Lock()
+		defer im.mu.Unlock()
+		for _, p := range at {
+			if m, ok := im.marks[p.Service]; ok && !im.o.DryRun && m.Incarnation == p.Incarnation && p.Number <= m.Number {
+				became = fateThere
+			}
+		}
+		return err
+	})
+	return became, err
+}
+
+const (
+	// tries is how often a request is sent to a server that does not answer any more.
+	tries = 6
+	// longest is how long a service that says to try later is asked again, for it lags behind or stops and starts.
+	longest = 2 * time.Minute
+	// longestPause bounds the pause between two tries.
+	longestPause = 2 * time.Second
+)
+
+// call sends a request until it is answered. Every request may be repeated: it reads, only checks, or carries a request id.
+func (im *importer) call(ctx context.Context, send func() error) error {
+	pause, began := 100*time.Millisecond, time.Now()
+	for try := 1; ; try++ {
+		err := send()
+		if err == nil || aboutRows(err) {
+			im.mu.Lock()
+			im.reached = true
+			im.mu.Unlock()
+			return err
+		}
+		if ctx.Err() != nil || !im.passing(err, try, time.Since(began)) {
+			return err
+		}
+		wait := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			wait.Stop()
+			return ctx.Err()
+		case <-wait.C:
+		}
+		pause = min(2*pause, longestPause)
+	}
+}
+
+// passing says whether an error may pass by itself: a service that says so, or a server that answered before and does not
+// now.
+func (im *importer) passing(err error, try int, since time.Duration) bool {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		return since < longest &&
+			(f.Kind == fault.KindUnavailable || f.Kind == fault.KindDeadlineExceeded || f.Kind == fault.KindAborted)
+	}
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	return im.reached && try < tries
+}
+
+// Wait asks a list until the service behind it has heard of everything that the client wrote, so that whoever asks next
+// sees it; an error if that takes longer than two minutes.
+func Wait(ctx context.Context, c *client.Client, path string) error {
+	im, _ := newImporter(c, nil, Options{})
+	return im.call(ctx, func() error {
+		_, err := c.Reached(ctx, path)
+		return err
+	})
+}
+
+// leans says whether a row refers to one that this dry run did not record.
+func (im *importer) leans(n *noun, i item) bool {
+	for _, c := range n.columns {
+		if value := i.row.Cell(c.name); c.to != "" && value != "" && im.fateOf(name(c.to, value)) == fateNew {
+			return true
+		}
+	}
+	return false
+}
+
+// lean checks a row that refers to rows of the same dry run. The services judge a row's own columns before what it refers
+// to, so a refusal for a reference that the import brings means that the rest is sound; its other references are looked up.
+func (im *importer) lean(ctx context.Context, n *noun, r ready) error {
+	for _, c := range n.columns {
+		value := r.row.Cell(c.name)
+		if c.to == "" || value == "" || im.fateOf(name(c.to, value)) == fateNew {
+			continue
+		}
+		known, err := im.known(ctx, name(c.to, value))
+		if err != nil {
+			return err
+		}
+		if !known {
+			im.refuse(r.item, im.explained(n, r.item, &columnError{column: c.name, value: value, err: say(
+				"không có %[1]s, cả trên máy chủ lẫn trong các bảng đang nhập", "there is no %[1]s, neither on the server nor in these sheets", name(c.to, value))}))
+			return nil
+		}
+	}
+	_, err := im.post(ctx, n, []ready{r})
+	f, _ := errors.AsType[*fault.Error](err)
+	switch {
+	case err == nil:
+		im.pass(fateNew, r.item)
+	case !aboutRows(err):
+		return err
+	case f.Reason == faultpb.Reason_REASON_RESOURCE_EXISTS:
+		_, err := im.settle(ctx, n, []ready{r})
+		return err
+	case missing(f.Reason) && im.fateOf(f.Params["name"]) == fateNew:
+		im.pass(fateNew, r.item)
+		im.mu.Lock()
+		im.outcomes[r.sheet].Leaning++
+		im.mu.Unlock()
+	default:
+		im.refuse(r.item, im.explained(n, r.item, err))
+	}
+	return nil
+}
+
+// missing says of a reason that it is about something referred to that is not there.
+func missing(reason faultpb.Reason) bool {
+	return slices.Contains([]faultpb.Reason{
+		faultpb.Reason_REASON_UNIT_UNKNOWN, faultpb.Reason_REASON_PARENT_NOT_IN_FORCE, faultpb.Reason_REASON_ENTERPRISE_UNKNOWN,
+		faultpb.Reason_REASON_SUPERIOR_UNKNOWN, faultpb.Reason_REASON_ORGANISATION_UNKNOWN,
+		faultpb.Reason_REASON_INDICATOR_UNKNOWN, faultpb.Reason_REASON_PERIOD_UNKNOWN,
+	}, reason)
+}
+
+// known says whether the server or this import has a resource.
+func (im *importer) known(ctx context.Context, resource string) (bool, error) {
+	if im.fateOf(resource) == fateThere {
+		return true, nil
+	}
+	im.mu.Lock()
+	yes, asked := im.exists[resource]
+	im.mu.Unlock()
+	if asked {
+		return yes, nil
+	}
+	for _, n := range nouns {
+		if n.create == nil || n.name+"/"+bare(resource) != resource {
+			continue
+		}
+		_, err := im.get(ctx, n, resource)
+		if err != nil && !aboutRows(err) {
+			return false, err
+		}
+		yes = err == nil
+	}
+	im.mu.Lock()
+	im.exists[resource] = yes
+	im.mu.Unlock()
+	return yes, nil
+}

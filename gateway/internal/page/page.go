@@ -1,0 +1,182 @@
+// Package page is the first look at coso: pages that the gateway serves to a browser, in Vietnamese or English. How far a
+// unit is as of a day, what of it is below plan, the units under it, the nominations, and from every number down to the
+// organisations and intakes that were counted.
+//
+// It is rendered here, from what the services answer; it needs no script and loads nothing from elsewhere. It knows the
+// services only by their public methods, stores nothing, and computes no figure: values, percentages and standings are
+// planning's. Which units and records a number is made of is read from registry and membership at the moment of asking, by
+// the rule by which planning counted (INV-PAGE-SAME-RULE).
+//
+// INV-PAGE-ESCAPED: whatever a name holds, it is shown as text.
+// INV-PAGE-NO-FOREIGN-LOAD: a page loads its own style sheet and icon and nothing else; no script, no inline style.
+// INV-PAGE-TWO-LANGUAGES: every text of the pages is there in both languages; an error page speaks both.
+// INV-PAGE-NOTHING-IGNORED: a query parameter that a page does not know, or that comes twice, is refused.
+// INV-PAGE-BOUNDED: a page costs a bounded number of calls, however large the tree.
+package page
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+
+	awardpb "coso/proto/gen/coso/award/v1"
+	faultpb "coso/proto/gen/coso/fault/v1"
+	membershippb "coso/proto/gen/coso/membership/v1"
+	planningpb "coso/proto/gen/coso/planning/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/fault"
+
+	"coso/gateway/internal/exchange"
+	"coso/gateway/internal/transcode"
+)
+
+// deadline is how long a page may take.
+const deadline = 30 * time.Second
+
+// policy is the pages' Content-Security-Policy.
+const policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// The pages.
+const (
+	overviewPath    = "/"
+	factsPath       = "/facts"
+	nominationsPath = "/nominations"
+	unitsPath       = "/units"
+)
+
+// Options are the services that the pages ask. All are required.
+type Options struct {
+	Registry, Membership, Planning, Award grpc.ClientConnInterface
+}
+
+// Site is the pages.
+type Site struct {
+	clients   clients
+	templates map[language]views
+	assets    *assets
+}
+
+// clients reach the services.
+type clients struct {
+	units         registrypb.UnitServiceClient
+	organisations registrypb.OrganisationServiceClient
+	intakes       membershippb.IntakeServiceClient
+	indicators    planningpb.IndicatorServiceClient
+	periods       planningpb.PeriodServiceClient
+	progress      planningpb.ProgressServiceClient
+	nominations   awardpb.NominationServiceClient
+}
+
+// New builds the pages. It calls no service; an error means that a template does not parse. A Site is safe for concurrent use.
+func New(o Options) (*Site, error) {
+	a, err := newAssets()
+	if err != nil {
+		return nil, err
+	}
+	templates, err := parse(a)
+	if err != nil {
+		return nil, err
+	}
+	return &Site{assets: a, templates: templates, clients: clients{
+		units:         registrypb.NewUnitServiceClient(o.Registry),
+		organisations: registrypb.NewOrganisationServiceClient(o.Registry),
+		intakes:       membershippb.NewIntakeServiceClient(o.Membership),
+		indicators:    planningpb.NewIndicatorServiceClient(o.Planning),
+		periods:       planningpb.NewPeriodServiceClient(o.Planning),
+		progress:      planningpb.NewProgressServiceClient(o.Planning),
+		nominations:   awardpb.NewNominationServiceClient(o.Award),
+	}}, nil
+}
+
+// Handlers returns the handler of each path. They answer GET and HEAD.
+func (s *Site) Handlers() map[string]http.Handler {
+	handlers := s.assets.handlers()
+	for path, b := range map[string]builder{
+		overviewPath: s.overview, factsPath: s.facts, nominationsPath: s.allNominations, unitsPath: s.listUnits,
+	} {
+		handlers[path] = s.page(path, b)
+	}
+	return handlers
+}
+
+// Unknown answers for a path that nobody serves: with a page if a browser asks for one, else as the API refuses.
+func (s *Site) Unknown(w http.ResponseWriter, r *http.Request) {
+	if !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		exchange.RefuseRoute(w, r)
+		return
+	}
+	s.refuse(w, r, fault.NotFound(faultpb.Reason_REASON_METHOD_UNKNOWN, "", "value", r.URL.Path))
+}
+
+// builder makes what a page shows. view is the name of its template.
+type builder func(ctx context.Context, a *asker, q *question) (view string, data any, err error)
+
+// page serves one page: the question is read in full or refused, then asked, then shown whole or not at all.
+func (s *Site) page(path string, build builder) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		exchange.Of(r.Context()).Route = path
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			err := fault.Unimplemented(faultpb.Reason_REASON_METHOD_UNKNOWN, "", "value", r.Method+" "+path)
+			s.refuse(w, r, exchange.WithCode(http.StatusMethodNotAllowed, err))
+			return
+		}
+		q, err := read(r, path)
+		if err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+		remember(w, r)
+		ctx, cancel := context.WithTimeout(r.Context(), deadline)
+		defer cancel()
+		view, data, stale, err := s.ask(ctx, w, r, q, build)
+		if err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+		f := &frame{Question: q, Stale: stale, Data: data}
+		if err := s.show(w, r, http.StatusOK, q.language, view, f); err != nil {
+			s.refuse(w, r, fault.Internal(err))
+		}
+	})
+}
+
+// ask builds the page from answers that have seen what the client wrote. Positions that no journal has any more, kept from
+// before a restore, are forgotten and not asked for again.
+func (s *Site) ask(
+	ctx context.Context, w http.ResponseWriter, r *http.Request, q *question, build builder,
+) (view string, data any, stale string, err error) {
+	for positions := transcode.Kept(r); ; positions = "" {
+		a := newAsker(s.clients, r, positions)
+		view, data, err = build(ctx, a, q)
+		if reason := fault.ReasonOf(err); err != nil && positions != "" &&
+			(reason == faultpb.Reason_REASON_INCARNATION_FOREIGN || reason == faultpb.Reason_REASON_POSITION_INVALID) {
+			transcode.Forget(w)
+			continue
+		}
+		return view, data, a.staleCopies(), err
+	}
+}
+
+// show renders a page and sends it. An error means that nothing was sent.
+func (s *Site) show(w http.ResponseWriter, r *http.Request, code int, lang language, view string, f *frame) error {
+	var body bytes.Buffer
+	if err := s.templates[lang][view].ExecuteTemplate(&body, "layout", f); err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Language", string(lang))
+	h.Set("Content-Security-Policy", policy)
+	h.Set("Cache-Control", "private, no-cache")
+	h.Add("Vary", "Accept-Language, Cookie")
+	w.WriteHeader(code)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body.Bytes()) // who went away needs no care
+	}
+	return nil
+}

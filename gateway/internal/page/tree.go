@@ -1,0 +1,151 @@
+package page
+
+import (
+	"context"
+	"slices"
+
+	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/text"
+)
+
+const (
+	// partyTree is the tree that planning counts on.
+	partyTree = "party"
+	// pageSize is what a page asks of a list at once: the most there is.
+	pageSize = 500
+	// maxPages bounds the pages of one list, and maxDepth the way up to the top of the tree.
+	maxPages = 20
+	maxDepth = 64
+)
+
+// tree is the Party tree of one day, read as far as it is asked for. It belongs to one goroutine.
+//
+// INV-PAGE-SAME-RULE: a unit hangs where planning counts it: under the placement that began last by the day, a closed unit
+// where it was on its last day; one that has not begun hangs nowhere.
+type tree struct {
+	*asker
+
+	day   string
+	known map[string]*registrypb.Unit
+	below map[string][]*registrypb.Unit
+}
+
+func newTree(a *asker, day string) *tree {
+	return &tree{asker: a, day: day, known: map[string]*registrypb.Unit{}, below: map[string][]*registrypb.Unit{}}
+}
+
+// parentOn is the unit above u on a day; empty at the top. ok is false where u has no place in the tree.
+func parentOn(u *registrypb.Unit, day string) (parent string, ok bool) {
+	if u.GetValidFrom() > day {
+		return "", false
+	}
+	began := ""
+	for _, p := range u.GetPlacements() {
+		from := p.GetFromDate()
+		if p.GetTree() == partyTree && from <= day && (!closedBy(u, day) || from < u.GetClosedOn()) && from > began {
+			parent, began, ok = p.GetParent(), from, true
+		}
+	}
+	return parent, ok
+}
+
+// closedBy reports whether a unit is no more on a day.
+func closedBy(u *registrypb.Unit, day string) bool {
+	return u.GetClosedOn() != "" && u.GetClosedOn() <= day
+}
+
+// unit is the unit of a name.
+func (t *tree) unit(ctx context.Context, name string) (*registrypb.Unit, error) {
+	if u, ok := t.known[name]; ok {
+		return u, nil
+	}
+	u, err := call(ctx, t.asker, t.units.GetUnit, &registrypb.GetUnitRequest{Name: name})
+	if err == nil {
+		t.known[name] = u
+	}
+	return u, err
+}
+
+// children are the units directly below one, closed ones too, in order of their names.
+func (t *tree) children(ctx context.Context, name string) ([]*registrypb.Unit, error) {
+	if units, ok := t.below[name]; ok {
+		return units, nil
+	}
+	units, err := t.list(ctx, &registrypb.ListUnitsRequest{Parent: name, AnyDay: true, PageSize: pageSize}, maxPages)
+	if err != nil {
+		return nil, err
+	}
+	units = slices.DeleteFunc(units, func(u *registrypb.Unit) bool {
+		parent, ok := parentOn(u, t.day)
+		return !ok || parent != name
+	})
+	slices.SortStableFunc(units, func(a, b *registrypb.Unit) int { return text.Compare(a.GetDisplayName(), b.GetDisplayName()) })
+	for _, u := range units {
+		t.known[u.GetName()] = u
+	}
+	t.below[name] = units
+	return units, nil
+}
+
+// list walks the pages of a list of units.
+func (t *tree) list(ctx context.Context, req *registrypb.ListUnitsRequest, pages int) ([]*registrypb.Unit, error) {
+	var out []*registrypb.Unit
+	for range pages {
+		page, err := call(ctx, t.asker, t.units.ListUnits, req)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, page.GetUnits()...)
+		if req.PageToken = page.GetNextPageToken(); req.GetPageToken() == "" {
+			break
+		}
+	}
+	return out, nil
+}
+
+// path is the way from the top of the tree to a unit, the unit itself last.
+func (t *tree) path(ctx context.Context, name string) ([]*registrypb.Unit, error) {
+	var out []*registrypb.Unit
+	for name != "" && len(out) < maxDepth {
+		u, err := t.unit(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, u)
+		name, _ = parentOn(u, t.day)
+	}
+	slices.Reverse(out)
+	return out, nil
+}
+
+// top is a unit at the top of the tree, nil if there are no units. Of several, it is the first by name among the units that
+// one call answers; where none of those is a top, it is what stands above one of them.
+func (t *tree) top(ctx context.Context) (*registrypb.Unit, error) {
+	units, err := t.list(ctx, &registrypb.ListUnitsRequest{AnyDay: true, PageSize: pageSize}, 1)
+	if err != nil {
+		return nil, err
+	}
+	units = slices.DeleteFunc(units, func(u *registrypb.Unit) bool { return u.GetValidFrom() > t.day || closedBy(u, t.day) })
+	slices.SortStableFunc(units, func(a, b *registrypb.Unit) int { return text.Compare(a.GetDisplayName(), b.GetDisplayName()) })
+	var placed *registrypb.Unit
+	for _, u := range units {
+		parent, ok := parentOn(u, t.day)
+		if ok && parent == "" {
+			return u, nil
+		}
+		if ok && placed == nil {
+			placed = u
+		}
+	}
+	if placed != nil {
+		way, err := t.path(ctx, placed.GetName())
+		if err != nil {
+			return nil, err
+		}
+		return way[0], nil
+	}
+	if len(units) > 0 {
+		return units[0], nil
+	}
+	return nil, nil //nolint:nilnil // no unit is an answer, not an error
+}

@@ -1,0 +1,28 @@
+// Command planningd is planning as a process of its own.
+package main
+
+import (
+	"os"
+
+	"coso/services/planning"
+	"coso/services/platform/run/daemon"
+)
+
+// version is set by the build (`make build` takes it from git).
+var version = "unreleased" //nolint:gochecknoglobals // set by the linker
+
+// flags are the command line.
+type flags struct {
+	daemon.Service   `embed:""`
+	daemon.Following `embed:""`
+
+	Registry   string `help:"Address of registry, which is followed; loopback only." default:"127.0.0.1:8101"`
+	Membership string `help:"Address of membership, which is followed; loopback only." default:"127.0.0.1:8102"`
+}
+
+// Sources are the addresses of the followed services.
+func (f *flags) Sources() map[string]string {
+	return map[string]string{"registry": f.Registry, "membership": f.Membership}
+}
+
+func main() { os.Exit(daemon.Main(daemon.Of(planning.Name, planning.New, 8103, version, &flags{}))) }

@@ -1,0 +1,115 @@
+package daemon_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"coso/services/platform/run/daemon"
+)
+
+var update = flag.Bool("update", false, "write the golden files") //nolint:gochecknoglobals // a flag of the test
+
+// flags are those of a service that follows another.
+type flags struct {
+	daemon.Service   `embed:""`
+	daemon.Following `embed:""`
+
+	Registry string `help:"Address of registry." default:"127.0.0.1:8101"`
+}
+
+func (f *flags) Sources() map[string]string { return map[string]string{"registry": f.Registry} }
+
+// execute runs the command line of a service that must not be opened.
+func execute(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	err := daemon.Execute(t.Context(), daemon.Of("planning", nil, 8103, "1.2.3", &flags{}), args, &out, &out)
+	return out.String(), err
+}
+
+// same holds an output against a golden file; a temporary folder is called DIR in it.
+func same(t *testing.T, golden, dir, got string) {
+	t.Helper()
+	got = strings.ReplaceAll(got, dir, "DIR")
+	lines := strings.Split(got, "\n")
+	for i, l := range lines {
+		if name, rest, ok := strings.Cut(l, "  "); ok { // columns are as wide as the folder's name
+			lines[i] = name + "  " + strings.Join(strings.FieldsFunc(rest, func(r rune) bool { return r == ' ' }), " ")
+		}
+	}
+	got = strings.Join(lines, "\n")
+	path := filepath.Join("testdata", golden)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", golden, diff)
+	}
+}
+
+func TestCheckConfigShowsWhatIsSetAndWhereFrom(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "planningd.json")
+	if err := os.WriteFile(file, []byte(`{"nats": "nats://coso:secret@127.0.0.1:4333", "max-copy-age": "2m"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("COSO_PLANNINGD_ASK_EVERY", "1s")
+	got, err := execute(t, "--check-config", "--config", file, "--data", filepath.Join(dir, "data", "coso"))
+	if err != nil {
+		t.Error(err)
+	}
+	same(t, "check-config.golden", dir, got)
+	if _, err := os.Stat(filepath.Join(dir, "data")); err == nil {
+		t.Error("a check made the data folder")
+	}
+}
+
+func TestCheckConfigNamesEveryWrongSetting(t *testing.T) { // INV-DAEMON-CHECKED
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := execute(t, "--check-config", "--data", filepath.Join(file, "data"), "--grpc", "0.0.0.0:8103", "--ops", "127.0.0.1", "--nats", "http://ann:secret@127.0.0.1:80",
+		"--registry", "192.0.2.1:8101", "--ask-every", "10m")
+	if err == nil {
+		t.Fatal("all is well")
+	}
+	same(t, "check-config-wrong.golden", dir, err.Error()+"\n")
+	if _, started := execute(t, "--grpc", "0.0.0.0:8103"); started == nil || !strings.Contains(started.Error(), "--grpc") {
+		t.Errorf("started without a check: %v", started)
+	}
+}
+
+func TestHelpAndVersion(t *testing.T) {
+	for arg, wants := range map[string][]string{
+		"--help":     {"loopback addresses only", "--max-copy-age=5m", "$COSO_PLANNINGD_MAX_COPY_AGE", `--grpc="127.0.0.1:8103"`, `--ops="127.0.0.1:8203"`},
+		"--version":  {"planningd 1.2.3\n"},
+		"--settings": {"| `--registry` | `COSO_PLANNINGD_REGISTRY` | `127.0.0.1:8101` | Address of registry. |\n"},
+	} {
+		got, err := execute(t, arg)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, want := range wants {
+			if !strings.Contains(strings.Join(strings.Fields(got), " "), strings.TrimSpace(strings.Join(strings.Fields(want), " "))) {
+				t.Errorf("%s does not say %q:\n%s", arg, want, got)
+			}
+		}
+	}
+	if _, err := execute(t, "--nast", "nats://127.0.0.1:1"); err == nil || !strings.Contains(err.Error(), `--nast, did you mean "--nats"`) || !strings.Contains(err.Error(), "planningd --help") {
+		t.Errorf("an unknown flag: %v", err)
+	}
+}

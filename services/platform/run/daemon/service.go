@@ -1,0 +1,215 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"os"
+	"slices"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"coso/services/platform/rpc"
+	"coso/services/platform/run"
+	"coso/services/platform/run/ops"
+)
+
+// Service are the settings of a service's process.
+type Service struct {
+	Data   string `help:"Data folder; default: coso in the user's data folder." placeholder:"DIR" type:"path"`
+	GRPC   string `name:"grpc" help:"Address of the service itself; loopback only." default:"${grpc}"`
+	NATS   string `name:"nats" help:"Address of NATS, which carries the change events; several separated by commas; loopback only." default:"nats://127.0.0.1:4222"`
+	Common `embed:""`
+}
+
+// Following are the settings of a service that follows others.
+type Following struct {
+	AskEvery   time.Duration `help:"How often the followed services are asked where their events stand." default:"3s"`
+	MaxCopyAge time.Duration `help:"When a copy of another service's data is too old for writes that rest on it." default:"5m"`
+}
+
+// Model is the kong model of a service's process: a struct that embeds Service, and Following if it follows others.
+type Model interface {
+	service() *Service
+	// Sources are the addresses of the followed services, by their names.
+	Sources() map[string]string
+}
+
+func (s *Service) service() *Service { return s }
+
+// Sources answers nothing: who follows overrides it.
+func (s *Service) Sources() map[string]string { return nil }
+
+// following are the settings of a model that embeds Following; nil for another.
+func following(m Model) *Following {
+	if f, ok := m.(interface{ following() *Following }); ok {
+		return f.following()
+	}
+	return nil
+}
+
+func (f *Following) following() *Following { return f }
+
+// Of makes the program of a service: its name, how it is made, the port at which it answers gRPC unless told otherwise
+// (operations are a hundred above), and the build's version.
+func Of(name string, made func(run.Options) (*run.Service, error), port int, version string, model Model) Program {
+	p := &process{name: name, made: made, model: model, s: model.service()}
+	return Program{
+		Name: name + "d", Version: version, Flags: model, Common: &p.s.Common,
+		About:    "Serves coso's " + name + " by gRPC on this machine.",
+		Defaults: map[string]string{"grpc": fmt.Sprintf("127.0.0.1:%d", port), "ops": fmt.Sprintf("127.0.0.1:%d", port+100)},
+		Complete: p.complete, Check: p.check, Run: p.run,
+	}
+}
+
+// process is a service's process.
+type process struct {
+	name  string
+	made  func(run.Options) (*run.Service, error)
+	model Model
+	s     *Service
+}
+
+func (p *process) complete() (err error) {
+	if p.s.Data == "" {
+		p.s.Data, err = run.DataFolder()
+	}
+	return err
+}
+
+func (p *process) check(ctx context.Context) error {
+	wrong := []error{run.Usable(p.s.Data), named("grpc", rpc.Loopback(ctx, p.s.GRPC)), named("nats", checkNATS(ctx, p.s.NATS))}
+	sources := p.model.Sources()
+	for _, source := range slices.Sorted(maps.Keys(sources)) {
+		wrong = append(wrong, named(source, rpc.Loopback(ctx, sources[source])))
+	}
+	if f := following(p.model); f != nil {
+		if f.AskEvery <= 0 {
+			wrong = append(wrong, fmt.Errorf("--ask-every: %s is no time to wait", f.AskEvery))
+		}
+		if f.MaxCopyAge <= f.AskEvery {
+			wrong = append(wrong, fmt.Errorf("--max-copy-age: %s is not longer than --ask-every, %s: every copy would be too old", f.MaxCopyAge, f.AskEvery))
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+func named(setting string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("--%s: %w", setting, err)
+}
+
+// run opens everything, runs it and closes it.
+func (p *process) run(ctx context.Context, logger *slog.Logger) (err error) {
+	var open closers
+	defer func() { err = errors.Join(err, open.close()) }()
+	web, err := open.listen(ctx, p.s.Ops)
+	if err != nil {
+		return err
+	}
+	lis, err := open.listen(ctx, p.s.GRPC)
+	if err != nil {
+		return err
+	}
+	metrics, err := ops.Meters()
+	if err != nil {
+		return err
+	}
+	s, err := p.open(logger)
+	if err != nil {
+		return err
+	}
+	bus, js, err := connect(p.s.NATS, p.name, logger)
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
+	open.add(func() error { bus.Close(); return nil })
+	conns, peers, err := p.dial(ctx, &open)
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
+	ready := &ops.Readiness{
+		Whole: []ops.Peer{{Name: p.name, Conn: s.Conn(), Sound: s.Store().Healthy}}, Reached: peers, Bus: func() error { return away(bus, p.s.NATS) },
+	}
+	logger.InfoContext(ctx, "starts", "service", p.name, "grpc", lis.Addr().String(), "ops", web.Addr().String(), "data", p.s.Data)
+	return run.All(ctx, logger,
+		run.Web("operations", logger, ops.Server(logger, ready, metrics), web, nil),
+		run.Answer("gRPC", func(ctx context.Context) ([]run.On, error) {
+			all, err := run.Sockets(ctx, p.s.Data, logger, s)
+			return append(all, run.On{Service: s, Listener: lis}), err
+		}),
+		s.Part(js, conns))
+}
+
+// open opens the service's store.
+func (p *process) open(logger *slog.Logger) (*run.Service, error) {
+	if err := os.MkdirAll(p.s.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	if err := run.Whole(p.s.Data, p.name); err != nil {
+		return nil, err
+	}
+	o := run.Options{Dir: p.s.Data, Logger: logger}
+	if f := following(p.model); f != nil {
+		o.AskEvery, o.MaxCopyAge = f.AskEvery, f.MaxCopyAge
+	}
+	s, err := p.made(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := run.Settled(p.s.Data, p.name); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// dial makes the connections to the followed services.
+func (p *process) dial(ctx context.Context, open *closers) (map[string]grpc.ClientConnInterface, []ops.Peer, error) {
+	conns := map[string]grpc.ClientConnInterface{}
+	var peers []ops.Peer
+	sources := p.model.Sources()
+	for _, source := range slices.Sorted(maps.Keys(sources)) {
+		conn, err := rpc.Dial(ctx, sources[source])
+		if err != nil {
+			return nil, nil, named(source, err)
+		}
+		open.add(conn.Close)
+		conns[source] = conn
+		peers = append(peers, ops.Peer{Name: source, Conn: conn})
+	}
+	return conns, peers, nil
+}
+
+// closers are what is closed in the end, last first.
+type closers []func() error
+
+func (c *closers) add(f func() error) { *c = append(*c, f) }
+
+func (c *closers) close() error {
+	var failed error
+	for _, f := range slices.Backward(*c) {
+		failed = errors.Join(failed, f())
+	}
+	return failed
+}
+
+// listen opens a listener that is closed in the end if nobody has closed it before.
+func (c *closers) listen(ctx context.Context, addr string) (net.Listener, error) {
+	lis, err := rpc.Listen(ctx, addr)
+	if err != nil {
+		return nil, err
+	}
+	c.add(func() error {
+		if err := lis.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	return lis, nil
+}

@@ -1,0 +1,54 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"coso/services/platform/fault"
+
+	bolt "go.etcd.io/bbolt"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	journalpb "coso/proto/gen/coso/journal/v1"
+)
+
+// Backup writes the whole data file, as it is at one position, while the store goes on, and answers the end of the journal
+// in it. The file holds the keys for fingerprints and page tokens. What w answers as an error ends it. Unavailable if the
+// data file cannot be written now: without a checkpoint it would lack what the log holds.
+func (s *Store) Backup(ctx context.Context, w io.Writer) (head *journalpb.Head, err error) {
+	if err := s.outside(); err != nil {
+		return nil, err
+	}
+	if err := s.db.flush(s.stop); err != nil {
+		if errors.Is(err, errFileClosed) {
+			return nil, fault.Unavailable(faultpb.Reason_REASON_SERVICE_UNAVAILABLE, "")
+		}
+		return nil, fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(err)
+	}
+	err = s.db.file.View(func(tx *bolt.Tx) error {
+		if head, err = readHead(boltSpace{tx}); err != nil {
+			return err
+		}
+		_, err := tx.WriteTo(&untilDone{ctx, w})
+		return err
+	})
+	if gone := ctx.Err(); gone != nil {
+		return nil, gone // bbolt does not pass the cause on
+	}
+	return head, err
+}
+
+// untilDone writes until a context ends.
+type untilDone struct {
+	ctx context.Context //nolint:containedctx // a writer has no place for one
+	w   io.Writer
+}
+
+// Write answers the context's error once it has ended.
+func (u *untilDone) Write(p []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.w.Write(p)
+}
