@@ -96,8 +96,11 @@ func showFeed(w io.Writer, all []*feedpb.FeedStatus) error {
 	row("SERVICE\tEVENTS\tPUBLISHED\tRELAY")
 	for _, s := range all {
 		state := "works"
-		if s.GetRelay().GetAlarm() != "" {
+		switch {
+		case s.GetRelay().GetAlarm() != "":
 			state = "STOPPED"
+		case s.GetRelay().GetRebuilds() > 0:
+			state = fmt.Sprintf("works (filled a damaged stream anew %d times)", s.GetRelay().GetRebuilds())
 		}
 		row("%s\t%d\t%d\t%s", s.GetService(), s.GetRelay().GetJournalSequence(), s.GetRelay().GetPublishedSequence(), state)
 	}
@@ -142,13 +145,13 @@ func showAlarms(w io.Writer, all []*feedpb.FeedStatus) error {
 	var b strings.Builder
 	for _, s := range all {
 		if why := s.GetRelay().GetAlarm(); why != "" {
-			fmt.Fprintf(&b, "\nThe relay of %s stopped; its events wait in the journal:\n  %s\nMend the cause, then start coso again.\n", s.GetService(), why)
+			fmt.Fprintf(&b, "\nThe relay of %s stopped; its events wait in the journal:\n  %s\nMend the cause; it looks again every few seconds.\n", s.GetService(), why)
 		}
 		for _, f := range s.GetFollowers() {
 			if f.GetAlarm() == "" {
 				continue
 			}
-			fmt.Fprintf(&b, "\n%s stopped following %s:\n  %s\nMend the cause, then start coso again.\n", s.GetService(), f.GetSource(), f.GetAlarm())
+			fmt.Fprintf(&b, "\n%s stopped following %s:\n  %s\nMend the cause; it looks again every few seconds.\n", s.GetService(), f.GetSource(), f.GetAlarm())
 			if at := f.GetStoppedAt(); at > 0 {
 				fmt.Fprintf(&b, "Only if nobody needs that event: coso feed skip %s %s %d --reason \"why\"\n", s.GetService(), f.GetSource(), at)
 			}

@@ -71,7 +71,7 @@ func TestFeedStatusOfWhatStopped(t *testing.T) {
 	var out bytes.Buffer
 	err := showFeed(&out, []*feedpb.FeedStatus{
 		{Service: "registry", Relay: &feedpb.RelayStatus{JournalSequence: 1204, PublishedSequence: 1200, Alarm: "stream COSO_REGISTRY: it was made for another journal"}},
-		{Service: "membership", Relay: &feedpb.RelayStatus{}, Followers: []*feedpb.FollowerStatus{
+		{Service: "membership", Relay: &feedpb.RelayStatus{Rebuilds: 2}, Followers: []*feedpb.FollowerStatus{
 			{Source: "registry", Sequence: 1204, HeadSequence: 1204, Age: durationpb.New(1300 * time.Millisecond)},
 		}},
 		{Service: "planning", Relay: &feedpb.RelayStatus{JournalSequence: 9, PublishedSequence: 9}, Followers: []*feedpb.FollowerStatus{

@@ -82,14 +82,19 @@ type DerivedView struct {
 // Get answers nil if the key is not there. The bytes are valid until the transaction ends.
 func (v DerivedView) Get(k Key) []byte { return v.in.get(v.bucket, k) }
 
+// looksAtTheClock is after how many rows a walk looks whether its time is over.
+const looksAtTheClock = 32
+
 // Ascend walks the keys that are ≥ from and begin with prefix. It ends early once the reader's deadline has passed: then
 // no answer leaves its transaction.
 func (v DerivedView) Ascend(prefix, from Key) iter.Seq2[Key, []byte] {
 	return func(yield func(Key, []byte) bool) {
+		n := 0
 		for k, val := range v.in.ascend(v.bucket, prefix, from) {
-			if v.late != nil && v.late() != nil {
+			if v.late != nil && n%looksAtTheClock == 0 && v.late() != nil {
 				return
 			}
+			n++
 			if !yield(k, val) {
 				return
 			}

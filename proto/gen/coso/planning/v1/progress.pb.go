@@ -95,7 +95,8 @@ type GetProgressRequest struct {
 	Period string `protobuf:"bytes,2,opt,name=period,proto3" json:"period,omitempty"`
 	// Counted to this day, or to the period's cut-off if that is earlier, on the tree of that day; YYYY-MM-DD, empty: today.
 	AsOf string `protobuf:"bytes,3,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
-	// Tree that says which units are below; empty: `party`.
+	// Tree that says which units are below; empty: `party`. INVALID_ARGUMENT for a tree in which no unit has a place; a unit
+	// that has none in a known tree answers its own figure.
 	Tree          string `protobuf:"bytes,4,opt,name=tree,proto3" json:"tree,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
