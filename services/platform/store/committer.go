@@ -301,7 +301,7 @@ func (s *Store) newTx(g *group, c *call) *Tx {
 	return &Tx{
 		reach: reach{schema: s.schema, gaps: g.gaps}, position: g.head.GetPosition() + 1, number: len(g.commands),
 		s: s, ctx: c.ctx, over: g.over, at: g.at, principal: c.principal,
-		changes: map[string]int{},
+		changes: map[string]int{}, rehearsal: c.rehearsal,
 		command: &journalpb.Command{
 			Principal: c.principal.Name, OnBehalfOf: c.principal.OnBehalfOf, Method: c.method,
 			RequestId: c.requestID, Fingerprint: c.fingerprint, Traceparent: c.traceparent,

@@ -28,7 +28,7 @@ func TestRehearsalLeavesNoTrace(t *testing.T) {
 	}
 	before := dump(t, b)
 	out, err := rehearse(b, enterprise(2, "units/a", "2"), "once")
-	if err != nil || out.GetRevision() != 1 || out.GetName() != "enterprises/e2" {
+	if err != nil || out.GetRevision() != 1 || out.GetName() != "enterprises/e2" || out.GetEtag() != "" {
 		t.Errorf("answered %v, %v", out, err)
 	}
 	if _, err := rehearse(b, enterprise(3, "units/a", "1"), ""); fault.ReasonOf(err) != faultpb.Reason_REASON_TAX_CODE_TAKEN {

@@ -61,6 +61,8 @@ type Tx struct {
 	// position and number are the command's place in the journal, if it is accepted.
 	position uint64
 	number   int
+	// rehearsal: nothing of it will be kept.
+	rehearsal bool
 	// staged takes new records while they are put aside for an operation; else nil.
 	staged *journalpb.Staged
 }
