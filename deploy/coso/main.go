@@ -20,17 +20,19 @@ import (
 
 // commands is the whole command line.
 type commands struct {
-	Up       upCommand       `cmd:"" help:"Start everything in this process: four services, gateway, embedded nats-server."`
-	Demo     demoCommand     `cmd:"" help:"Run a demo in a temporary folder and hold its figures against the published ones."`
-	Import   importCommand   `cmd:"" help:"Send CSV sheets to a running server."`
-	Export   exportCommand   `cmd:"" help:"Write what a running server holds as CSV sheets, which import reads again."`
-	Progress progressCommand `cmd:"" help:"Show how far a unit is, with everything below it."`
-	Feed     feedCommand     `cmd:"" help:"See and mend the change events between the services of a running coso."`
-	Verify   verifyCommand   `cmd:"" help:"Check the journals of a stopped coso: every entry, and the chain between them."`
-	Backup   backupCommand   `cmd:"" help:"Take a backup of a running coso: one file per service, checked."`
-	Restore  restoreCommand  `cmd:"" help:"Put a backup into an empty data folder."`
-	Version  versionCommand  `cmd:"" help:"Print the version."`
-	Verbose  bool            `help:"Log what goes on, not only what an operator must know." short:"v"`
+	Up         upCommand         `cmd:"" help:"Start everything in this process: four services, gateway, embedded nats-server."`
+	Demo       demoCommand       `cmd:"" help:"Run a demo in a temporary folder and hold its figures against the published ones."`
+	Import     importCommand     `cmd:"" help:"Send CSV sheets to a running server."`
+	Export     exportCommand     `cmd:"" help:"Write what a running server holds as CSV sheets, which import reads again."`
+	Progress   progressCommand   `cmd:"" help:"Show how far a unit is, with everything below it."`
+	Feed       feedCommand       `cmd:"" help:"See and mend the change events between the services of a running coso."`
+	Verify     verifyCommand     `cmd:"" help:"Check the journals of a stopped coso: every entry, and the chain between them."`
+	Backup     backupCommand     `cmd:"" help:"Take a backup of a running coso: one file per service, checked."`
+	Restore    restoreCommand    `cmd:"" help:"Put a backup into an empty data folder."`
+	Completion completionCommand `cmd:"" help:"Print a script with which a shell completes coso's command lines."`
+	Complete   completeCommand   `cmd:"" hidden:"" help:"Answer a shell."`
+	Version    versionCommand    `cmd:"" help:"Print the version."`
+	Verbose    bool              `help:"Log what goes on, not only what an operator must know." short:"v"`
 }
 
 // streams are where a command writes.
@@ -89,6 +91,9 @@ func execute(ctx context.Context, args []string, s streams) error {
 // namedFolder refuses a --data that names nothing, as an unset variable in a script does: taken for the default or the
 // present folder, it would start another office's coso, or a new one.
 func namedFolder(args []string) error {
+	if len(args) > 0 && args[0] == "complete" {
+		return nil // a shell asks, and nothing is started
+	}
 	for i, a := range args {
 		value, given := strings.CutPrefix(a, "--data=")
 		if a == "--data" && i+1 < len(args) {
