@@ -137,6 +137,36 @@ func drip(t *testing.T, conn net.Conn, begun string) {
 	}
 }
 
+// A client that does not read its answer is cut off.
+func TestClientThatDoesNotReadItsAnswer(t *testing.T) {
+	g := newGate(t)
+	cut := make(chan error, 1)
+	g.metrics = func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain")
+		part := make([]byte, 1<<20)
+		for range 256 {
+			if _, err := w.Write(part); err != nil {
+				cut <- err
+				return
+			}
+		}
+		cut <- nil
+	}
+	addr, _ := g.serve(t, func(s *http.Server) { s.WriteTimeout = 300 * time.Millisecond })
+	conn := connect(t, addr)
+	if _, err := io.WriteString(conn, "GET /metrics HTTP/1.1\r\nHost: "+addr+"\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-cut:
+		if err == nil {
+			t.Error("all of it was taken")
+		}
+	case <-time.After(15 * time.Second):
+		t.Error("the server still waits")
+	}
+}
+
 // A stop lets the request under way finish and takes no other.
 func TestShutdownDrains(t *testing.T) {
 	g := newGate(t)

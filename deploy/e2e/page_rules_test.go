@@ -8,12 +8,10 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"coso/deploy/internal/client"
 )
 
 // The language is the one asked for, else the one chosen before, else the browser's, else Vietnamese.
-func testPageLanguage(t *testing.T, s *server, _ *client.Client) {
+func (s pages) language(t *testing.T) {
 	for _, c := range []struct{ path, accept, cookie, want string }{
 		{"/", "vi-VN,vi;q=0.9,en;q=0.5", "", "vi"},
 		{"/", "en-GB,en;q=0.9", "", "en"},
@@ -56,7 +54,7 @@ func testPageLanguage(t *testing.T, s *server, _ *client.Client) {
 }
 
 // Every link leads somewhere, and every page it leads to keeps the rules of all pages.
-func testPageLinks(t *testing.T, s *server, _ *client.Client) {
+func (s pages) links(t *testing.T) {
 	todo, seen := []string{"/", "/?lang=en", "/units"}, map[string]bool{}
 	const enough = 150
 	for len(todo) > 0 && len(seen) < enough {
@@ -135,7 +133,7 @@ func keepsRules(t *testing.T, path string, p webPage) {
 }
 
 // What a page cannot show is a page too, in both languages, with the id by which it is found in the log.
-func testPageRefusals(t *testing.T, s *server, _ *client.Client) {
+func (s pages) refusals(t *testing.T) {
 	for _, c := range []struct {
 		method, path, vi, en string
 		code                 int
@@ -179,7 +177,7 @@ func testPageRefusals(t *testing.T, s *server, _ *client.Client) {
 }
 
 // The files beside the pages are named after their content and kept by browsers.
-func testPageFiles(t *testing.T, s *server, _ *client.Client) {
+func (s pages) files(t *testing.T) {
 	p := s.browse(t, hanoiPage)
 	files := p.all(func(e node) bool { return e.Data == "link" })
 	if len(files) != 2 {

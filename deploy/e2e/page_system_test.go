@@ -141,8 +141,10 @@ func (b *chromium) do(actions ...chromedp.Action[chromedp.Void]) {
 // goes does something that leads to another page, and waits until that is there.
 func (b *chromium) goes(actions ...chromedp.Action[chromedp.Void]) {
 	b.Helper()
-	if _, err := chromedp.RunResponse(b.ctx, actions...); err != nil {
-		b.Fatal(err)
+	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
+	defer cancel()
+	if _, err := chromedp.RunResponse(ctx, actions...); err != nil {
+		b.Fatalf("no other page comes: %v", err)
 	}
 }
 
@@ -212,20 +214,20 @@ func TestPagesInChromium(t *testing.T) {
 	for _, look := range []screen{
 		{320, false, false, "vi"}, {1280, false, false, "vi"}, {320, true, true, "en"}, {1280, true, true, "vi"}, {768, true, false, "en"},
 	} {
-		t.Run(look.name(), func(t *testing.T) { tour(t, openChromium(t, s.base, look), c, look) })
+		t.Run(look.name(), func(t *testing.T) { openChromium(t, s.base, look).tour(c, look) })
 	}
 }
 
-func tour(t *testing.T, b *chromium, c *client.Client, look screen) {
-	t.Helper()
+// tour goes through the pages as a reader does.
+func (b *chromium) tour(c *client.Client, look screen) {
 	b.goes(chromedp.Navigate(b.base + "/"))
 	if h := b.seen().tags("h1")[0].text(); h != "Thành ủy Hà Nội" {
-		t.Errorf("the first page is about %s", h)
+		b.Errorf("the first page is about %s", h)
 	}
 	if lang := b.seen().tags("html")[0].attr("lang"); lang != look.language {
-		t.Errorf("a browser that speaks %s is answered in %s", look.language, lang)
+		b.Errorf("a browser that speaks %s is answered in %s", look.language, lang)
 	}
-	b.sameAs(progressOf(t, c, "ha-noi", ""))
+	b.sameAs(progressOf(b, c, "ha-noi", ""))
 	b.readable()
 	b.keep("1-city")
 	b.skips()
@@ -233,48 +235,48 @@ func tour(t *testing.T, b *chromium, c *client.Client, look screen) {
 	// Down: from the number to its facts, to the district that contributed, to its own facts.
 	b.goes(chromedp.Click(chromedp.CSS(`tr[data-indicator="party-organisations"] td.result a`)))
 	if rows := b.seen().all(func(e node) bool { return e.attr("data-fact") != "" }); len(rows) != 50 {
-		t.Errorf("%d facts on the first page", len(rows))
+		b.Errorf("%d facts on the first page", len(rows))
 	}
 	b.readable()
 	b.keep("2-facts")
 	b.goes(chromedp.Click(chromedp.CSS(`a[rel="next"]`)))
 	if rows := b.seen().all(func(e node) bool { return e.attr("data-fact") != "" }); len(rows) != 50 {
-		t.Errorf("%d facts on the second page", len(rows))
+		b.Errorf("%d facts on the second page", len(rows))
 	}
 	b.goes(chromedp.Click(chromedp.CSS(`ul.split a[href*="unit=tay-ho"]`)))
 	if rows := b.seen().all(func(e node) bool { return e.attr("data-fact") != "" }); len(rows) != 2 {
-		t.Errorf("Tây Hồ has %d facts", len(rows))
+		b.Errorf("Tây Hồ has %d facts", len(rows))
 	}
 	b.goes(chromedp.Click(chromedp.CSS(`.kicker a`)))
 	if h := b.seen().tags("h1")[0].text(); h != "Quận ủy Tây Hồ" {
-		t.Errorf("the way back leads to %s", h)
+		b.Errorf("the way back leads to %s", h)
 	}
-	b.sameAs(progressOf(t, c, "tay-ho", ""))
+	b.sameAs(progressOf(b, c, "tay-ho", ""))
 	b.keep("3-district")
 	b.goes(chromedp.Click(chromedp.CSS(`.above a`)))
 
 	// Another order, another indicator.
 	b.goes(chromedp.Click(chromedp.CSS(`.tabs a[href*="indicator=trade-unions"]`)))
 	b.goes(chromedp.Click(chromedp.CSS(`#children th a[href*="sort=name"]`)))
-	if first := b.seen().id(t, "children").cells()[0][0]; first != "Huyện ủy Ba Vì" {
-		t.Errorf("by name, %s comes first", first)
+	if first := b.seen().id(b, "children").cells()[0][0]; first != "Huyện ủy Ba Vì" {
+		b.Errorf("by name, %s comes first", first)
 	}
 
 	// Another day.
 	b.day("2020-06-30")
-	b.sameAs(progressOf(t, c, "ha-noi", "2020-06-30"))
+	b.sameAs(progressOf(b, c, "ha-noi", "2020-06-30"))
 	b.keep("4-june")
 
 	// Another language, which is remembered.
 	other := map[string]string{"vi": "en", "en": "vi"}[look.language]
 	b.goes(chromedp.Click(chromedp.CSS(`.top a[hreflang="` + other + `"]`)))
 	if q := b.at().Query(); q.Get("asOf") != "2020-06-30" {
-		t.Errorf("the other language is about another day: %v", q)
+		b.Errorf("the other language is about another day: %v", q)
 	}
-	b.sameAs(progressOf(t, c, "ha-noi", "2020-06-30"))
+	b.sameAs(progressOf(b, c, "ha-noi", "2020-06-30"))
 	b.goes(chromedp.Navigate(b.base + "/"))
 	if lang := b.seen().tags("html")[0].attr("lang"); lang != other {
-		t.Errorf("the choice of %s is forgotten", other)
+		b.Errorf("the choice of %s is forgotten", other)
 	}
 	b.keep("5-other-language")
 
@@ -285,7 +287,7 @@ func tour(t *testing.T, b *chromium, c *client.Client, look screen) {
 	}
 	b.printed()
 	if len(b.wrong) > 0 {
-		t.Errorf("the browser complains:\n%s", strings.Join(b.wrong, "\n"))
+		b.Errorf("the browser complains:\n%s", strings.Join(b.wrong, "\n"))
 	}
 	b.goes(chromedp.Navigate(b.base + "/?unit=nowhere"))
 	b.keep("9-refusal")

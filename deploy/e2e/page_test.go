@@ -23,24 +23,36 @@ import (
 // hanoiPage is the city on the cut-off of its plan year.
 const hanoiPage = "/?unit=ha-noi&period=2020&asOf=2020-11-30"
 
+// pages are the pages of a server with the demo.
+type pages struct {
+	*server
+
+	api *client.Client
+}
+
 func TestPages(t *testing.T) {
 	s, _, c := loaded(t, dataSet)
-	for name, test := range map[string]func(*testing.T, *server, *client.Client){
-		"figures": testPageFigures, "children": testPageChildren, "nominations": testPageNominations, "as of": testPageAsOf,
-		"organisations counted": testPageOrganisations, "intakes counted": testPageIntakes, "language": testPageLanguage,
-		"links": testPageLinks, "refusals": testPageRefusals, "files": testPageFiles, "search": testPageSearch,
-	} {
-		t.Run(name, func(t *testing.T) { test(t, s, c) })
-	}
+	p := pages{s, c}
+	t.Run("figures", p.figures)
+	t.Run("children", p.children)
+	t.Run("nominations", p.nominations)
+	t.Run("as of", p.asOf)
+	t.Run("organisations counted", p.organisations)
+	t.Run("intakes counted", p.intakes)
+	t.Run("language", p.language)
+	t.Run("links", p.links)
+	t.Run("refusals", p.refusals)
+	t.Run("files", p.files)
+	t.Run("search", p.search)
 }
 
 // Every figure of the page is the one that the API answers.
-func testPageFigures(t *testing.T, s *server, c *client.Client) {
+func (s pages) figures(t *testing.T) {
 	p := s.browse(t, hanoiPage)
 	if p.code != http.StatusOK || p.tags("h1")[0].text() != "Thành ủy Hà Nội" || !strings.Contains(p.body, "30/11/2020") {
 		t.Fatalf("%d %s", p.code, p.body)
 	}
-	want := progressOf(t, c, "ha-noi", "2020-11-30")
+	want := progressOf(t, s.api, "ha-noi", "2020-11-30")
 	rows := p.all(func(e node) bool { return e.attr("data-indicator") != "" })
 	if len(rows) != len(want.GetIndicators()) {
 		t.Errorf("%d of %d indicators", len(rows), len(want.GetIndicators()))
@@ -74,15 +86,15 @@ func testPageFigures(t *testing.T, s *server, c *client.Client) {
 }
 
 // The districts stand in the order asked for, with the figures that each has by itself.
-func testPageChildren(t *testing.T, s *server, c *client.Client) {
+func (s pages) children(t *testing.T) {
 	list := &registrypb.ListUnitsResponse{}
-	if err := c.Get(t.Context(), "/v1/units", url.Values{"parent": {"units/ha-noi"}, "asOf": {"2020-11-30"}, "pageSize": {"500"}}, list); err != nil {
+	if err := s.api.Get(t.Context(), "/v1/units", url.Values{"parent": {"units/ha-noi"}, "asOf": {"2020-11-30"}, "pageSize": {"500"}}, list); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]string{}
 	rate := map[string]float64{}
 	for _, u := range list.GetUnits() {
-		f := indicator(t, progressOf(t, c, strings.TrimPrefix(u.GetName(), "units/"), "2020-11-30"), "trade-unions").GetFigure()
+		f := indicator(t, progressOf(t, s.api, strings.TrimPrefix(u.GetName(), "units/"), "2020-11-30"), "trade-unions").GetFigure()
 		want[u.GetDisplayName()] = report.Fraction(f) + " " + report.Percent(f)
 		rate[u.GetDisplayName()] = float64(f.GetActualValue()) / float64(f.GetAssignedValue())
 	}
@@ -118,9 +130,9 @@ func compareRate(a, b float64) int {
 	return 0
 }
 
-func testPageNominations(t *testing.T, s *server, c *client.Client) {
+func (s pages) nominations(t *testing.T) {
 	list := &awardpb.ListNominationsResponse{}
-	if err := c.Get(t.Context(), "/v1/nominations", url.Values{"pageSize": {"500"}}, list); err != nil {
+	if err := s.api.Get(t.Context(), "/v1/nominations", url.Values{"pageSize": {"500"}}, list); err != nil {
 		t.Fatal(err)
 	}
 	var want []string
@@ -143,9 +155,9 @@ func testPageNominations(t *testing.T, s *server, c *client.Client) {
 }
 
 // Another day gives other figures: those of the API on that day; its links keep to the day.
-func testPageAsOf(t *testing.T, s *server, c *client.Client) {
+func (s pages) asOf(t *testing.T) {
 	p := s.browse(t, "/?unit=ha-noi&period=2020&asOf=2020-06-30")
-	f := indicator(t, progressOf(t, c, "ha-noi", "2020-06-30"), "party-organisations").GetFigure()
+	f := indicator(t, progressOf(t, s.api, "ha-noi", "2020-06-30"), "party-organisations").GetFigure()
 	row := p.all(func(e node) bool { return e.attr("data-indicator") == "party-organisations" })[0]
 	if cells := row.tags("td"); cells[0].text() != report.Fraction(f) || cells[1].text() != report.Percent(f) || f.GetActualValue() >= 100 {
 		t.Errorf("%s %s, the API says %s", cells[0].text(), cells[1].text(), report.Fraction(f))
@@ -187,19 +199,19 @@ func facts(t *testing.T, s *server, path string) []node {
 }
 
 // What stands behind a number are the records that make it up, each once, with its date.
-func testPageOrganisations(t *testing.T, s *server, c *client.Client) {
+func (s pages) organisations(t *testing.T) {
 	for unit, asOf := range map[string]string{"ha-noi": "2020-11-30", "cau-giay": "2020-08-31"} {
 		start := s.browse(t, "/?period=2020&unit="+unit+"&asOf="+asOf)
 		number := start.all(func(e node) bool { return e.attr("data-indicator") == "party-organisations" })[0]
 		var got []string
-		for _, row := range facts(t, s, number.tags("td")[0].tags("a")[0].attr("href")) {
+		for _, row := range facts(t, s.server, number.tags("td")[0].tags("a")[0].attr("href")) {
 			got = append(got, row.attr("data-fact")+" "+row.tags("time")[0].attr("datetime"))
 		}
 		var want []string
 		q := url.Values{"pageSize": {"500"}}
 		for {
 			list := &registrypb.ListOrganisationsResponse{}
-			if err := c.Get(t.Context(), "/v1/organisations", q, list); err != nil {
+			if err := s.api.Get(t.Context(), "/v1/organisations", q, list); err != nil {
 				t.Fatal(err)
 			}
 			for _, o := range list.GetOrganisations() {
@@ -212,7 +224,7 @@ func testPageOrganisations(t *testing.T, s *server, c *client.Client) {
 			}
 			q.Set("pageToken", list.GetNextPageToken())
 		}
-		f := indicator(t, progressOf(t, c, unit, asOf), "party-organisations").GetFigure()
+		f := indicator(t, progressOf(t, s.api, unit, asOf), "party-organisations").GetFigure()
 		if int64(len(want)) != f.GetActualValue() {
 			t.Errorf("the records are %d, the figure %d", len(want), f.GetActualValue())
 		}
@@ -228,14 +240,14 @@ func partyKind(k registrypb.OrganisationKind) bool {
 	return k >= registrypb.OrganisationKind_ORGANISATION_KIND_BASE_PARTY_ORGANISATION && k <= registrypb.OrganisationKind_ORGANISATION_KIND_SECTIONAL_PARTY_ORGANISATION
 }
 
-func testPageIntakes(t *testing.T, s *server, c *client.Client) {
+func (s pages) intakes(t *testing.T) {
 	for id, of := range map[string]func(*membershippb.Intake) int64{
 		"party-members": (*membershippb.Intake).GetMemberCount, "party-member-owners": (*membershippb.Intake).GetOwnerCount,
 	} {
 		var sum int64
-		for _, row := range facts(t, s, "/facts?unit=ha-noi&period=2020&indicator="+id) {
+		for _, row := range facts(t, s.server, "/facts?unit=ha-noi&period=2020&indicator="+id) {
 			n := &membershippb.Intake{}
-			if err := c.Get(t.Context(), "/v1/"+row.attr("data-fact"), nil, n); err != nil {
+			if err := s.api.Get(t.Context(), "/v1/"+row.attr("data-fact"), nil, n); err != nil {
 				t.Fatal(err)
 			}
 			cells := row.tags("td")
@@ -244,13 +256,13 @@ func testPageIntakes(t *testing.T, s *server, c *client.Client) {
 			}
 			sum += of(n)
 		}
-		if f := indicator(t, progressOf(t, c, "ha-noi", "2020-11-30"), id).GetFigure(); sum != f.GetActualValue() {
+		if f := indicator(t, progressOf(t, s.api, "ha-noi", "2020-11-30"), id).GetFigure(); sum != f.GetActualValue() {
 			t.Errorf("%s: the facts add up to %d, the figure is %d", id, sum, f.GetActualValue())
 		}
 	}
 }
 
-func testPageSearch(t *testing.T, s *server, _ *client.Client) {
+func (s pages) search(t *testing.T) {
 	p := s.browse(t, "/units?query=ung+hoa")
 	if rows := p.cells(); len(rows) != 1 || rows[0][0] != "Huyện ủy Ứng Hòa" {
 		t.Fatalf("found %v", rows)

@@ -29,7 +29,7 @@ func viewNames() []string {
 
 // parse parses every page's template once for each language.
 func parse(a *assets) (map[language]views, error) {
-	out := map[language]views{}
+	out := make(map[language]views)
 	for _, lang := range []language{vietnamese, english} {
 		shared, err := template.New("").Funcs(functions(lang, a)).ParseFS(templates, "templates/layout.html", "templates/parts.html")
 		if err != nil {

@@ -45,22 +45,28 @@ func TestFromTheStart(t *testing.T) {
 	h.createUnit("a")
 	h.report("x")
 	h.found("y", "units/b")
-	for query, want := range map[string][]string{
-		"?after=start":                                                                             {"intakes/x", "organisations/y", "units/a"},
-		"?after=start&service=registry":                                                            {"organisations/y", "units/a"},
-		"?after=start&service=registry&service=membership":                                         {"intakes/x", "organisations/y", "units/a"},
-		"?after=start&service=registry,membership":                                                 {"intakes/x", "organisations/y", "units/a"},
-		"?after=start&type=coso.registry.v1.UnitCreated":                                           {"units/a"},
-		"?after=start&unit=units/a":                                                                {"intakes/x", "units/a"},
-		"?after=start&unit=units/b&service=registry":                                               {"organisations/y"},
-		"?after=registry:1@" + incarnation(h) + "&service=registry":                                {"organisations/y"},
-		"?after=start&type=coso.registry.v1.OrganisationFounded,coso.membership.v1.IntakeReported": {"intakes/x", "organisations/y"},
+	for _, c := range []struct {
+		query string
+		want  []string
+	}{
+		{"?after=start", []string{"intakes/x", "organisations/y", "units/a"}},
+		{"?after=start&service=registry", []string{"organisations/y", "units/a"}},
+		{"?after=start&service=registry&service=membership", []string{"intakes/x", "organisations/y", "units/a"}},
+		{"?after=start&service=registry,membership", []string{"intakes/x", "organisations/y", "units/a"}},
+		{"?after=start&type=coso.registry.v1.UnitCreated", []string{"units/a"}},
+		{"?after=start&unit=units/a", []string{"intakes/x", "units/a"}},
+		{"?after=start&unit=units/b&service=registry", []string{"organisations/y"}},
+		{"?after=registry:1@" + incarnation(h) + "&service=registry", []string{"organisations/y"}},
+		{
+			"?after=start&type=coso.registry.v1.OrganisationFounded,coso.membership.v1.IntakeReported",
+			[]string{"intakes/x", "organisations/y"},
+		},
 	} {
-		l := h.listen(query, "")
-		got := l.subjects(len(want))
+		l := h.listen(c.query, "")
+		got := l.subjects(len(c.want))
 		slices.Sort(got)
-		if !slices.Equal(got, want) {
-			t.Errorf("%s: %v, want %v", query, got, want)
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.query, got, c.want)
 		}
 		l.hangUp()
 	}
