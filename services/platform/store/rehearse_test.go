@@ -69,17 +69,7 @@ func TestRehearsalBesideRealCommands(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	n, err := View(caller(), b.Store, func(tx *ReadTx) (int, error) {
-		n := 0
-		for _, err := range b.enterprises.All(tx) {
-			if err != nil {
-				return 0, err
-			}
-			n++
-		}
-		return n, nil
-	})
-	if err != nil || n != pairs {
-		t.Errorf("%d records, %v; want %d", n, err, pairs)
+	if n := count(t, b); n != pairs {
+		t.Errorf("%d records, want %d", n, pairs)
 	}
 }
