@@ -69,7 +69,15 @@ func (b backupCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	return writeDurably(filepath.Join(b.Folder, manifestFile), func(w io.Writer) error { _, err := w.Write(append(raw, '\n')); return err })
+	err = writeDurably(filepath.Join(b.Folder, manifestFile), func(w io.Writer) error { _, err := w.Write(append(raw, '\n')); return err })
+	if err != nil {
+		return err
+	}
+	folder, err := os.Open(b.Folder)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }
 
 func describe(w io.Writer, b *backuppb.Backup) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 
 	"coso/services/platform/fault"
 
@@ -16,25 +17,38 @@ import (
 // Backup writes the whole data file, as it is at one position, while the store goes on, and answers the end of the journal
 // in it. The file holds the keys for fingerprints and page tokens. What w answers as an error ends it. Unavailable if the
 // data file cannot be written now: without a checkpoint it would lack what the log holds.
+//
+// The file is first copied in the data folder: however slow w is, it holds up nobody who waits for the readers of the file.
 func (s *Store) Backup(ctx context.Context, w io.Writer) (head *journalpb.Head, err error) {
 	if err := s.outside(); err != nil {
 		return nil, err
 	}
-	if err := s.db.flush(s.stop); err != nil {
+	if err := s.db.flush(ctx, s.stop); err != nil {
 		if errors.Is(err, errFileClosed) {
 			return nil, fault.Unavailable(faultpb.Reason_REASON_SERVICE_UNAVAILABLE, "")
 		}
 		return nil, fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(err)
 	}
+	copied, err := os.CreateTemp(s.dir, ".backup-*")
+	if err != nil {
+		return nil, fault.Internal(err)
+	}
+	defer func() { err = errors.Join(err, copied.Close(), os.Remove(copied.Name())) }()
 	err = s.db.file.View(func(tx *bolt.Tx) error {
 		if head, err = readHead(boltSpace{tx}); err != nil {
 			return err
 		}
-		_, err := tx.WriteTo(&untilDone{ctx, w})
+		_, err := tx.WriteTo(&untilDone{ctx, copied})
 		return err
 	})
 	if gone := ctx.Err(); gone != nil {
 		return nil, gone // bbolt does not pass the cause on
+	}
+	if err == nil {
+		_, err = copied.Seek(0, io.SeekStart)
+	}
+	if err == nil {
+		_, err = io.Copy(&untilDone{ctx, w}, copied)
 	}
 	return head, err
 }

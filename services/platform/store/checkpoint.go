@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"strings"
 	"time"
 
@@ -68,18 +69,29 @@ func (st *state) failure() error {
 }
 
 // flush makes a checkpoint now and waits for it.
-func (st *state) flush(stop <-chan struct{}) error { return ask(st.flushes, stop) }
+func (st *state) flush(ctx context.Context, stop <-chan struct{}) error {
+	return ask(ctx, st.flushes, stop)
+}
 
 // retry makes a checkpoint, unless the last one failed a moment ago: then it answers why that failed.
-func (st *state) retry(stop <-chan struct{}) error { return ask(st.retries, stop) }
+func (st *state) retry(stop <-chan struct{}) error {
+	return ask(context.Background(), st.retries, stop)
+}
 
-func ask(questions chan<- chan error, stop <-chan struct{}) error {
+func ask(ctx context.Context, questions chan<- chan error, stop <-chan struct{}) error {
 	answer := make(chan error, 1)
 	select {
 	case questions <- answer:
-		return <-answer
+	case <-ctx.Done():
+		return ctx.Err()
 	case <-stop:
 		return errFileClosed
+	}
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -146,7 +146,8 @@ func (s *Store) attempt(calls []*call) (*group, []*call, error) {
 	s.db.changing.Lock()
 	defer s.db.changing.Unlock()
 	g, left, err := s.runGroup(calls)
-	if fault.KindOf(err) == fault.KindUnavailable {
+	// A clock that went back is seen by whoever looks at it, and is right again without a command.
+	if fault.KindOf(err) == fault.KindUnavailable && fault.ReasonOf(err) != faultpb.Reason_REASON_CLOCK_AHEAD {
 		s.worry("commands cannot be run", err)
 	}
 	if err == nil && g.next != nil {

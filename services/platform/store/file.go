@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"coso/services/platform/fault"
@@ -32,8 +33,9 @@ type file struct {
 	// using is held for reading by whoever has a transaction.
 	using sync.RWMutex
 	db    *bolt.DB // nil: it could not be opened again
-	away  error    // why db is nil
 	tried time.Time
+	// away is why the file is not open, or about to be closed; nil: it is open.
+	away atomic.Pointer[fileError]
 }
 
 // fileError says that the file, not the function that ran on it, is the cause. What it was to keep may have been kept.
@@ -102,14 +104,12 @@ func (f *file) Update(fn func(*bolt.Tx) error) error {
 
 func (f *file) isOpen() bool { return f.unavailable() == nil }
 
-// unavailable answers why the file is not open; nil: it is.
+// unavailable answers why the file is not open; nil: it is. It waits for nobody.
 func (f *file) unavailable() error {
-	f.using.RLock()
-	defer f.using.RUnlock()
-	if f.db != nil {
-		return nil
+	if why := f.away.Load(); why != nil {
+		return why.err
 	}
-	return f.away
+	return nil
 }
 
 func (f *file) update(fn func(*bolt.Tx) error) (refused, err error) {
@@ -135,32 +135,35 @@ func (f *file) update(fn func(*bolt.Tx) error) (refused, err error) {
 
 // close waits for the readers and closes the file; why is what they are told who come until it is open again.
 func (f *file) close(why error) error {
+	f.away.Store(&fileError{why})
 	f.using.Lock()
 	defer f.using.Unlock()
 	if f.db == nil {
 		return nil
 	}
 	err := f.db.Close()
-	f.db, f.away, f.tried = nil, why, time.Time{}
+	f.db, f.tried = nil, time.Time{}
 	return err
 }
 
 // reopen opens the file if it is not open. The caller holds writing.
 func (f *file) reopen() error {
-	f.using.Lock()
-	defer f.using.Unlock()
-	if f.db != nil {
+	if f.isOpen() { // somebody else has done it, and there are readers by now, for whom nobody should wait
 		return nil
 	}
-	if errors.Is(f.away, errFileClosed) || time.Since(f.tried) < reopenPause {
-		return f.away
+	f.using.Lock()
+	defer f.using.Unlock()
+	if why := f.unavailable(); errors.Is(why, errFileClosed) || time.Since(f.tried) < reopenPause {
+		return why
 	}
 	db, err := f.open()
 	if err != nil {
-		f.away, f.tried = err, time.Now()
+		f.tried = time.Now()
+		f.away.Store(&fileError{err})
 		return err
 	}
-	f.db, f.away = db, nil
+	f.db = db
+	f.away.Store(nil)
 	return nil
 }
 

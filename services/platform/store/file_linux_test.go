@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -63,7 +64,7 @@ func TestFileThatMayNotGrow(t *testing.T) {
 // limitFileSize runs f while no file of this process may outgrow the store's file as it is.
 func limitFileSize(t *testing.T, b *bench, f func()) {
 	t.Helper()
-	if err := b.db.flush(b.stop); err != nil {
+	if err := b.db.flush(context.Background(), b.stop); err != nil {
 		t.Fatal(err)
 	}
 	info, err := os.Stat(b.dir + "/registry.db")

@@ -46,7 +46,7 @@ func TestFullDataFile(t *testing.T) {
 	if err := write(0); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.db.flush(b.stop); !errors.Is(err, syscall.ENOSPC) {
+	if err := b.db.flush(context.Background(), b.stop); !errors.Is(err, syscall.ENOSPC) {
 		t.Fatalf("a checkpoint on a full disk: %v", err)
 	}
 	b.db.changing.Lock()
@@ -102,7 +102,7 @@ func away(t *testing.T, b *bench) (back func(), cause error) {
 	if err := b.db.Update(putRow(bucketMeta, []byte("dirty"), nil)); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.db.flush(b.stop); !errors.Is(err, syscall.ENOSPC) {
+	if err := b.db.flush(context.Background(), b.stop); !errors.Is(err, syscall.ENOSPC) {
 		t.Fatalf("a checkpoint: %v", err)
 	}
 	return func() {
@@ -152,7 +152,7 @@ func TestManyFailedCheckpoints(t *testing.T) {
 		if _, err := create(caller(), b, enterprise(i, "units/u", fmt.Sprint(i)), fmt.Sprint(i)); err != nil {
 			t.Fatal(err)
 		}
-		if err := b.db.flush(b.stop); (err != nil) != (kind != 0) {
+		if err := b.db.flush(context.Background(), b.stop); (err != nil) != (kind != 0) {
 			t.Fatalf("checkpoint of kind %d: %v", kind, err)
 		}
 		if _, err := create(caller(), b, enterprise(i, "units/u", fmt.Sprint(i)), fmt.Sprint(i)); err != nil {
@@ -224,7 +224,7 @@ func TestAVersionAndItsFile(t *testing.T) {
 		return n
 	}
 	flush := func() {
-		if err := b.db.flush(b.stop); err != nil {
+		if err := b.db.flush(context.Background(), b.stop); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -50,7 +50,7 @@ func TestKeysThatTheFileDoesNotTake(t *testing.T) {
 	if err := o.put("t", nil, nil); !errors.Is(err, errEmptyKey) {
 		t.Errorf("an empty key: %v", err)
 	}
-	if err := b.db.flush(b.stop); err != nil {
+	if err := b.db.flush(context.Background(), b.stop); err != nil {
 		t.Error(err)
 	}
 }

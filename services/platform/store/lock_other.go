@@ -5,4 +5,4 @@ package store
 import "os"
 
 // lockFile does nothing where files cannot be locked: the data file's own lock has to do.
-func lockFile(*os.File) error { return nil }
+func lockFile(*os.File, bool) error { return nil }

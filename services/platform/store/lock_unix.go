@@ -7,5 +7,11 @@ import (
 	"syscall"
 )
 
-// lockFile keeps other processes from locking the file until it is closed; an error if one has.
-func lockFile(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
+// lockFile keeps other processes from locking the file until it is closed, unless both only read; an error if one has.
+func lockFile(f *os.File, write bool) error {
+	how := syscall.LOCK_SH
+	if write {
+		how = syscall.LOCK_EX
+	}
+	return syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
+}

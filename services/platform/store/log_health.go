@@ -11,15 +11,19 @@ import (
 
 // Healthy answers nil while the store takes commands. Otherwise it says why not: DataLoss when the journal met a hole, a
 // foreign incarnation or an entry that does not fit: writing has stopped until an operator has looked and the service is
-// started again, reading goes on; Unavailable while the log does not answer or the file cannot be written: that ends by
-// itself.
+// started again, reading goes on; Unavailable while the log does not answer or the file cannot be written, or the clock is
+// more than 5 minutes behind the journal (CLOCK_AHEAD): that ends by itself, whether or not commands come.
 func (s *Store) Healthy() error {
+	if _, err := s.moment(s.Head()); err != nil && s.haltedBy() == nil {
+		return err
+	}
+	why := s.db.file.unavailable()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.halted != nil {
 		return s.halted
 	}
-	if why := s.db.file.unavailable(); why != nil {
+	if why != nil {
 		return fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(why)
 	}
 	if s.trouble != nil {

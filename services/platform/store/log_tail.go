@@ -44,10 +44,20 @@ func (s *Store) takeTailed(there Placed) {
 		return
 	}
 	if s.db.room(s.stop) != nil {
-		return // it is read again when a command asks for it
+		return // the next one that finds room brings this one too
 	}
 	s.db.changing.Lock()
 	defer s.db.changing.Unlock()
+	if next := s.Head().GetPosition() + 1; there.Position > next { // not the log has a hole: this store left some out
+		first, err := s.readLog(next)
+		if err == nil {
+			err = s.catchUp(first)
+		}
+		if err != nil && !errors.Is(err, errOvertaken) && s.haltedBy() == nil {
+			s.logger.Warn("an entry of the log waits", "service", s.service, "position", next, "error", err)
+		}
+		return
+	}
 	if err := s.takePlaced(there); err != nil && s.haltedBy() == nil {
 		s.logger.Warn("an entry of the log waits", "service", s.service, "position", there.Position, "error", err)
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -46,7 +47,7 @@ func TestMetrics(t *testing.T) {
 	s.db.file.writing.Lock()
 	s.db.file.commit = full
 	s.db.file.writing.Unlock()
-	if err := s.db.flush(s.stop); err == nil {
+	if err := s.db.flush(context.Background(), s.stop); err == nil {
 		t.Fatal("a checkpoint on a full disk")
 	}
 	got := collect(t, reader)
@@ -61,7 +62,7 @@ func TestMetrics(t *testing.T) {
 	s.db.file.writing.Lock()
 	s.db.file.commit = (*bolt.Tx).Commit
 	s.db.file.writing.Unlock()
-	if err := s.db.flush(s.stop); err != nil {
+	if err := s.db.flush(context.Background(), s.stop); err != nil {
 		t.Fatal(err)
 	}
 	if got := collect(t, reader); got["coso.store.checkpoint.alarm"] != 0 || got["coso.store.unwritten"] != 0 {

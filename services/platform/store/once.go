@@ -48,7 +48,7 @@ func feedOnce(w writing, b *journalpb.Rebuild, raw []byte) error {
 		return err
 	}
 	b.EventPosition = waitable(e, b.GetEventPosition())
-	_, err = noteAllOnce(w, e, b.GetEventPosition(), nil)
+	b.Forgotten, err = noteAllOnce(w, e, b.GetEventPosition(), b.GetForgotten())
 	return err
 }
 

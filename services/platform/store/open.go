@@ -71,6 +71,7 @@ type Options struct {
 // Store keeps one service's state. Its methods are safe for concurrent use.
 type Store struct {
 	db  *state
+	dir string
 	log Log
 	// wal keeps the entries that are not in the file yet; nil: a shared log does. Only the committer writes it.
 	wal            *wal
@@ -121,21 +122,27 @@ func Open(o Options) (*Store, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fault.Internal(err)
 	}
+	var w *wal
+	if o.Log == nil { // first, because its lock is what keeps others from changing the data file
+		var err error
+		if w, err = openWAL(o.Dir, o.Service); err != nil {
+			return nil, err
+		}
+	}
 	path := filepath.Join(o.Dir, o.Service+".db")
 	db, err := openFile(path, o.MapSize)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, w.close())
 	}
 	again := func() (*bolt.DB, error) { return openAgain(path, o.MapSize) }
 	s := &Store{
-		db: newState(newFile(db, again)), log: o.Log, fingerprintKey: o.Key, schema: o.Schema, service: o.Service, sources: o.Sources, clock: o.Clock, logger: o.Logger,
+		db: newState(newFile(db, again)), dir: o.Dir, wal: w, log: o.Log, fingerprintKey: o.Key, schema: o.Schema, service: o.Service, sources: o.Sources, clock: o.Clock, logger: o.Logger,
 		queue: make(chan *call, maxGroup), stop: make(chan struct{}), stopped: make(chan struct{}),
 		changed: make(chan struct{}), tailed: make(chan Placed),
 		viewLimit: cmp.Or(o.ViewLimit, viewLimit), timerHandlers: withOperations(o.Timers),
 		recipes: o.Schema.recipes(), stepRows: cmp.Or(max(o.stepRows, -o.stepRows), rebuildRows),
 	}
-	local := s.log == nil
-	if local {
+	if s.log == nil {
 		s.log = localLog{s}
 	}
 	if s.clock == nil {
@@ -145,11 +152,11 @@ func Open(o Options) (*Store, error) {
 		s.logger = slog.Default()
 	}
 	err = s.start()
-	if err == nil && local {
-		err = s.openWAL(o.Dir)
+	if err == nil && w != nil {
+		err = s.recoverLog()
 	}
 	if err != nil {
-		return nil, errors.Join(err, s.db.file.Close())
+		return nil, errors.Join(err, s.db.file.Close(), w.close())
 	}
 	s.startMeters()
 	s.startLog()
@@ -262,7 +269,7 @@ func (s *Store) start() error {
 
 func (s *Store) checkFormat(in reading) error {
 	if f := in.get(bucketMeta, keyFormat); len(f) != 1 || f[0] != storeFormat {
-		return fault.DataLoss(faultpb.Reason_REASON_FORMAT_UNKNOWN, "", "value", fmt.Sprintf("%x", f))
+		return fault.DataLoss(faultpb.Reason_REASON_FORMAT_UNKNOWN, "", "value", fmt.Sprintf("%x", f)).With(fmt.Errorf("the store of %s", s.service))
 	}
 	if name := string(in.get(bucketMeta, keyService)); name != s.service {
 		return fault.FailedPrecondition(faultpb.Reason_REASON_INCARNATION_FOREIGN, "", "value", name, "current", s.service)
@@ -349,11 +356,7 @@ func (s *Store) closeFiles() error {
 	if err != nil {
 		s.logger.Warn("the data file could not be written; the log keeps the rest", "service", s.service, "error", err)
 	}
-	err = s.db.file.Close()
-	if s.wal != nil {
-		err = errors.Join(err, s.wal.close())
-	}
-	return err
+	return errors.Join(s.db.file.Close(), s.wal.close())
 }
 
 // Service is the service's name.

@@ -76,7 +76,7 @@ func replayed(t *testing.T, b *bench) *bench {
 func everything(t *testing.T, b *bench) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	if err := b.db.flush(b.stop); err != nil {
+	if err := b.db.flush(context.Background(), b.stop); err != nil {
 		t.Fatal(err)
 	}
 	err := b.db.file.View(func(tx *bolt.Tx) error {

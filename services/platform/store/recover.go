@@ -49,33 +49,36 @@ var errLogGone = errors.New("the log that belongs to the data file is gone; put 
 // keyLogged is set, in meta, while the log may hold what the file does not.
 var keyLogged = []byte("logged")
 
-// openWAL opens the store's write-ahead log and brings what it holds into the data file. DataLoss if it is damaged, of
-// another journal, or gone.
-func (s *Store) openWAL(dir string) (err error) {
-	if s.wal, err = openWAL(dir, s.service); err != nil {
+// recoverLog brings what the store's write-ahead log holds into the data file and begins a new use of it. DataLoss if the log
+// is damaged, of another journal, or gone.
+func (s *Store) recoverLog() error {
+	if err := s.db.View(func(in reading) error { return logIsThere(in, s.wal.sizes, s.wal.paths) }); err != nil {
 		return err
 	}
 	entries, use, err := unwrittenEntries(s.wal.paths, s.Head().GetPosition(), s.incarnation)
-	if err == nil && use == 0 {
-		err = s.db.View(func(in reading) error {
-			if in.get(bucketMeta, keyLogged) != nil {
-				return fault.DataLoss(faultpb.Reason_REASON_DATA_DAMAGED, "", "name", s.wal.paths[0]).With(errLogGone)
-			}
-			return nil
-		})
-	}
 	for _, raw := range entries {
 		if err == nil {
 			err = s.replayEntry(raw)
 		}
 	}
-	if err == nil {
-		err = s.beginLog(use)
-	}
 	if err != nil {
-		err = errors.Join(err, s.wal.close())
+		return err
 	}
-	return err
+	return s.beginLog(use)
+}
+
+// logIsThere answers DataLoss if the log may hold what the file does not, and one of its files is gone or empty. Both hold
+// at least a mark from before keyLogged is set.
+func logIsThere(in reading, sizes [2]int64, paths [2]string) error {
+	if in.get(bucketMeta, keyLogged) == nil {
+		return nil
+	}
+	for i, size := range sizes {
+		if size == 0 {
+			return fault.DataLoss(faultpb.Reason_REASON_DATA_DAMAGED, "", "name", paths[i]).With(errLogGone)
+		}
+	}
+	return nil
 }
 
 // replayEntry makes an entry of the log part of the state.
@@ -95,9 +98,12 @@ func (s *Store) beginLog(use uint64) error {
 	if err := s.db.checkpoint(); err != nil {
 		return fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(err)
 	}
+	var err error
 	s.wal.use = use
-	s.wal.turn()
-	err := s.wal.append()
+	for range s.wal.files { // a mark in each
+		s.wal.turn()
+		err = errors.Join(err, s.wal.append())
+	}
 	if err == nil {
 		err = s.db.file.Update(func(tx *bolt.Tx) error { return boltSpace{tx}.put(bucketMeta, keyLogged, []byte{1}) })
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -40,93 +41,98 @@ type Restored struct {
 // restoring is one service's file while a set is restored.
 type restoring struct {
 	Restored
-	path string
 	s    *Store
 	head *journalpb.Head
 }
 
-// Restore puts backups of several services, which follow each other, into an empty folder: <from>/<service>.db each. Every
-// journal becomes a new incarnation, so that whoever holds a position, an etag or an event of what came after the backup
-// notices; the cursors of the followers go with it. Only whole folders are left: what fails leaves none of its files.
+// Restore puts backups of several services, which follow each other, into an empty folder, or one that is not there:
+// <from>/<service>.db each. Every journal becomes a new incarnation, so that whoever holds a position, an etag or an event of
+// what came after the backup notices; the cursors of the followers go with it. The folder appears whole or not at all.
 //
 // Errors: those of VerifyBackup for each; FailedPrecondition (SOURCE_WENT_BACK) if a service has taken events that the
-// backup of the one it follows does not hold: backups are taken followers first; AlreadyExists if the folder holds data.
+// backup of the one it follows does not hold: backups are taken followers first; AlreadyExists if the folder holds anything.
 func Restore(ctx context.Context, from, dir string, services []string, now time.Time) (out []Restored, err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	dir = filepath.Clean(dir)
+	if there, err := os.ReadDir(dir); err == nil && len(there) > 0 {
+		return nil, fault.AlreadyExists(faultpb.Reason_REASON_RESOURCE_EXISTS, "", "name", dir)
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
 		return nil, fault.Internal(err)
 	}
-	if err := noData(dir); err != nil {
-		return nil, err
+	beside, err := os.MkdirTemp(filepath.Dir(dir), filepath.Base(dir)+".restoring-*")
+	if err != nil {
+		return nil, fault.Internal(err)
 	}
-	set := map[string]*restoring{}
-	var order []*restoring
-	defer func() {
-		for _, r := range order {
-			err = errors.Join(err, r.end(err == nil, filepath.Join(dir, r.Service+".db")))
-		}
-		if err == nil {
-			err = syncFolder(dir)
-		}
-	}()
-	for _, service := range services {
-		r, err := copyBackup(ctx, from, dir, service)
-		if r != nil {
-			set[service], order = r, append(order, r)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", service, err)
-		}
+	if out, err = restoreInto(ctx, from, beside, services, now); err == nil {
+		err = moveFolder(beside, dir)
 	}
-	for _, r := range order {
-		if err := r.renew(set, now); err != nil {
-			return nil, fmt.Errorf("%s: %w", r.Service, err)
-		}
-		out = append(out, r.Restored)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(beside))
 	}
 	return out, nil
 }
 
-// noData refuses a folder that holds a store's files.
-func noData(dir string) error {
-	for _, pattern := range []string{"*.db", "*.wal?"} {
-		found, err := filepath.Glob(filepath.Join(dir, pattern))
-		if err != nil {
-			return fault.Internal(err)
+func restoreInto(ctx context.Context, from, dir string, services []string, now time.Time) (out []Restored, err error) {
+	set := map[string]*restoring{}
+	defer func() {
+		for _, r := range set {
+			if r.s != nil {
+				err = errors.Join(err, r.s.db.file.Close())
+			}
 		}
-		if len(found) > 0 {
-			return fault.AlreadyExists(faultpb.Reason_REASON_RESOURCE_EXISTS, "", "name", found[0])
+	}()
+	for _, service := range services {
+		r := &restoring{Restored: Restored{Service: service}}
+		set[service] = r
+		if err := r.copyBackup(ctx, from, dir); err != nil {
+			return nil, fmt.Errorf("%s: %w", service, err)
 		}
+	}
+	for _, service := range services {
+		if err := set[service].renew(set, now); err != nil {
+			return nil, fmt.Errorf("%s: %w", service, err)
+		}
+		out = append(out, set[service].Restored)
+	}
+	return out, nil
+}
+
+// moveFolder gives a folder its name, in the place of an empty one or none.
+func moveFolder(from, to string) error {
+	if err := os.Remove(to); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fault.Internal(err)
+	}
+	if err := errors.Join(syncFolder(from), os.Rename(from, to), syncFolder(filepath.Dir(to))); err != nil {
+		return fault.Internal(err)
 	}
 	return nil
 }
 
-// copyBackup checks a backup and copies it beside its place.
-func copyBackup(ctx context.Context, from, dir, service string) (*restoring, error) {
-	if _, err := VerifyBackup(ctx, from, service, nil); err != nil {
-		return nil, err
+// copyBackup checks a backup, copies it and opens the copy.
+func (r *restoring) copyBackup(ctx context.Context, from, dir string) error {
+	if _, err := VerifyBackup(ctx, from, r.Service, nil); err != nil {
+		return err
 	}
-	r := &restoring{Restored: Restored{Service: service}, path: filepath.Join(dir, service+".restoring")}
-	if err := copyFile(filepath.Join(from, service+".db"), r.path); err != nil {
-		return r, fault.Internal(err)
+	path := filepath.Join(dir, r.Service+".db")
+	if err := copyFile(filepath.Join(from, r.Service+".db"), path); err != nil {
+		return fault.Internal(err)
 	}
-	db, err := openFile(r.path, 0)
+	db, err := openFile(path, 0)
 	if err != nil {
-		return r, err
+		return err
 	}
 	sc := NewSchema()
 	r.s = &Store{
-		service: service, schema: sc, recipes: sc.recipes(), unbuilt: sc.recipes(),
+		service: r.Service, schema: sc, recipes: sc.recipes(), unbuilt: sc.recipes(),
 		db: newState(newFile(db, func() (*bolt.DB, error) { return nil, errFileClosed })),
 	}
 	r.s.building.Store(true)
-	err = r.s.db.file.View(func(tx *bolt.Tx) error { return r.s.identify(boltSpace{tx}) })
-	if err != nil {
-		return r, err
+	if err := r.s.db.file.View(func(tx *bolt.Tx) error { return r.s.identify(boltSpace{tx}) }); err != nil {
+		return err
 	}
-	r.head = r.s.Head()
-	r.From = r.s.Incarnation()
+	r.head, r.From = r.s.Head(), r.s.Incarnation()
 	r.To, err = uuid.NewV7()
-	return r, err
+	return err
 }
 
 func copyFile(from, to string) error {
@@ -220,28 +226,18 @@ func (r *restoring) move(c *journalpb.Cursor, set map[string]*restoring) error {
 	if !bytes.Equal(c.GetIncarnation(), source.From[:]) || c.GetSequence() > source.head.GetEvents() {
 		return wentBack
 	}
-	events, err := source.s.eventsUpTo(context.Background(), source.head, c.GetSequence(), 1)
+	var hash [sha256.Size]byte
+	err := source.s.db.View(func(in reading) error {
+		position, err := entryOfEvent(in, source.head, c.GetSequence())
+		hash = sha256.Sum256(in.get(bucketJournal, positionKey(position)))
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	if len(c.GetHash()) > 0 && !bytes.Equal(events[0].Hash[:], c.GetHash()) {
+	if len(c.GetHash()) > 0 && !bytes.Equal(hash[:], c.GetHash()) {
 		return wentBack
 	}
 	c.Incarnation = source.To[:]
 	return nil
-}
-
-// end closes the file and gives it its name, or removes it.
-func (r *restoring) end(whole bool, name string) error {
-	var err error
-	if r.s != nil {
-		err = r.s.db.file.Close()
-	}
-	if whole && err == nil {
-		return os.Rename(r.path, name)
-	}
-	if gone := os.Remove(r.path); !errors.Is(gone, os.ErrNotExist) {
-		err = errors.Join(err, gone)
-	}
-	return err
 }

@@ -277,8 +277,13 @@ func TestTheClockMayStandStillButNotGoFarBack(t *testing.T) {
 		t.Errorf("the third entry is %s after the clock", got)
 	}
 	b.now = b.now.Add(-maxAhead - time.Second)
+	wantReason(t, b.Healthy(), faultpb.Reason_REASON_CLOCK_AHEAD)
 	_, err := create(caller(), b, enterprise(9, "units/tay-ho", "9"), "")
 	wantReason(t, err, faultpb.Reason_REASON_CLOCK_AHEAD)
+	b.now = b.now.Add(2 * time.Second)
+	if err := b.Healthy(); err != nil {
+		t.Errorf("the clock is right again, and the store says %v", err)
+	}
 }
 
 func TestClosedStoreRefuses(t *testing.T) {

@@ -120,7 +120,7 @@ func (b *bench) check(t testing.TB) {
 	if err := b.Verify(context.Background(), nil); err != nil {
 		t.Errorf("verify: %v", err)
 	}
-	if err := b.db.flush(b.stop); err != nil {
+	if err := b.db.flush(context.Background(), b.stop); err != nil {
 		t.Errorf("flush: %v", err)
 	}
 	errChecked := errors.New("checked, nothing to write")

@@ -202,7 +202,7 @@ func (l *ledger) judge(t *testing.T, b *bench) {
 func dump(t *testing.T, b *bench) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	if err := b.db.flush(b.stop); err != nil {
+	if err := b.db.flush(context.Background(), b.stop); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.db.file.View(func(tx *bolt.Tx) error {

@@ -81,16 +81,24 @@ func (s *Store) readStopped(dir string, logged bool) (all uint64, err error) {
 		s.incarnation = append(s.incarnation, in.get(bucketMeta, keyIncarnation)...)
 		head, err := readHead(in)
 		all = head.GetPosition()
-		logged = logged && in.get(bucketMeta, keyLogged) != nil
 		return err
 	})
 	if err != nil {
 		return all, err
 	}
-	entries, use, err := unwrittenEntries(walPaths(dir, s.service), all, s.incarnation)
-	if err == nil && use == 0 && logged {
-		err = fault.DataLoss(faultpb.Reason_REASON_DATA_DAMAGED, "", "name", walPaths(dir, s.service)[0]).With(errLogGone)
+	if !logged {
+		return all, nil
 	}
+	paths := walPaths(dir, s.service)
+	unlock, err := lockLog(paths)
+	if err != nil {
+		return all, err
+	}
+	defer unlock()
+	if err := s.db.file.View(func(tx *bolt.Tx) error { return logIsThere(boltSpace{tx}, fileSizes(paths), paths) }); err != nil {
+		return all, err
+	}
+	entries, _, err := unwrittenEntries(paths, all, s.incarnation)
 	for _, raw := range entries {
 		if err == nil {
 			err = s.db.Update(func(w *overlay) error { return appendEntry(w, raw, s.incarnation) })
@@ -98,6 +106,41 @@ func (s *Store) readStopped(dir string, logged bool) (all uint64, err error) {
 		all++
 	}
 	return all, err
+}
+
+// lockLog keeps others from writing a store's log while it is read. Unavailable if somebody does.
+func lockLog(paths [2]string) (unlock func(), err error) {
+	var files []*os.File
+	unlock = func() {
+		for _, f := range files {
+			_ = f.Close() // it was only read
+		}
+	}
+	for _, path := range paths {
+		f, err := os.Open(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			files = append(files, f)
+			err = lockFile(f, false)
+		}
+		if err != nil {
+			unlock()
+			return nil, fault.Unavailable(faultpb.Reason_REASON_DATA_LOCKED, "", "name", path).With(err)
+		}
+	}
+	return unlock, nil
+}
+
+// fileSizes answers 0 for a file that is not there.
+func fileSizes(paths [2]string) (sizes [2]int64) {
+	for i, path := range paths {
+		if info, err := os.Stat(path); err == nil {
+			sizes[i] = info.Size()
+		}
+	}
+	return sizes
 }
 
 // appendEntry adds an entry to the journal and changes nothing else.

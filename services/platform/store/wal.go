@@ -70,7 +70,7 @@ func openWAL(dir, service string) (w *wal, err error) {
 			return w, fault.Internal(fmt.Errorf("open the log: %w", err))
 		}
 		// The data file is let go for a moment when it is opened again, so this is what keeps others away.
-		if err := lockFile(w.files[i]); err != nil {
+		if err := lockFile(w.files[i], true); err != nil {
 			return w, fault.Unavailable(faultpb.Reason_REASON_DATA_LOCKED, "", "name", path).With(err)
 		}
 		info, err := w.files[i].Stat()
@@ -169,7 +169,11 @@ func (w *wal) empty() error {
 	return errors.Join(errs...)
 }
 
+// close lets go of the files; of no log, nothing.
 func (w *wal) close() error {
+	if w == nil {
+		return nil
+	}
 	var errs []error
 	for _, f := range w.files {
 		if f != nil {

@@ -146,12 +146,12 @@ func TestKilledAroundCheckpoints(t *testing.T) {
 		}
 		switch r.IntN(5) {
 		case 0:
-			if err := b.db.flush(b.stop); err != nil {
+			if err := b.db.flush(context.Background(), b.stop); err != nil {
 				t.Fatal(err)
 			}
 		case 1:
 			onCommit(b, full)
-			if err := b.db.flush(b.stop); !errors.Is(err, syscall.ENOSPC) {
+			if err := b.db.flush(context.Background(), b.stop); !errors.Is(err, syscall.ENOSPC) {
 				t.Fatal(err)
 			}
 			onCommit(b, (*bolt.Tx).Commit)
@@ -232,7 +232,7 @@ func TestPowerCuts(t *testing.T) {
 			e.DisplayName = string(bytes.Repeat([]byte("x"), 1+r.IntN(200)))
 		}
 		if r.IntN(10) == 0 {
-			if err := b.db.flush(b.stop); err != nil {
+			if err := b.db.flush(context.Background(), b.stop); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -344,7 +344,7 @@ func TestALogWithoutItsBeginningIsRefused(t *testing.T) {
 		if _, err := create(caller(), b, enterprise(i, "units/u", fmt.Sprint(i)), ""); err != nil {
 			t.Fatal(err)
 		}
-		if err := b.db.flush(b.stop); err != nil {
+		if err := b.db.flush(context.Background(), b.stop); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -363,7 +363,7 @@ func TestVerifyReadsTheLog(t *testing.T) {
 			t.Fatal(err)
 		}
 		if i == 2 {
-			if err := b.db.flush(b.stop); err != nil {
+			if err := b.db.flush(context.Background(), b.stop); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -35,6 +35,8 @@ type Rebuild struct {
 	Done uint64 `protobuf:"varint,3,opt,name=done,proto3" json:"done,omitempty"`
 	// Position of the last entry taken that holds an event; only where the source is the journal.
 	EventPosition uint64 `protobuf:"varint,4,opt,name=event_position,json=eventPosition,proto3" json:"event_position,omitempty"`
+	// A key of what is built: there is nothing before it that may still be forgotten; only of request ids.
+	Forgotten     []byte `protobuf:"bytes,5,opt,name=forgotten,proto3" json:"forgotten,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -97,16 +99,24 @@ func (x *Rebuild) GetEventPosition() uint64 {
 	return 0
 }
 
+func (x *Rebuild) GetForgotten() []byte {
+	if x != nil {
+		return x.Forgotten
+	}
+	return nil
+}
+
 var File_coso_journal_v1_rebuild_proto protoreflect.FileDescriptor
 
 const file_coso_journal_v1_rebuild_proto_rawDesc = "" +
 	"\n" +
-	"\x1dcoso/journal/v1/rebuild.proto\x12\x0fcoso.journal.v1\"r\n" +
+	"\x1dcoso/journal/v1/rebuild.proto\x12\x0fcoso.journal.v1\"\x90\x01\n" +
 	"\aRebuild\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\fR\x04next\x12\x12\n" +
 	"\x04done\x18\x03 \x01(\x04R\x04done\x12%\n" +
-	"\x0eevent_position\x18\x04 \x01(\x04R\reventPositionB*Z(coso/proto/gen/coso/journal/v1;journalpbb\x06proto3"
+	"\x0eevent_position\x18\x04 \x01(\x04R\reventPosition\x12\x1c\n" +
+	"\tforgotten\x18\x05 \x01(\fR\tforgottenB*Z(coso/proto/gen/coso/journal/v1;journalpbb\x06proto3"
 
 var (
 	file_coso_journal_v1_rebuild_proto_rawDescOnce sync.Once
