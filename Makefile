@@ -46,12 +46,14 @@ test: ## Test all modules, and the platform under the race detector
 	go test $(TESTFLAGS) $(addprefix ./,$(addsuffix /...,$(MODULES)))
 	$(if $(HAS_CGO),go test -race $(TESTFLAGS) ./services/platform/...,@echo "race detector left out: it needs a C compiler")
 
-# Tests that need root, mounts and strace, and the long run of kill -9. A skipped test is a failure.
+# Tests that need root, mounts, strace and Chromium, and the long run of kill -9. A skipped test is a failure. Pictures of
+# the pages stay in .cache/screenshots.
 .PHONY: test-system
-test-system: ## Test what needs root or time: held and failing syncs, full disks, 200 times kill -9, NATS away for a minute
+test-system: ## Test what needs root or time: held and failing syncs, full disks, 200 times kill -9, NATS away for a minute, the pages in Chromium
 	@command -v strace >/dev/null || { apt-get update -qq && apt-get install -y -qq strace; }
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium; }
 	@mkdir -p $(CACHE)
-	COSO_TEST_KILLS=200 go test -count=1 -tags system -run 'Sync|FullDisk|Kill9|AwayForAMinute|ForLong' -v ./services/platform/store ./services/platform/feed ./deploy/e2e | tee $(CACHE)/test-system.log
+	COSO_TEST_KILLS=200 go test -count=1 -tags system -run 'Sync|FullDisk|Kill9|AwayForAMinute|ForLong|InChromium' -v ./services/platform/store ./services/platform/feed ./deploy/e2e | tee $(CACHE)/test-system.log
 	@! grep -q -- '--- SKIP' $(CACHE)/test-system.log
 
 FUZZTIME ?= 20s

@@ -43,16 +43,25 @@ const askLimit = 10 * time.Second
 // Run prints two tables and the alarms.
 func (feedStatusCommand) Run(ctx context.Context, s streams, c *feedCommand) error {
 	var all []*feedpb.FeedStatus
+	var silent []string
+	var why error
 	for _, service := range single.Services() {
 		one, err := ask(ctx, c.Data, service, func(ctx context.Context, client feedpb.FeedServiceClient) (*feedpb.FeedStatus, error) {
 			return client.GetFeedStatus(ctx, &feedpb.GetFeedStatusRequest{})
 		})
 		if err != nil {
-			return err
+			silent, why = append(silent, service), errors.Join(why, err)
+			continue
 		}
 		all = append(all, one)
 	}
-	return showFeed(s.out, all)
+	if len(all) == 0 {
+		return why
+	}
+	if err := showFeed(s.out, all); err != nil || len(silent) == 0 {
+		return err
+	}
+	return fmt.Errorf("of the services on this folder, these do not answer: %s; start them again (%w)", strings.Join(silent, ", "), why)
 }
 
 // Run skips the event and prints how the service does then.

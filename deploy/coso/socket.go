@@ -23,7 +23,7 @@ func dialSocket(ctx context.Context, data, service string) (*grpc.ClientConn, er
 	path := shell.Socket(dir, service)
 	probe, err := new(net.Dialer).DialContext(ctx, "unix", path)
 	if err != nil {
-		return nil, fmt.Errorf("no coso runs on the data in %s (%w); start it with `coso up`, or name its folder with --data", dir, err)
+		return nil, fmt.Errorf("%s does not answer: no coso runs on the data in %s (%w); start it, or name its folder with --data", service, dir, err)
 	}
 	if err := probe.Close(); err != nil {
 		return nil, err

@@ -100,7 +100,7 @@ func (u *upCommand) greet(ctx context.Context, s streams, base, dir string) erro
 			}
 		}
 	}
-	_, err := fmt.Fprintf(s.out, "\ncoso answers at %s\n  API page  %s/docs\n  data      %s\nStop with Ctrl-C.\n", base, base, dir)
+	_, err := fmt.Fprintf(s.out, "\ncoso answers at %s\n  progress  %s/\n  API page  %s/docs\n  data      %s\nStop with Ctrl-C.\n", base, base, base, dir)
 	return err
 }
 

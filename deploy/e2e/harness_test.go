@@ -35,14 +35,17 @@ func start(t testing.TB, dir string) *server {
 // startWith does the same with a port for listeners.
 func startWith(t testing.TB, dir string, natsPort int) *server {
 	t.Helper()
+	return startAs(t, single.Options{Dir: dir, NATSPort: natsPort})
+}
+
+// startAs does the same with options of its own; address and log are the test's.
+func startAs(t testing.TB, o single.Options) *server {
+	t.Helper()
+	o.HTTP, o.Logger = "127.0.0.1:0", slog.New(slog.NewTextHandler(logTo{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	ctx, cancel := context.WithCancel(context.Background())
 	ready := make(chan string, 1)
 	done := make(chan error, 1)
-	go func() {
-		done <- single.Run(ctx, single.Options{
-			Dir: dir, HTTP: "127.0.0.1:0", NATSPort: natsPort, Logger: slog.New(slog.NewTextHandler(logTo{t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
-		}, func(base string) { ready <- base })
-	}()
+	go func() { done <- single.Run(ctx, o, func(base string) { ready <- base }) }()
 	s := &server{}
 	stopped := false
 	s.stop = func() {

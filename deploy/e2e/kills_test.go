@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	awardpb "coso/proto/gen/coso/award/v1"
+	membershippb "coso/proto/gen/coso/membership/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/platform/fault"
@@ -42,10 +43,11 @@ type founding struct {
 	withdrawn bool
 }
 
-// ledger is what all offices were told, by the organisation's id.
+// ledger is what all offices were told, by the organisation's and by the intake's id.
 type ledger struct {
-	mu  sync.Mutex
-	all map[string]founding
+	mu      sync.Mutex
+	all     map[string]founding
+	intakes map[string]admission
 }
 
 func (l *ledger) note(id string, f founding) {
@@ -80,7 +82,7 @@ func killedAtRandom(t *testing.T, length time.Duration, seed uint64) {
 	f.ready(names()...)
 	plan(t, client.New(f.base))
 
-	told := &ledger{all: map[string]founding{}}
+	told := &ledger{all: map[string]founding{}, intakes: map[string]admission{}}
 	ctx, cancel := context.WithTimeout(t.Context(), length)
 	defer cancel()
 	var writing sync.WaitGroup
@@ -94,12 +96,14 @@ func killedAtRandom(t *testing.T, length time.Duration, seed uint64) {
 	kills := killing(ctx, f, rand.New(rand.NewPCG(seed, offices)))
 	f.ready(names()...)
 	writing.Wait()
-	t.Logf("seed %d: %d organisations founded, %d stand; kills %v", seed, len(told.all), told.count("ha-noi"), kills)
+	t.Logf("seed %d: %d organisations founded, %d stand; %d intakes, %d members stand; kills %v",
+		seed, len(told.all), told.count("ha-noi"), len(told.intakes), told.members("ha-noi"), kills)
 	if t.Failed() {
 		return
 	}
 	c := client.New(f.base)
 	there(t, c, told)
+	admitted(t, c, told)
 	figures(t, c, told)
 	f.stop(names()...)
 	for _, service := range single.Services() {
@@ -126,6 +130,10 @@ func plan(t *testing.T, c *client.Client) {
 		DisplayName: "Chi bộ", Measure: planningpb.Measure_MEASURE_ORGANISATIONS_FOUNDED, Kinds: []string{"BASE_CELL"},
 		Comparator: planningpb.Comparator_COMPARATOR_AT_LEAST, ResultVerb: "thành lập được", CountedNoun: "chi bộ",
 	}, &planningpb.Indicator{})
+	post("/v1/indicators?indicatorId=members", &planningpb.Indicator{
+		DisplayName: "Đảng viên", Measure: planningpb.Measure_MEASURE_MEMBERS_ADMITTED, Kinds: []string{"PARTY_MEMBER"},
+		Comparator: planningpb.Comparator_COMPARATOR_AT_LEAST, ResultVerb: "kết nạp mới", CountedNoun: "đảng viên",
+	}, &planningpb.Indicator{})
 	post("/v1/periods?periodId=2020", &planningpb.Period{
 		DisplayName: "năm 2020", Kind: planningpb.PeriodKind_PERIOD_KIND_CALENDAR_YEAR, StartDate: "2020-01-01", EndDate: "2020-12-31", CutOffDate: "2020-12-31",
 	}, &planningpb.Period{})
@@ -144,12 +152,16 @@ func plan(t *testing.T, c *client.Client) {
 		post("/v1/targets?targetId="+u, &planningpb.Target{Unit: "units/" + u, Indicator: "indicators/cells", Period: "periods/2020"}, &planningpb.Target{})
 		post("/v1/targets/"+u+":assign", &planningpb.AssignTargetRequest{AssignedValue: &assigned, AssignedDecision: "1-QĐ/TU"}, &planningpb.Target{})
 	}
+	if err := c.Get(t.Context(), "/v1/intakes", nil, &membershippb.ListIntakesResponse{}); err != nil { // membership has heard of the units
+		t.Fatal(err)
+	}
 }
 
-// office founds organisations until the time is over, and now and then withdraws one. Each request is sent with its id
-// until it is acknowledged, the last ones too.
+// office founds organisations and reports intakes until the time is over, and now and then withdraws one. Each request is
+// sent with its id until it is acknowledged, the last ones too. Another desk reports the intakes: it does not wait until
+// membership has heard of the organisations.
 func office(ctx context.Context, base string, number int, r *rand.Rand, told *ledger) error {
-	c := client.New(base)
+	c, desk := client.New(base), client.New(base)
 	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
 	defer cancel()
 	for n := 0; ctx.Err() == nil; n++ {
@@ -163,6 +175,9 @@ func office(ctx context.Context, base string, number int, r *rand.Rand, told *le
 			return fmt.Errorf("found %s: %w", id, err)
 		}
 		told.note(id, founding{unit: unit})
+		if err := admit(patient, desk, "dot-"+id, unit, r, told); err != nil {
+			return err
+		}
 		if r.IntN(5) > 0 {
 			continue
 		}
@@ -180,7 +195,7 @@ func insist(ctx context.Context, c *client.Client, path string, q url.Values, in
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		err := c.Post(ctx, path, q, in, &registrypb.Organisation{})
+		err := c.Post(ctx, path, q, in, nil)
 		if err == nil {
 			return nil
 		}
@@ -195,8 +210,8 @@ func insist(ctx context.Context, c *client.Client, path string, q url.Values, in
 	}
 }
 
-// killing kills a process at random moments and starts it again, until the time is over. It answers how often each was
-// killed.
+// killing kills processes at random moments and starts them again, until the time is over: each has its turn before any has
+// the next. It answers how often each was killed.
 func killing(ctx context.Context, f *fleet, r *rand.Rand) map[string]int {
 	kills := map[string]int{}
 	pause := func(limit time.Duration) {
@@ -207,9 +222,15 @@ func killing(ctx context.Context, f *fleet, r *rand.Rand) map[string]int {
 		case <-ctx.Done():
 		}
 	}
-	for ctx.Err() == nil {
+	var turn []string
+	for ctx.Err() == nil || len(kills) < len(names()) {
 		pause(600 * time.Millisecond)
-		victim := names()[r.IntN(len(names()))]
+		if len(turn) == 0 {
+			turn = names()
+			r.Shuffle(len(turn), func(i, j int) { turn[i], turn[j] = turn[j], turn[i] })
+		}
+		victim := turn[0]
+		turn = turn[1:]
 		f.kill(victim)
 		kills[victim]++
 		pause(300 * time.Millisecond)
@@ -267,14 +288,17 @@ func organisations(t *testing.T, c *client.Client) []*registrypb.Organisation {
 func figures(t *testing.T, c *client.Client, told *ledger) {
 	t.Helper()
 	for _, unit := range append(districts(), "ha-noi") {
-		want := told.count(unit)
+		want, members := told.count(unit), told.members(unit)
 		within(t, 30*time.Second, "progress of "+unit+" is a recount's", func() error {
 			p := &planningpb.Progress{}
 			if err := c.Get(t.Context(), "/v1/units/"+unit+"/progress", url.Values{"period": {"periods/2020"}, "asOf": {"2020-12-31"}}, p); err != nil {
 				return err
 			}
-			if got := p.GetIndicators()[0].GetFigure().GetActualValue(); got != want {
+			if got := indicator(t, p, "cells").GetFigure().GetActualValue(); got != want {
 				return fmt.Errorf("it is %d, a recount gives %d", got, want)
+			}
+			if got := indicator(t, p, "members").GetFigure().GetActualValue(); got != members {
+				return fmt.Errorf("of members it is %d, a recount gives %d", got, members)
 			}
 			return nil
 		})

@@ -32,7 +32,7 @@ const screenshots = "../../.cache/screenshots"
 
 // chromium is a real Chromium with one tab.
 type chromium struct {
-	testing.TB
+	*testing.T
 
 	ctx  context.Context
 	base string
@@ -64,7 +64,7 @@ func (s screen) name() string {
 }
 
 // openChromium starts one; it ends with the test.
-func openChromium(t testing.TB, base string, look screen) *chromium {
+func openChromium(t *testing.T, base string, look screen) *chromium {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.UserDataDir(t.TempDir()), chromedp.Flag("accept-lang", look.language))
 	if os.Geteuid() == 0 {
@@ -74,7 +74,7 @@ func openChromium(t testing.TB, base string, look screen) *chromium {
 	t.Cleanup(stop)
 	ctx, end := chromedp.NewContext(ctx)
 	t.Cleanup(end)
-	b := &chromium{TB: t, base: base, kept: look.name()}
+	b := &chromium{T: t, base: base, kept: look.name()}
 	if err := chromedp.Listen(ctx, b.heard); err != nil { // this starts it: its time is not limited by what comes
 		t.Fatal(err)
 	}
@@ -227,7 +227,7 @@ func (b *chromium) tour(c *client.Client, look screen) {
 	if lang := b.seen().tags("html")[0].attr("lang"); lang != look.language {
 		b.Errorf("a browser that speaks %s is answered in %s", look.language, lang)
 	}
-	b.sameAs(progressOf(b, c, "ha-noi", ""))
+	b.sameAs(progressOf(b.T, c, "ha-noi", ""))
 	b.readable()
 	b.keep("1-city")
 	b.skips()
@@ -251,7 +251,7 @@ func (b *chromium) tour(c *client.Client, look screen) {
 	if h := b.seen().tags("h1")[0].text(); h != "Quận ủy Tây Hồ" {
 		b.Errorf("the way back leads to %s", h)
 	}
-	b.sameAs(progressOf(b, c, "tay-ho", ""))
+	b.sameAs(progressOf(b.T, c, "tay-ho", ""))
 	b.keep("3-district")
 	b.goes(chromedp.Click(chromedp.CSS(`.above a`)))
 
@@ -264,7 +264,7 @@ func (b *chromium) tour(c *client.Client, look screen) {
 
 	// Another day.
 	b.day("2020-06-30")
-	b.sameAs(progressOf(b, c, "ha-noi", "2020-06-30"))
+	b.sameAs(progressOf(b.T, c, "ha-noi", "2020-06-30"))
 	b.keep("4-june")
 
 	// Another language, which is remembered.
@@ -273,7 +273,7 @@ func (b *chromium) tour(c *client.Client, look screen) {
 	if q := b.at().Query(); q.Get("asOf") != "2020-06-30" {
 		b.Errorf("the other language is about another day: %v", q)
 	}
-	b.sameAs(progressOf(b, c, "ha-noi", "2020-06-30"))
+	b.sameAs(progressOf(b.T, c, "ha-noi", "2020-06-30"))
 	b.goes(chromedp.Navigate(b.base + "/"))
 	if lang := b.seen().tags("html")[0].attr("lang"); lang != other {
 		b.Errorf("the choice of %s is forgotten", other)
@@ -285,12 +285,13 @@ func (b *chromium) tour(c *client.Client, look screen) {
 		b.readable()
 		b.keep(name)
 	}
-	b.printed()
 	if len(b.wrong) > 0 {
 		b.Errorf("the browser complains:\n%s", strings.Join(b.wrong, "\n"))
 	}
 	b.goes(chromedp.Navigate(b.base + "/?unit=nowhere"))
+	b.readable()
 	b.keep("9-refusal")
+	b.printed()
 }
 
 // day sets the form's day and sends it.
@@ -323,6 +324,8 @@ func (b *chromium) printed() {
 		b.Errorf("no PDF: %d bytes", len(paper))
 	}
 	b.write("print.pdf", paper)
+	b.do(command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"}))
+	b.keep("print")
 }
 
 // faint finds texts whose contrast to what is behind them is below 4.5 (WCAG 2.2, 1.4.3), and what can be clicked and is

@@ -125,24 +125,3 @@ func TestAStopIsBounded(t *testing.T) {
 	}
 	f.stop("registryd")
 }
-
-// A second process on a folder in use is refused, and says so.
-func TestTwoProcessesOnOneFolder(t *testing.T) {
-	dir := t.TempDir()
-	f, other := newFleet(t, dir), newFleet(t, dir)
-	f.up("registryd")
-	second := other.launch("registryd")
-	f.until("the second is refused", func() error {
-		if second.runs() {
-			return fmt.Errorf("it runs: %s", second.log)
-		}
-		return nil
-	})
-	if second.err == nil || !strings.Contains(second.log.String(), "registryd: ") {
-		t.Errorf("the second ended with %v and says %q", second.err, second.log)
-	}
-	t.Log(second.log)
-	if _, err := fetch(f.members["registryd"].health, 200); err != nil {
-		t.Error(err)
-	}
-}

@@ -12,7 +12,7 @@ var catalogue = map[string]phrase{
 	"tagline":    {vi: "Tổ chức đảng, đoàn thể trong doanh nghiệp ngoài nhà nước", en: "Party and mass organisations in non-state enterprises"},
 	"pages":      {vi: "Các trang", en: "Pages"},
 	"units":      {vi: "Đơn vị", en: "Units"},
-	"api":        {vi: "Tài liệu API", en: "API"},
+	"api":        {vi: "API", en: "API"},
 	"language":   {vi: "Ngôn ngữ", en: "Language"},
 	"other":      {vi: "English", en: "Tiếng Việt"},
 	"stale":      {vi: "Số liệu có thể chưa mới nhất: bản sao dữ liệu của dịch vụ khác chậm cập nhật (%s).", en: "The figures may not be the latest: copies of another service’s data are behind (%s)."},

@@ -152,7 +152,10 @@ func (s *Site) ask(
 ) (view string, data any, stale string, err error) {
 	for positions := transcode.Kept(r); ; positions = "" {
 		a := newAsker(s.clients, r, positions)
-		view, data, err = build(ctx, a, q)
+		err = guarded(func() (err error) {
+			view, data, err = build(ctx, a, q)
+			return err
+		})
 		if reason := fault.ReasonOf(err); err != nil && positions != "" &&
 			(reason == faultpb.Reason_REASON_INCARNATION_FOREIGN || reason == faultpb.Reason_REASON_POSITION_INVALID) {
 			transcode.Forget(w)

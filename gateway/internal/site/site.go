@@ -16,10 +16,10 @@ import (
 
 	"github.com/swaggest/swgui/v5emb"
 
-	faultpb "coso/proto/gen/coso/fault/v1"
+	"coso/gateway/internal/exchange"
 	"coso/services/platform/fault"
 
-	"coso/gateway/internal/exchange"
+	faultpb "coso/proto/gen/coso/fault/v1"
 )
 
 // How long Ready may take: less than a supervisor waits.
@@ -108,13 +108,16 @@ func page(h http.Handler) http.Handler {
 
 func alive(w http.ResponseWriter, r *http.Request) { say(w, "alive") }
 
-// ready answers 503 while Ready returns an error. The error goes to the log, not to the caller.
+// ready answers 503 while Ready returns an error, with a line for each thing that is missing: who watches over it has to know.
 func ready(check func(context.Context) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), readyDeadline)
 		defer cancel()
 		if err := check(ctx); err != nil {
-			exchange.Refuse(w, r, fault.Unavailable(faultpb.Reason_REASON_SERVICE_UNAVAILABLE, "").With(err))
+			_, code := exchange.Refused(r, fault.Unavailable(faultpb.Reason_REASON_SERVICE_UNAVAILABLE, "").With(err))
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			w.WriteHeader(code)
+			_, _ = io.WriteString(w, "not ready\n"+err.Error()+"\n")
 			return
 		}
 		say(w, "ready")

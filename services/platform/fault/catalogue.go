@@ -9,7 +9,8 @@ import faultpb "coso/proto/gen/coso/fault/v1"
 //
 //	value    the offending value as sent         name  the resource name the refusal is about
 //	limit    the limit (TOO_LARGE: in bytes)     date  the legal date (YYYY-MM-DD) at which it was judged
-//	current  what the server has instead         unit, parent, founded, from, today, batches: as they say
+//	current  what the server has instead         by    the resource that is in the way
+//	unit, parent, tree, founded, from, today, batches: as they say
 var catalogue = map[faultpb.Reason]entry{
 	// Not classified, or a reason of a newer version.
 	faultpb.Reason_REASON_UNSPECIFIED: {
@@ -242,8 +243,8 @@ var catalogue = map[faultpb.Reason]entry{
 		"The placement of {name} from {date} begins on the same day as another in its tree, or outside the unit's life; correct the date.",
 	},
 	faultpb.Reason_REASON_UNIT_HAS_CHILDREN: {
-		"Đơn vị {name} còn đơn vị trực thuộc vào ngày {date}; hãy chuyển giao hoặc kết thúc các đơn vị đó trước.",
-		"The unit {name} still has units below it on {date}; move or close those first.",
+		"Đơn vị {name} còn đơn vị trực thuộc {by} vào ngày {date}; hãy chuyển giao hoặc kết thúc đơn vị đó trước.",
+		"The unit {name} still has {by} below it on {date}; move or close that one first.",
 	},
 	faultpb.Reason_REASON_UNIT_CLOSED: {
 		"Đơn vị {name} đã kết thúc từ ngày {date}; hãy kiểm tra lại tên đơn vị.",
@@ -264,6 +265,34 @@ var catalogue = map[faultpb.Reason]entry{
 	faultpb.Reason_REASON_SUPERIOR_UNKNOWN: {
 		"Tổ chức cấp trên {name} không tồn tại hoặc chính là tổ chức này; hãy chọn tổ chức khác.",
 		"The superior organisation {name} does not exist or is the organisation itself; choose another.",
+	},
+	faultpb.Reason_REASON_UNIT_NOT_CLOSED: {
+		"Đơn vị {name} chưa kết thúc nên không có ngày kết thúc để đính chính; hãy kiểm tra lại tên đơn vị.",
+		"The unit {name} is not closed, so there is no closing to correct; check the unit's name.",
+	},
+	faultpb.Reason_REASON_UNIT_HAS_ORGANISATIONS: {
+		"Tổ chức {by} được thành lập trong đơn vị {name} ngày {founded}, không sớm hơn ngày kết thúc {date}; hãy đính chính hoặc rút tổ chức đó, hoặc chọn ngày muộn hơn.",
+		"The organisation {by} was founded in the unit {name} on {founded}, not before its end on {date}; correct or withdraw it, or choose a later day.",
+	},
+	faultpb.Reason_REASON_UNIT_HAS_PLACEMENTS: {
+		"Đơn vị {name} còn được xếp vào cây {tree} từ ngày {from}, không sớm hơn ngày kết thúc {date}; hãy rút việc xếp đó trước hoặc chọn ngày muộn hơn.",
+		"The unit {name} is still placed in the tree {tree} from {from} on, not before its end on {date}; take that placement back first or choose a later day.",
+	},
+	faultpb.Reason_REASON_PLACEMENT_UNKNOWN: {
+		"Đơn vị {name} không được xếp vào cây {tree} từ ngày {date}; hãy kiểm tra lại cây và ngày.",
+		"No placement of the unit {name} begins in the tree {tree} on {date}; check the tree and the day.",
+	},
+	faultpb.Reason_REASON_ORGANISATION_NOT_DISSOLVED: {
+		"Tổ chức {name} không ở trạng thái đã giải thể nên không có việc giải thể để đính chính; hãy kiểm tra lại tên tổ chức.",
+		"The organisation {name} is not dissolved, so there is no dissolution to correct; check the organisation's name.",
+	},
+	faultpb.Reason_REASON_ORGANISATION_CYCLE: {
+		"Đặt {name} dưới {parent} sẽ làm tổ chức thành cấp trên của chính nó; hãy chọn cấp trên khác.",
+		"Placing {name} under {parent} would make the organisation its own superior; choose another superior.",
+	},
+	faultpb.Reason_REASON_SUPERIOR_NOT_IN_FORCE: {
+		"Tổ chức cấp trên {name} không tồn tại vào ngày {date}; hãy kiểm tra ngày hoặc chọn cấp trên khác.",
+		"The superior organisation {name} does not exist on {date}; check the date or choose another superior.",
 	},
 	faultpb.Reason_REASON_CLOSED_BEFORE_VALID: {
 		"Ngày kết thúc {value} phải sau ngày bắt đầu {from} của đơn vị; hãy sửa ngày.",
@@ -316,6 +345,26 @@ var catalogue = map[faultpb.Reason]entry{
 	faultpb.Reason_REASON_INDICATOR_KIND_UNKNOWN: {
 		"Loại {value} không thuộc phép đo của chỉ tiêu này; hãy chọn loại mà phép đo có.",
 		"The kind {value} is not one of the indicator's measure; choose a kind that the measure has.",
+	},
+	faultpb.Reason_REASON_TARGET_WITHDRAWN: {
+		"Chỉ tiêu {name} đã rút vì nhập nhầm nên không thay đổi được nữa; hãy đăng ký chỉ tiêu mới.",
+		"The target {name} was withdrawn as entered in error and cannot change any more; register another one.",
+	},
+	faultpb.Reason_REASON_INDICATOR_WITHDRAWN: {
+		"Chỉ tiêu thống kê {name} đã rút vì nhập nhầm; hãy dùng chỉ tiêu thống kê khác.",
+		"The indicator {name} was withdrawn as entered in error; use another indicator.",
+	},
+	faultpb.Reason_REASON_PERIOD_WITHDRAWN: {
+		"Kỳ báo cáo {name} đã rút vì nhập nhầm; hãy dùng kỳ báo cáo khác.",
+		"The reporting period {name} was withdrawn as entered in error; use another period.",
+	},
+	faultpb.Reason_REASON_INDICATOR_IN_USE: {
+		"Chỉ tiêu {by} đang dựa vào chỉ tiêu thống kê {name}; hãy rút chỉ tiêu đó trước.",
+		"The target {by} rests on the indicator {name}; withdraw that target first.",
+	},
+	faultpb.Reason_REASON_PERIOD_IN_USE: {
+		"Chỉ tiêu {by} đang thuộc kỳ báo cáo {name}; hãy rút chỉ tiêu đó trước.",
+		"The target {by} rests on the reporting period {name}; withdraw that target first.",
 	},
 
 	// Gateway.

@@ -25,7 +25,7 @@ func placeholders(template string) []string {
 
 // knownParams are the placeholders the catalogue's comment explains.
 var knownParams = []string{
-	fieldParam, requestIDParam, "batches", "value", "limit", "current", "name", "date", "unit", "parent", "founded", "from", "today",
+	fieldParam, requestIDParam, "batches", "value", "limit", "current", "name", "date", "by", "unit", "parent", "tree", "founded", "from", "today",
 }
 
 // params returns what the constructor must be given for the row.

@@ -90,12 +90,12 @@ en: The name units/x exists or was used before; choose another id.
 `,
 		},
 		{
-			"a precondition of a resource", fault.FailedPrecondition(faultpb.Reason_REASON_UNIT_HAS_CHILDREN, "", "name", "units/x", "date", "2020-11-30"),
-			`FailedPrecondition: The unit units/x still has units below it on 2020-11-30; move or close those first.
-info coso UNIT_HAS_CHILDREN date=2020-11-30 name=units/x
-precondition UNIT_HAS_CHILDREN units/x: The unit units/x still has units below it on 2020-11-30; move or close those first.
-vi-VN: Đơn vị units/x còn đơn vị trực thuộc vào ngày 2020-11-30; hãy chuyển giao hoặc kết thúc các đơn vị đó trước.
-en: The unit units/x still has units below it on 2020-11-30; move or close those first.
+			"a precondition of a resource", fault.FailedPrecondition(faultpb.Reason_REASON_UNIT_HAS_CHILDREN, "", "name", "units/x", "date", "2020-11-30", "by", "units/y"),
+			`FailedPrecondition: The unit units/x still has units/y below it on 2020-11-30; move or close that one first.
+info coso UNIT_HAS_CHILDREN by=units/y date=2020-11-30 name=units/x
+precondition UNIT_HAS_CHILDREN units/x: The unit units/x still has units/y below it on 2020-11-30; move or close that one first.
+vi-VN: Đơn vị units/x còn đơn vị trực thuộc units/y vào ngày 2020-11-30; hãy chuyển giao hoặc kết thúc đơn vị đó trước.
+en: The unit units/x still has units/y below it on 2020-11-30; move or close that one first.
 `,
 		},
 		{

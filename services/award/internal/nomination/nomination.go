@@ -11,14 +11,18 @@
 // nothing away.
 // INV-NOMINATION-NEWER-ONLY: an event that is not newer than the evidence changes nothing, so hearing events again
 // changes nothing.
+// INV-NOMINATION-FIGURE: the current figure beside the evidence is the newest that was announced of the target; it takes
+// nothing away from the evidence, and shows none once the target is withdrawn.
 // INV-NOMINATION-UNKNOWN-FIELDS: what a newer version wrote survives every rule.
 package nomination
 
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	awardpb "coso/proto/gen/coso/award/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
@@ -70,10 +74,29 @@ func Reopen(cur *awardpb.Nomination, e *planningpb.Evidence, id string) (next *a
 	return next, &awardpb.NominationReopened{}, true
 }
 
-// newer says whether an event came after the one that brought the evidence. Numbers compare within one incarnation of
-// planning's journal; another incarnation is another story, told after the one that is known.
-func newer(cur *awardpb.Nomination, id string) bool {
-	known, last := split(cur.GetEvidenceEvent())
+// Keep answers what is known of a target's figure after an event with this id and moment brought one; cur is what was known,
+// nil: nothing. news is false when what is known is as new.
+func Keep(cur *awardpb.CurrentFigure, f *planningpb.Figure, target, id string, at time.Time) (next *awardpb.CurrentFigure, news bool) {
+	if cur != nil && !after(cur.GetFigureEvent(), id) {
+		return nil, false
+	}
+	return &awardpb.CurrentFigure{Target: target, Figure: proto.CloneOf(f), FigureTime: timestamppb.New(at), FigureEvent: id}, true
+}
+
+// Beside answers the nomination as it is shown: with what is known of its target's figure, nil: nothing.
+func Beside(n *awardpb.Nomination, f *awardpb.CurrentFigure) *awardpb.Nomination {
+	shown := proto.CloneOf(n)
+	shown.CurrentFigure, shown.CurrentFigureTime = f.GetFigure(), f.GetFigureTime()
+	return shown
+}
+
+// newer says whether an event came after the one that brought the evidence.
+func newer(cur *awardpb.Nomination, id string) bool { return after(cur.GetEvidenceEvent(), id) }
+
+// after says whether an event came after a known one. Numbers compare within one incarnation of planning's journal;
+// another incarnation is another story, told after the one that is known.
+func after(event, id string) bool {
+	known, last := split(event)
 	incarnation, number := split(id)
 	return incarnation != known || number > last
 }

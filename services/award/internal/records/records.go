@@ -5,8 +5,10 @@
 //	nominations   coso.award.v1.Nomination
 //	    unit        unit                     the nominations of a unit
 //	    period      period                   the nominations in a period
+//	figures       coso.award.v1.CurrentFigure, by target
 //
-// Nominations are records: journalled, and every change is announced.
+// Nominations are records: journalled, and every change is announced. Figures are copies of what planning announced last,
+// without events; a nomination shows its target's when it is read.
 package records
 
 import (
@@ -23,8 +25,11 @@ var NominationsByUnit = store.NewIndex("unit", one((*awardpb.Nomination).GetUnit
 // NominationsByPeriod finds the nominations in a period.
 var NominationsByPeriod = store.NewIndex("period", one((*awardpb.Nomination).GetPeriod))
 
+// Figures are the figures of targets that were exceeded once, by target.
+var Figures = store.NewCopy("figures", (*awardpb.CurrentFigure).GetTarget)
+
 // Schema is the whole store.
-var Schema = store.NewSchema(Nominations)
+var Schema = store.NewSchema(Nominations, Figures)
 
 // one makes the one index entry of a record from one of its fields.
 func one[T any](field func(T) string) func(T) []store.Key {

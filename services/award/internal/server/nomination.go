@@ -5,6 +5,7 @@ import (
 
 	awardpb "coso/proto/gen/coso/award/v1"
 	historypb "coso/proto/gen/coso/history/v1"
+	"coso/services/award/internal/nomination"
 	"coso/services/award/internal/records"
 	"coso/services/platform/store"
 )
@@ -14,8 +15,21 @@ func (s *Server) GetNomination(
 	ctx context.Context, req *awardpb.GetNominationRequest,
 ) (*awardpb.Nomination, error) {
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*awardpb.Nomination, error) {
-		return records.Nominations.Get(tx, req.GetName())
+		n, err := records.Nominations.Get(tx, req.GetName())
+		if err != nil {
+			return nil, err
+		}
+		return shown(tx, n)
 	})
+}
+
+// shown puts the current figure beside the evidence.
+func shown(tx *store.ReadTx, n *awardpb.Nomination) (*awardpb.Nomination, error) {
+	f, _, err := records.Figures.Find(tx, n.GetTarget())
+	if err != nil {
+		return nil, err
+	}
+	return nomination.Beside(n, f), nil
 }
 
 // ListNominations answers a page of nominations.
@@ -26,6 +40,11 @@ func (s *Server) ListNominations(
 		found, next, err := records.Nominations.List(tx, req, nominationRange(req), func(n *awardpb.Nomination) bool {
 			return nominationAsked(req, n)
 		})
+		for i := range found {
+			if err == nil {
+				found[i], err = shown(tx, found[i])
+			}
+		}
 		return &awardpb.ListNominationsResponse{Nominations: found, NextPageToken: next}, err
 	})
 }

@@ -21,9 +21,12 @@ func Registry() feed.Follower {
 		feed.On(unit[*registrypb.UnitUpdated]),
 		feed.On(unit[*registrypb.UnitReparented]),
 		feed.On(unit[*registrypb.UnitClosed]),
+		feed.On(unit[*registrypb.UnitClosingCorrected]),
+		feed.On(unit[*registrypb.UnitPlacementRemoved]),
 		feed.On(organisation[*registrypb.OrganisationFounded]),
 		feed.On(organisation[*registrypb.OrganisationUpdated]),
 		feed.On(organisation[*registrypb.OrganisationDissolved]),
+		feed.On(organisation[*registrypb.OrganisationDissolutionCorrected]),
 		feed.On(organisation[*registrypb.OrganisationWithdrawn]),
 	}}
 }

@@ -73,11 +73,13 @@ func TestCopiesFollowRegistry(t *testing.T) {
 		{&registrypb.UnitUpdated{Unit: unit(2, "Quận uỷ Tây Hồ", "")}, unit(2, "Quận uỷ Tây Hồ", "")},
 		{&registrypb.UnitReparented{Unit: unit(3, "Quận uỷ Tây Hồ", "")}, unit(3, "Quận uỷ Tây Hồ", "")},
 		{&registrypb.UnitClosed{Unit: unit(4, "Quận uỷ Tây Hồ", "2025-07-01")}, unit(4, "Quận uỷ Tây Hồ", "2025-07-01")},
+		{&registrypb.UnitClosingCorrected{Unit: unit(5, "Quận uỷ Tây Hồ", "")}, unit(5, "Quận uỷ Tây Hồ", "")},
+		{&registrypb.UnitPlacementRemoved{Unit: unit(6, "Quận uỷ Tây Hồ", "")}, unit(6, "Quận uỷ Tây Hồ", "")},
 	} {
 		o.hears(r.says(u.event))
 		o.knows(u.want, nil)
 	}
-	last := unit(4, "Quận uỷ Tây Hồ", "2025-07-01")
+	last := unit(6, "Quận uỷ Tây Hồ", "")
 	for _, c := range []struct {
 		event proto.Message
 		want  *registrypb.Organisation
@@ -85,7 +87,8 @@ func TestCopiesFollowRegistry(t *testing.T) {
 		{&registrypb.OrganisationFounded{Organisation: cell(1, "Chi bộ", active)}, cell(1, "Chi bộ", active)},
 		{&registrypb.OrganisationUpdated{Organisation: cell(2, "Chi bộ Minh Họa", active)}, cell(2, "Chi bộ Minh Họa", active)},
 		{&registrypb.OrganisationDissolved{Organisation: cell(3, "Chi bộ Minh Họa", dissolved)}, cell(3, "Chi bộ Minh Họa", dissolved)},
-		{&registrypb.OrganisationWithdrawn{Organisation: cell(4, "Chi bộ Minh Họa", withdrawn)}, cell(4, "Chi bộ Minh Họa", withdrawn)},
+		{&registrypb.OrganisationDissolutionCorrected{Organisation: cell(4, "Chi bộ Minh Họa", active)}, cell(4, "Chi bộ Minh Họa", active)},
+		{&registrypb.OrganisationWithdrawn{Organisation: cell(5, "Chi bộ Minh Họa", withdrawn)}, cell(5, "Chi bộ Minh Họa", withdrawn)},
 	} {
 		o.hears(r.says(c.event))
 		o.knows(last, c.want)

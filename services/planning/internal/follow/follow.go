@@ -35,9 +35,12 @@ func registry(a *records.Atlas) feed.Follower {
 		onUnit[*registrypb.UnitUpdated](b),
 		onUnit[*registrypb.UnitReparented](b),
 		onUnit[*registrypb.UnitClosed](b),
+		onUnit[*registrypb.UnitClosingCorrected](b),
+		onUnit[*registrypb.UnitPlacementRemoved](b),
 		onOrganisation[*registrypb.OrganisationFounded](b),
 		onOrganisation[*registrypb.OrganisationUpdated](b),
 		onOrganisation[*registrypb.OrganisationDissolved](b),
+		onOrganisation[*registrypb.OrganisationDissolutionCorrected](b),
 		onOrganisation[*registrypb.OrganisationWithdrawn](b),
 	}}
 }

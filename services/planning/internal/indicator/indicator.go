@@ -4,6 +4,8 @@
 //
 // INV-INDICATOR-KINDS: every kind of an indicator is a kind of its measure: of organisations for
 // ORGANISATIONS_FOUNDED, of intakes for MEMBERS_ADMITTED and OWNERS_ADMITTED.
+// INV-INDICATOR-WITHDRAWN-FINAL: an indicator is withdrawn only while no target that is not withdrawn rests on it, and never changes
+// again.
 // INV-INDICATOR-UNKNOWN-FIELDS: what a newer version wrote survives every rule.
 package indicator
 
@@ -36,11 +38,15 @@ func Create(asked *planningpb.Indicator, name string) (*planningpb.Indicator, *p
 
 // Update changes cur to merged, which is cur with what the caller changed: how it is spoken of. No event, and cur itself,
 // if that is nothing. What is counted never changes, so nothing is judged anew.
-func Update(cur, merged *planningpb.Indicator) (*planningpb.Indicator, *planningpb.IndicatorUpdated) {
-	if proto.Equal(cur, merged) {
-		return cur, nil
+// FailedPrecondition INDICATOR_WITHDRAWN once withdrawn.
+func Update(cur, merged *planningpb.Indicator) (*planningpb.Indicator, *planningpb.IndicatorUpdated, error) {
+	if Withdrawn(cur) {
+		return nil, nil, refuse(cur)
 	}
-	return merged, &planningpb.IndicatorUpdated{}
+	if proto.Equal(cur, merged) {
+		return cur, nil, nil
+	}
+	return merged, &planningpb.IndicatorUpdated{}, nil
 }
 
 // Measures says whether a kind, a bare word such as `BASE_CELL`, is one that a measure distinguishes.
@@ -59,4 +65,29 @@ func Measures(measure planningpb.Measure, kind string) bool {
 // Counts says whether an indicator adds up a fact.
 func Counts(in *planningpb.Indicator, f *planningpb.Fact) bool {
 	return in.GetMeasure() == f.GetMeasure() && slices.Contains(in.GetKinds(), f.GetKind())
+}
+
+// Withdraw marks cur as entered in error: it never was. Its record and its name stay. rests is a target, not withdrawn, that
+// rests on it, nil: none does. FailedPrecondition INDICATOR_IN_USE if one does, INDICATOR_WITHDRAWN if it was withdrawn before.
+func Withdraw(
+	cur *planningpb.Indicator, cmd *planningpb.WithdrawIndicatorRequest, rests *planningpb.Target,
+) (*planningpb.Indicator, *planningpb.IndicatorWithdrawn, error) {
+	switch {
+	case Withdrawn(cur):
+		return nil, nil, refuse(cur)
+	case rests != nil:
+		return nil, nil, fault.FailedPrecondition(faultpb.Reason_REASON_INDICATOR_IN_USE, "name", "name", cur.GetName(), "by", rests.GetName())
+	}
+	next := proto.CloneOf(cur)
+	next.State, next.WithdrawalReason = planningpb.IndicatorState_INDICATOR_STATE_WITHDRAWN, cmd.GetReason()
+	return next, &planningpb.IndicatorWithdrawn{}, nil
+}
+
+// Withdrawn says whether an indicator was entered in error.
+func Withdrawn(i *planningpb.Indicator) bool {
+	return i.GetState() == planningpb.IndicatorState_INDICATOR_STATE_WITHDRAWN
+}
+
+func refuse(i *planningpb.Indicator) error {
+	return fault.FailedPrecondition(faultpb.Reason_REASON_INDICATOR_WITHDRAWN, "name", "name", i.GetName())
 }

@@ -87,12 +87,12 @@ func TestCounts(t *testing.T) {
 
 func TestUpdateOfNothingIsNoChange(t *testing.T) {
 	cur := &planningpb.Indicator{Name: "indicators/x", DisplayName: "Tổ chức đảng"}
-	if got, event := indicator.Update(cur, proto.CloneOf(cur)); got != cur || event != nil {
+	if got, event, err := indicator.Update(cur, proto.CloneOf(cur)); got != cur || event != nil || err != nil {
 		t.Errorf("%v %v", got, event)
 	}
 	merged := proto.CloneOf(cur)
 	merged.DisplayName = "Tổ chức đảng thành lập mới"
-	if got, event := indicator.Update(cur, merged); event == nil || !proto.Equal(got, merged) {
+	if got, event, err := indicator.Update(cur, merged); err != nil || event == nil || !proto.Equal(got, merged) {
 		t.Errorf("%v %v", got, event)
 	}
 }
@@ -108,7 +108,7 @@ func TestUnknownFieldsSurvive(t *testing.T) {
 	}
 	merged := proto.CloneOf(created)
 	merged.DisplayName = "khác"
-	updated, _ := indicator.Update(created, merged)
+	updated, _, _ := indicator.Update(created, merged)
 	for _, got := range []*planningpb.Indicator{created, updated} {
 		if diff := cmp.Diff(newer, []byte(got.ProtoReflect().GetUnknown()), protocmp.Transform()); diff != "" {
 			t.Error(diff)

@@ -4,6 +4,8 @@
 // INV-PERIOD-ORDER: start ≤ cut-off ≤ end.
 // INV-PERIOD-WINDOW: counted are the legal dates from the start to the earlier of the day asked for and the cut-off,
 // both included.
+// INV-PERIOD-WITHDRAWN-FINAL: a period is withdrawn only while no target that is not withdrawn rests on it, and never changes
+// again.
 // INV-PERIOD-UNKNOWN-FIELDS: what a newer version wrote survives every rule.
 package period
 
@@ -28,8 +30,11 @@ func Create(asked *planningpb.Period, name string) (*planningpb.Period, *plannin
 }
 
 // Update changes cur to merged, which is cur with what the caller changed. No event, and cur itself, if that is nothing.
-// Errors as Create.
+// FailedPrecondition PERIOD_WITHDRAWN once withdrawn; else as Create.
 func Update(cur, merged *planningpb.Period) (*planningpb.Period, *planningpb.PeriodUpdated, error) {
+	if Withdrawn(cur) {
+		return nil, nil, refuse(cur)
+	}
 	if proto.Equal(cur, merged) {
 		return cur, nil, nil
 	}
@@ -85,4 +90,29 @@ func CutOff(p *planningpb.Period) (civil.Date, error) {
 // SameWindow says whether two states of a period count the same days.
 func SameWindow(a, b *planningpb.Period) bool {
 	return a.GetStartDate() == b.GetStartDate() && a.GetCutOffDate() == b.GetCutOffDate()
+}
+
+// Withdraw marks cur as entered in error: it never was. Its record and its name stay. rests is a target, not withdrawn, that
+// rests on it, nil: none does. FailedPrecondition PERIOD_IN_USE if one does, PERIOD_WITHDRAWN if it was withdrawn before.
+func Withdraw(
+	cur *planningpb.Period, cmd *planningpb.WithdrawPeriodRequest, rests *planningpb.Target,
+) (*planningpb.Period, *planningpb.PeriodWithdrawn, error) {
+	switch {
+	case Withdrawn(cur):
+		return nil, nil, refuse(cur)
+	case rests != nil:
+		return nil, nil, fault.FailedPrecondition(faultpb.Reason_REASON_PERIOD_IN_USE, "name", "name", cur.GetName(), "by", rests.GetName())
+	}
+	next := proto.CloneOf(cur)
+	next.State, next.WithdrawalReason = planningpb.PeriodState_PERIOD_STATE_WITHDRAWN, cmd.GetReason()
+	return next, &planningpb.PeriodWithdrawn{}, nil
+}
+
+// Withdrawn says whether a period was entered in error.
+func Withdrawn(p *planningpb.Period) bool {
+	return p.GetState() == planningpb.PeriodState_PERIOD_STATE_WITHDRAWN
+}
+
+func refuse(p *planningpb.Period) error {
+	return fault.FailedPrecondition(faultpb.Reason_REASON_PERIOD_WITHDRAWN, "name", "name", p.GetName())
 }

@@ -8,6 +8,7 @@ import (
 
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/planning/internal/indicator"
 	"coso/services/planning/internal/progress"
 	"coso/services/planning/internal/unit"
 	"coso/services/platform/civil"
@@ -37,7 +38,7 @@ func NewAtlas() *Atlas {
 	}
 }
 
-// catalogue is the indicators, in order of their names.
+// catalogue is the indicators that are not withdrawn, in order of their names.
 type catalogue struct {
 	indicators []*planningpb.Indicator
 	at         map[string]int
@@ -62,7 +63,9 @@ func (a *Atlas) catalogue(r store.Reader) (*catalogue, error) {
 			if err != nil {
 				return nil, 0, err
 			}
-			c.add(in)
+			if !indicator.Withdrawn(in) {
+				c.add(in)
+			}
 		}
 		return c, 1, nil
 	})

@@ -19,7 +19,8 @@ import (
 )
 
 // Judge holds targets against their results as they are now, and announces the crossings that have come or gone, in
-// order of the targets' names, as a part of the command tx: INV-CROSSING-TRUE. Targets without an assigned value are
+// order of the targets' names, as a part of the command tx: INV-CROSSING-TRUE; and the figures that have changed of targets
+// that were exceeded once: INV-CROSSING-FIGURE. Targets without an assigned value are
 // passed over.
 //
 // A result is judged over the period's whole window, on the Party tree as it stands on the cut-off day, or on the unit's
@@ -72,11 +73,21 @@ func (j *judge) one(t *planningpb.Target) error {
 		return err
 	}
 	next, steps := crossing.Judge(last, t, actual)
+	figure := progress.Figure(actual, t)
+	changed := crossing.Follow(last, next, t, figure, steps)
 	if proto.Equal(last, next) {
 		return nil
 	}
-	if err := Crossings.Put(j.tx, next); err != nil || len(steps) == 0 {
+	if err := Crossings.Put(j.tx, next); err != nil {
 		return err
+	}
+	if changed {
+		if err := j.tx.Emit(&planningpb.TargetFigureChanged{Target: t.GetName(), Figure: figure}, t.GetName()); err != nil {
+			return err
+		}
+	}
+	if len(steps) == 0 {
+		return nil
 	}
 	evidence, err := j.evidence(t, actual)
 	if err != nil {

@@ -4,15 +4,17 @@
 //	  indicators   indicators/{id}          → Indicator
 //	  periods      periods/{id}             → Period
 //	  targets      targets/{id}             → Target
-//	    plan       period, unit, indicator  one target each: INV-TARGET-ONE
+//	    plan       period, unit, indicator  one target each, withdrawn ones aside: INV-TARGET-ONE
 //	    unit       unit
 //	    period     period
+//	    indicator  indicator
 //
 //	copies (journalled, no events)
 //	  units        units/{id}               → registry's Unit, as last announced
 //	  facts        organisations/{id}, intakes/{id}
 //	                                        → FactSet: what the source contributes now
-//	  crossings    targets/{id}             → Crossing: what was last announced of the target
+//	  crossings    targets/{id}             → Crossing: what was last announced of the target, and its figure
+//	                                        once it was exceeded
 //
 //	derived (built anew from their sources when their versions change)
 //	  counters     year, unit               → what the unit has reached by each day of the year, by measure and kind
@@ -30,6 +32,7 @@ import (
 	faultpb "coso/proto/gen/coso/fault/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/planning/internal/target"
 	"coso/services/platform/store"
 )
 
@@ -37,7 +40,7 @@ import (
 var (
 	Indicators = store.NewTable("indicators", (*planningpb.Indicator).GetName, indicatorStamp)
 	Periods    = store.NewTable("periods", (*planningpb.Period).GetName)
-	Targets    = store.NewTable("targets", (*planningpb.Target).GetName, TargetsByPlan, TargetsByUnit, TargetsByPeriod, targetStamp)
+	Targets    = store.NewTable("targets", (*planningpb.Target).GetName, TargetsByPlan, TargetsByUnit, TargetsByPeriod, TargetsByIndicator, targetStamp)
 )
 
 // The copies of what other services announce, and of what was announced to them.
@@ -47,10 +50,13 @@ var (
 	Crossings = store.NewCopy("crossings", (*planningpb.Crossing).GetTarget)
 )
 
-// TargetsByPlan finds the target of a period, unit and indicator, or those of a unit in a period.
+// TargetsByPlan finds the target of a period, unit and indicator, or those of a unit in a period; no withdrawn ones.
 var TargetsByPlan = store.NewUnique("plan", faultpb.Reason_REASON_TARGET_TAKEN, "indicator", planOf)
 
 func planOf(t *planningpb.Target) []store.Key {
+	if target.Withdrawn(t) {
+		return nil
+	}
 	return []store.Key{store.Text(t.GetPeriod()).Text(t.GetUnit()).Text(t.GetIndicator())}
 }
 
@@ -63,6 +69,21 @@ func unitOf(t *planningpb.Target) []store.Key { return []store.Key{store.Text(t.
 var TargetsByPeriod = store.NewIndex("period", periodOf)
 
 func periodOf(t *planningpb.Target) []store.Key { return []store.Key{store.Text(t.GetPeriod())} }
+
+// TargetsByIndicator finds the targets of an indicator.
+var TargetsByIndicator = store.NewIndex("indicator", indicatorOf)
+
+func indicatorOf(t *planningpb.Target) []store.Key { return []store.Key{store.Text(t.GetIndicator())} }
+
+// Resting is the first target of an index's key that is not withdrawn; nil: there is none.
+func Resting(tx *store.Tx, in *store.Index[*planningpb.Target], key string) (*planningpb.Target, error) {
+	for t, err := range Targets.By(tx, in, store.Text(key)) {
+		if err != nil || !target.Withdrawn(t) {
+			return t, err
+		}
+	}
+	return nil, nil //nolint:nilnil // none is an answer
+}
 
 // Schema is everything planning's store holds.
 var Schema = store.NewSchema(Indicators, Periods, Targets, Units, Facts, Crossings)

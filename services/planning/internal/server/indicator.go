@@ -39,7 +39,9 @@ func (s *Server) ListIndicators(
 	ctx context.Context, req *planningpb.ListIndicatorsRequest,
 ) (*planningpb.ListIndicatorsResponse, error) {
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*planningpb.ListIndicatorsResponse, error) {
-		found, next, err := records.Indicators.List(tx, req, store.Every[*planningpb.Indicator](), nil)
+		found, next, err := records.Indicators.List(tx, req, store.Every[*planningpb.Indicator](), func(i *planningpb.Indicator) bool {
+			return i.GetState() == req.GetState()
+		})
 		return &planningpb.ListIndicatorsResponse{Indicators: found, NextPageToken: next}, err
 	})
 }
@@ -56,12 +58,31 @@ func (s *Server) UpdateIndicator(ctx context.Context, req *planningpb.UpdateIndi
 		if err != nil {
 			return nil, err
 		}
-		next, event := indicator.Update(cur, merged)
-		if event == nil {
-			return next, nil
+		next, event, err := indicator.Update(cur, merged)
+		if err != nil || event == nil {
+			return next, fault.In("indicator", err)
 		}
 		next, err = records.Indicators.Put(tx, next, event)
 		return next, fault.In("indicator", err)
+	})
+}
+
+// WithdrawIndicator takes back an indicator that was entered in error.
+func (s *Server) WithdrawIndicator(ctx context.Context, req *planningpb.WithdrawIndicatorRequest) (*planningpb.Indicator, error) {
+	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*planningpb.Indicator, error) {
+		cur, err := records.Indicators.Current(tx, req.GetName(), req.GetEtag())
+		if err != nil {
+			return nil, err
+		}
+		rests, err := records.Resting(tx, records.TargetsByIndicator, req.GetName())
+		if err != nil {
+			return nil, err
+		}
+		next, event, err := indicator.Withdraw(cur, req, rests)
+		if err != nil {
+			return nil, err
+		}
+		return records.Indicators.Put(tx, next, event)
 	})
 }
 

@@ -37,7 +37,9 @@ func (s *Server) GetPeriod(ctx context.Context, req *planningpb.GetPeriodRequest
 // ListPeriods answers a page of periods.
 func (s *Server) ListPeriods(ctx context.Context, req *planningpb.ListPeriodsRequest) (*planningpb.ListPeriodsResponse, error) {
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*planningpb.ListPeriodsResponse, error) {
-		found, next, err := records.Periods.List(tx, req, store.Every[*planningpb.Period](), nil)
+		found, next, err := records.Periods.List(tx, req, store.Every[*planningpb.Period](), func(p *planningpb.Period) bool {
+			return p.GetState() == req.GetState()
+		})
 		return &planningpb.ListPeriodsResponse{Periods: found, NextPageToken: next}, err
 	})
 }
@@ -65,6 +67,25 @@ func (s *Server) UpdatePeriod(ctx context.Context, req *planningpb.UpdatePeriodR
 			return next, nil
 		}
 		return next, s.atlas.JudgePeriod(tx, next)
+	})
+}
+
+// WithdrawPeriod takes back a period that was entered in error.
+func (s *Server) WithdrawPeriod(ctx context.Context, req *planningpb.WithdrawPeriodRequest) (*planningpb.Period, error) {
+	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*planningpb.Period, error) {
+		cur, err := records.Periods.Current(tx, req.GetName(), req.GetEtag())
+		if err != nil {
+			return nil, err
+		}
+		rests, err := records.Resting(tx, records.TargetsByPeriod, req.GetName())
+		if err != nil {
+			return nil, err
+		}
+		next, event, err := period.Withdraw(cur, req, rests)
+		if err != nil {
+			return nil, err
+		}
+		return records.Periods.Put(tx, next, event)
 	})
 }
 

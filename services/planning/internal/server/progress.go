@@ -26,6 +26,9 @@ func (s *Server) GetProgress(ctx context.Context, req *planningpb.GetProgressReq
 		if err == nil && !ok {
 			err = fault.NotFound(faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "period", "name", req.GetPeriod())
 		}
+		if period.Withdrawn(p) {
+			err = fault.FailedPrecondition(faultpb.Reason_REASON_PERIOD_WITHDRAWN, "period", "name", req.GetPeriod())
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -71,7 +71,7 @@ func (s *Server) GetTarget(ctx context.Context, req *planningpb.GetTargetRequest
 func (s *Server) ListTargets(ctx context.Context, req *planningpb.ListTargetsRequest) (*planningpb.ListTargetsResponse, error) {
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*planningpb.ListTargetsResponse, error) {
 		found, next, err := records.Targets.List(tx, req, targetRange(req), func(t *planningpb.Target) bool {
-			return (req.GetUnit() == "" || t.GetUnit() == req.GetUnit()) &&
+			return t.GetState() == req.GetState() && (req.GetUnit() == "" || t.GetUnit() == req.GetUnit()) &&
 				(req.GetIndicator() == "" || t.GetIndicator() == req.GetIndicator()) &&
 				(req.GetPeriod() == "" || t.GetPeriod() == req.GetPeriod())
 		})
@@ -89,7 +89,7 @@ func targetRange(req *planningpb.ListTargetsRequest) store.Range[*planningpb.Tar
 	return store.Every[*planningpb.Target]()
 }
 
-// UpdateTarget changes what the unit registered. Results are not judged against it.
+// UpdateTarget changes what the unit registered. Results are not judged against it, but a figure shows it.
 func (s *Server) UpdateTarget(ctx context.Context, req *planningpb.UpdateTargetRequest) (*planningpb.Target, error) {
 	asked := req.GetTarget()
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*planningpb.Target, error) {
@@ -101,12 +101,14 @@ func (s *Server) UpdateTarget(ctx context.Context, req *planningpb.UpdateTargetR
 		if err != nil {
 			return nil, err
 		}
-		next, event := target.Update(cur, merged)
-		if event == nil {
-			return next, nil
+		next, event, err := target.Update(cur, merged)
+		if err != nil || event == nil {
+			return next, fault.In("target", err)
 		}
-		next, err = records.Targets.Put(tx, next, event)
-		return next, fault.In("target", err)
+		if next, err = records.Targets.Put(tx, next, event); err != nil {
+			return nil, fault.In("target", err)
+		}
+		return next, s.atlas.Judge(tx, next)
 	})
 }
 
@@ -117,7 +119,28 @@ func (s *Server) AssignTarget(ctx context.Context, req *planningpb.AssignTargetR
 		if err != nil {
 			return nil, err
 		}
-		next, event := target.Assign(cur, req)
+		next, event, err := target.Assign(cur, req)
+		if err != nil {
+			return nil, err
+		}
+		if next, err = records.Targets.Put(tx, next, event); err != nil {
+			return nil, err
+		}
+		return next, s.atlas.Judge(tx, next)
+	})
+}
+
+// WithdrawTarget takes back a target that was entered in error, with what was announced of its crossings.
+func (s *Server) WithdrawTarget(ctx context.Context, req *planningpb.WithdrawTargetRequest) (*planningpb.Target, error) {
+	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*planningpb.Target, error) {
+		cur, err := records.Targets.Current(tx, req.GetName(), req.GetEtag())
+		if err != nil {
+			return nil, err
+		}
+		next, event, err := target.Withdraw(cur, req)
+		if err != nil {
+			return nil, err
+		}
 		if next, err = records.Targets.Put(tx, next, event); err != nil {
 			return nil, err
 		}

@@ -2,8 +2,9 @@
 // target is one unit's own; those of the units below are never summed into it. The rules are pure; fields
 // named in refusals are those of the target.
 //
-// INV-TARGET-ONE: a unit has at most one target per indicator and period (kept by the table's unique index).
+// INV-TARGET-ONE: a unit has at most one target per indicator and period, withdrawn ones aside (kept by the table's unique index).
 // INV-TARGET-ASSIGNED: the assigned value changes only by an assignment with its decision, and each one is a version.
+// INV-TARGET-WITHDRAWN-FINAL: a withdrawn target never changes again, and none rests on a withdrawn indicator or period.
 // INV-TARGET-UNKNOWN-FIELDS: what a newer version wrote survives every rule.
 package target
 
@@ -24,7 +25,7 @@ type Refs struct {
 }
 
 // Register makes the target asked for, under name, with nothing assigned. FailedPrecondition UNIT_UNKNOWN,
-// INDICATOR_UNKNOWN or PERIOD_UNKNOWN for what is not known.
+// INDICATOR_UNKNOWN or PERIOD_UNKNOWN for what is not known, INDICATOR_WITHDRAWN or PERIOD_WITHDRAWN.
 func Register(asked *planningpb.Target, name string, refs Refs) (*planningpb.Target, *planningpb.TargetRegistered, error) {
 	next := proto.CloneOf(asked)
 	next.Name = name
@@ -35,25 +36,56 @@ func Register(asked *planningpb.Target, name string, refs Refs) (*planningpb.Tar
 		return nil, nil, fault.FailedPrecondition(faultpb.Reason_REASON_INDICATOR_UNKNOWN, "indicator", "name", next.GetIndicator())
 	case refs.Period == nil:
 		return nil, nil, fault.FailedPrecondition(faultpb.Reason_REASON_PERIOD_UNKNOWN, "period", "name", next.GetPeriod())
+	case refs.Indicator.GetState() == planningpb.IndicatorState_INDICATOR_STATE_WITHDRAWN:
+		return nil, nil, fault.FailedPrecondition(faultpb.Reason_REASON_INDICATOR_WITHDRAWN, "indicator", "name", next.GetIndicator())
+	case refs.Period.GetState() == planningpb.PeriodState_PERIOD_STATE_WITHDRAWN:
+		return nil, nil, fault.FailedPrecondition(faultpb.Reason_REASON_PERIOD_WITHDRAWN, "period", "name", next.GetPeriod())
 	}
 	next.AssignedValue, next.AssignedDecision, next.Version = nil, "", 0
 	return next, &planningpb.TargetRegistered{}, nil
 }
 
 // Update changes cur to merged, which is cur with what the caller changed: the registered value. No event, and cur itself,
-// if that is nothing.
-func Update(cur, merged *planningpb.Target) (*planningpb.Target, *planningpb.TargetUpdated) {
-	if proto.Equal(cur, merged) {
-		return cur, nil
+// if that is nothing. FailedPrecondition TARGET_WITHDRAWN once withdrawn.
+func Update(cur, merged *planningpb.Target) (*planningpb.Target, *planningpb.TargetUpdated, error) {
+	if Withdrawn(cur) {
+		return nil, nil, refuse(cur)
 	}
-	return merged, &planningpb.TargetUpdated{}
+	if proto.Equal(cur, merged) {
+		return cur, nil, nil
+	}
+	return merged, &planningpb.TargetUpdated{}, nil
 }
 
 // Assign gives a target the value that counts, with the decision that says so: the next version, INV-TARGET-ASSIGNED.
-func Assign(cur *planningpb.Target, cmd *planningpb.AssignTargetRequest) (*planningpb.Target, *planningpb.TargetAssigned) {
+// FailedPrecondition TARGET_WITHDRAWN once withdrawn.
+func Assign(cur *planningpb.Target, cmd *planningpb.AssignTargetRequest) (*planningpb.Target, *planningpb.TargetAssigned, error) {
+	if Withdrawn(cur) {
+		return nil, nil, refuse(cur)
+	}
 	next := proto.CloneOf(cur)
 	next.AssignedValue = new(cmd.GetAssignedValue())
 	next.AssignedDecision = cmd.GetAssignedDecision()
 	next.Version++
-	return next, &planningpb.TargetAssigned{}
+	return next, &planningpb.TargetAssigned{}, nil
+}
+
+// Withdraw marks cur as entered in error: it never was. Its record and its name stay, its unit may register another one for
+// the same indicator and period. FailedPrecondition TARGET_WITHDRAWN if it was withdrawn before.
+func Withdraw(cur *planningpb.Target, cmd *planningpb.WithdrawTargetRequest) (*planningpb.Target, *planningpb.TargetWithdrawn, error) {
+	if Withdrawn(cur) {
+		return nil, nil, refuse(cur)
+	}
+	next := proto.CloneOf(cur)
+	next.State, next.WithdrawalReason = planningpb.TargetState_TARGET_STATE_WITHDRAWN, cmd.GetReason()
+	return next, &planningpb.TargetWithdrawn{}, nil
+}
+
+// Withdrawn says whether a target was entered in error.
+func Withdrawn(t *planningpb.Target) bool {
+	return t.GetState() == planningpb.TargetState_TARGET_STATE_WITHDRAWN
+}
+
+func refuse(t *planningpb.Target) error {
+	return fault.FailedPrecondition(faultpb.Reason_REASON_TARGET_WITHDRAWN, "name", "name", t.GetName())
 }

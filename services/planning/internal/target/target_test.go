@@ -69,12 +69,12 @@ func TestAssignedValueChangesOnlyByAssignment(t *testing.T) {
 			"assign": func(t *rapid.T) {
 				value = new(rapid.Int64Range(0, 5).Draw(t, "value"))
 				version++
-				cur, _ = target.Assign(cur, &planningpb.AssignTargetRequest{AssignedValue: value, AssignedDecision: "345-QĐ/TU"})
+				cur, _, _ = target.Assign(cur, &planningpb.AssignTargetRequest{AssignedValue: value, AssignedDecision: "345-QĐ/TU"})
 			},
 			"update": func(t *rapid.T) {
 				merged := proto.CloneOf(cur)
 				merged.RegisteredValue = new(rapid.Int64Range(0, 5).Draw(t, "registered"))
-				cur, _ = target.Update(cur, merged)
+				cur, _, _ = target.Update(cur, merged)
 			},
 			"": func(t *rapid.T) {
 				if cur.GetVersion() != version || (cur.AssignedValue == nil) != (value == nil) || cur.GetAssignedValue() != deref(value) {
@@ -94,8 +94,8 @@ func deref(n *int64) int64 {
 
 func TestUpdateOfNothingIsNoChange(t *testing.T) {
 	cur := asked()
-	if got, event := target.Update(cur, proto.CloneOf(cur)); got != cur || event != nil {
-		t.Errorf("%v %v", got, event)
+	if got, event, err := target.Update(cur, proto.CloneOf(cur)); got != cur || event != nil || err != nil {
+		t.Errorf("%v %v %v", got, event, err)
 	}
 }
 
@@ -108,10 +108,10 @@ func TestUnknownFieldsSurvive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	assigned, _ := target.Assign(created, &planningpb.AssignTargetRequest{AssignedValue: proto.Int64(1)})
+	assigned, _, _ := target.Assign(created, &planningpb.AssignTargetRequest{AssignedValue: proto.Int64(1)})
 	merged := proto.CloneOf(assigned)
 	merged.RegisteredValue = nil
-	updated, _ := target.Update(assigned, merged)
+	updated, _, _ := target.Update(assigned, merged)
 	for _, got := range []*planningpb.Target{created, assigned, updated} {
 		if string(got.ProtoReflect().GetUnknown()) != string(newer) {
 			t.Errorf("lost in %v", got)

@@ -54,6 +54,7 @@ func TestInvariantsProperty(t *testing.T) {
 			"found":    l.found,
 			"update":   l.update,
 			"dissolve": l.dissolve,
+			"correct":  l.correct,
 			"withdraw": l.withdraw,
 		})
 	})
@@ -97,6 +98,26 @@ func (l *life) dissolve(t *rapid.T) {
 	}
 	if err == nil {
 		l.step(t, next, dissolved)
+	}
+}
+
+func (l *life) correct(t *rapid.T) {
+	if l.cur == nil {
+		return
+	}
+	cmd := &registrypb.CorrectOrganisationDissolutionRequest{Reason: "ghi nhầm"}
+	state := active
+	if rapid.Bool().Draw(t, "dissolved still") {
+		cmd.DissolvedOn, state = drawDay(t, "corrected to").String(), dissolved
+	}
+	next, _, err := organisation.CorrectDissolution(l.cur, cmd, l.today)
+	may := l.cur.GetState() == dissolved &&
+		(cmd.GetDissolvedOn() == "" || l.cur.GetFoundedOn() <= cmd.GetDissolvedOn() && cmd.GetDissolvedOn() <= l.today.String())
+	if (err == nil) != may {
+		t.Fatalf("INV-ORGANISATION-LIFE: correcting %v to %q: %v", l.cur, cmd.GetDissolvedOn(), err)
+	}
+	if err == nil {
+		l.step(t, next, state)
 	}
 }
 

@@ -2,17 +2,23 @@
 // pure; fields named in refusals are those of the organisation, or of the command where there is one.
 //
 // INV-ORGANISATION-FOUNDED-IN-PAST: no organisation is founded after the day on which its founding is recorded.
-// INV-ORGANISATION-UNIT-IN-FORCE: whenever an organisation is recorded or corrected, its unit exists on the day of its
-// founding. (A unit may later be closed with an earlier day; its organisations stay and are corrected one by one.)
+// INV-ORGANISATION-UNIT-IN-FORCE: the unit of every organisation that is not withdrawn exists on the day of its founding
+// (package unit refuses an end of the unit by then).
 // INV-ORGANISATION-REFERS: unit, enterprise and superior are recorded; the superior is another organisation and was not
 // withdrawn when it was named.
+// INV-ORGANISATION-NO-CYCLE: no organisation is its own superior, over however many others.
+// INV-ORGANISATION-SUPERIOR-IN-FORCE: the superior named at a founding exists on its day; one named later, as when cells come
+// below an organisation that is formed over them, shares at least one day with the organisation.
 // INV-ORGANISATION-LIFE: an organisation becomes ACTIVE, then perhaps DISSOLVED on a day from its founding to today, then
-// or at once perhaps WITHDRAWN, and never goes back. A dissolution day stands in dissolved organisations, a withdrawal
-// reason in withdrawn ones, and a withdrawn one never changes again.
+// or at once perhaps WITHDRAWN. A dissolution entered in error is taken back, or its day corrected, with the reason; there is
+// no other way back. A dissolution day stands in dissolved organisations, a withdrawal reason in withdrawn ones, and a
+// withdrawn one never changes again.
 // INV-ORGANISATION-UNKNOWN-FIELDS: what a newer version wrote survives every rule.
 package organisation
 
 import (
+	"cmp"
+
 	"google.golang.org/protobuf/proto"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
@@ -26,10 +32,12 @@ type Refs struct {
 	Unit       *registrypb.Unit
 	Enterprise *registrypb.Enterprise
 	Superior   *registrypb.Organisation
+	// Lookup finds what is above the superior, by name.
+	Lookup func(name string) (*registrypb.Organisation, bool, error)
 }
 
 // Found records the founding asked for, under name. InvalidArgument for a day that is none or lies in the future;
-// FailedPrecondition for a unit, enterprise or superior that is not known, or a unit not in force on the day.
+// FailedPrecondition for a unit, enterprise or superior that is not known or not in force on the day.
 func Found(
 	asked *registrypb.Organisation, name string, refs Refs, today civil.Date,
 ) (*registrypb.Organisation, *registrypb.OrganisationFounded, error) {
@@ -39,11 +47,15 @@ func Found(
 	if err := check(next, refs, today); err != nil {
 		return nil, nil, err
 	}
+	if s := refs.Superior; s != nil && !holds(s.GetFoundedOn(), s.GetDissolvedOn(), next.GetFoundedOn()) {
+		return nil, nil, superiorNotInForce(s, next.GetFoundedOn())
+	}
 	return next, &registrypb.OrganisationFounded{}, nil
 }
 
 // Update corrects cur to merged, which is cur with what the caller changed. No event, and cur itself, if that is nothing.
-// FailedPrecondition once withdrawn, or for a founding after the dissolution; else as Found.
+// FailedPrecondition once withdrawn, for a founding after the dissolution, for a superior that would make a circle, and for one
+// that exists on no day of the organisation's life; else as Found.
 func Update(
 	cur, merged *registrypb.Organisation, refs Refs, today civil.Date,
 ) (*registrypb.Organisation, *registrypb.OrganisationUpdated, error) {
@@ -58,6 +70,12 @@ func Update(
 	}
 	if on := merged.GetDissolvedOn(); on != "" && on < merged.GetFoundedOn() {
 		return nil, nil, dissolvedBeforeFounded("foundedOn", on, merged.GetFoundedOn())
+	}
+	if cur.GetSuperior() == merged.GetSuperior() && cur.GetFoundedOn() == merged.GetFoundedOn() {
+		return merged, &registrypb.OrganisationUpdated{}, nil
+	}
+	if err := checkSuperior(merged, refs); err != nil {
+		return nil, nil, err
 	}
 	return merged, &registrypb.OrganisationUpdated{}, nil
 }
@@ -82,6 +100,37 @@ func Dissolve(
 	next.DissolvedOn = on.String()
 	next.DissolutionDecision = cmd.GetDissolutionDecision()
 	return next, &registrypb.OrganisationDissolved{}, nil
+}
+
+// CorrectDissolution gives cur, which is dissolved, another day of dissolution or decision, or none if it was dissolved by
+// mistake. No event, and cur itself, if that is nothing new. InvalidArgument for a day that is none or lies in the future;
+// FailedPrecondition if cur is not dissolved or was founded later.
+func CorrectDissolution(
+	cur *registrypb.Organisation, cmd *registrypb.CorrectOrganisationDissolutionRequest, today civil.Date,
+) (*registrypb.Organisation, *registrypb.OrganisationDissolutionCorrected, error) {
+	if cur.GetState() != registrypb.OrganisationState_ORGANISATION_STATE_DISSOLVED {
+		return nil, nil, fault.FailedPrecondition(faultpb.Reason_REASON_ORGANISATION_NOT_DISSOLVED, "name", "name", cur.GetName())
+	}
+	next := proto.CloneOf(cur)
+	if cmd.GetDissolvedOn() == "" {
+		next.State = registrypb.OrganisationState_ORGANISATION_STATE_ACTIVE
+		next.DissolvedOn, next.DissolutionDecision = "", ""
+	} else {
+		on, err := pastDay("dissolvedOn", cmd.GetDissolvedOn(), today)
+		if err != nil {
+			return nil, nil, err
+		}
+		if on.String() < cur.GetFoundedOn() {
+			return nil, nil, dissolvedBeforeFounded("dissolvedOn", on.String(), cur.GetFoundedOn())
+		}
+		next.DissolvedOn = on.String()
+		next.DissolutionDecision = cmp.Or(cmd.GetDissolutionDecision(), cur.GetDissolutionDecision())
+	}
+	if proto.Equal(next, cur) {
+		return cur, nil, nil
+	}
+	next.CorrectionReason = cmd.GetReason()
+	return next, &registrypb.OrganisationDissolutionCorrected{}, nil
 }
 
 // Withdraw marks cur as entered in error: it never existed. Its record and its name stay. FailedPrecondition if it was

@@ -144,6 +144,23 @@ func (s *Server) DissolveOrganisation(
 	})
 }
 
+// CorrectOrganisationDissolution gives a dissolved organisation another end, or none.
+func (s *Server) CorrectOrganisationDissolution(
+	ctx context.Context, req *registrypb.CorrectOrganisationDissolutionRequest,
+) (*registrypb.Organisation, error) {
+	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.Organisation, error) {
+		cur, err := records.Organisations.Current(tx, req.GetName(), req.GetEtag())
+		if err != nil {
+			return nil, err
+		}
+		next, event, err := organisation.CorrectDissolution(cur, req, tx.Today())
+		if err != nil || event == nil {
+			return next, err
+		}
+		return records.Organisations.Put(tx, next, event)
+	})
+}
+
 // WithdrawOrganisation takes back an organisation that was entered in error.
 func (s *Server) WithdrawOrganisation(
 	ctx context.Context, req *registrypb.WithdrawOrganisationRequest,
@@ -172,6 +189,7 @@ func (s *Server) ListOrganisationHistory(
 
 // organisationRefs reads the records that an organisation names.
 func organisationRefs(tx *store.Tx, o *registrypb.Organisation) (refs organisation.Refs, err error) {
+	refs.Lookup = func(name string) (*registrypb.Organisation, bool, error) { return records.Organisations.Find(tx, name) }
 	if refs.Unit, _, err = records.Units.Find(tx, o.GetUnit()); err != nil {
 		return refs, err
 	}

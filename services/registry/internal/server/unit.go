@@ -108,7 +108,37 @@ func (s *Server) CloseUnit(ctx context.Context, req *registrypb.CloseUnitRequest
 		if err != nil {
 			return nil, err
 		}
-		next, event, err := unit.Close(cur, req, records.Units.By(tx, records.UnitsBelow, records.Below(req.GetName())))
+		next, event, err := unit.Close(cur, req, holdings(tx, req.GetName()))
+		if err != nil {
+			return nil, err
+		}
+		return records.Units.Put(tx, next, event)
+	})
+}
+
+// CorrectUnitClosing gives a closed unit another end, or none.
+func (s *Server) CorrectUnitClosing(ctx context.Context, req *registrypb.CorrectUnitClosingRequest) (*registrypb.Unit, error) {
+	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.Unit, error) {
+		cur, err := records.Units.Current(tx, req.GetName(), req.GetEtag())
+		if err != nil {
+			return nil, err
+		}
+		next, event, err := unit.CorrectClosing(cur, req, holdings(tx, req.GetName()), unitsIn(tx))
+		if err != nil || event == nil {
+			return next, err
+		}
+		return records.Units.Put(tx, next, event)
+	})
+}
+
+// RemoveUnitPlacement takes back a placement.
+func (s *Server) RemoveUnitPlacement(ctx context.Context, req *registrypb.RemoveUnitPlacementRequest) (*registrypb.Unit, error) {
+	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.Unit, error) {
+		cur, err := records.Units.Current(tx, req.GetName(), req.GetEtag())
+		if err != nil {
+			return nil, err
+		}
+		next, event, err := unit.RemovePlacement(cur, req, unitsIn(tx))
 		if err != nil {
 			return nil, err
 		}
@@ -121,6 +151,14 @@ func (s *Server) ListUnitHistory(ctx context.Context, req *registrypb.ListUnitHi
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*historypb.History, error) {
 		return records.Units.History(tx, req)
 	})
+}
+
+// holdings reads what may be in the way of a unit's end.
+func holdings(tx *store.Tx, name string) unit.Holdings {
+	return unit.Holdings{
+		Below:         records.Units.By(tx, records.UnitsBelow, records.Below(name)),
+		Organisations: records.Organisations.By(tx, records.OrganisationsByUnit, store.Text(name)),
+	}
 }
 
 // unitsIn lets the rules look units up.

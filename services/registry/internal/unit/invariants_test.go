@@ -31,10 +31,10 @@ func TestInvariantsProperty(t *testing.T) {
 			switch {
 			case !exists:
 				create(t, w, name)
-			case rapid.IntRange(0, 3).Draw(t, "close") == 0:
-				closeUnit(t, w, name)
 			default:
-				reparent(t, w, name)
+				rapid.SampledFrom([]func(*rapid.T, world, string){
+					closeUnit, correctClosing, remove, reparent, reparent, reparent,
+				}).Draw(t, "command")(t, w, name)
 			}
 			if broken := w.broken(); broken != "" {
 				t.Fatalf("%s\n%v", broken, w)
@@ -83,7 +83,7 @@ func reparent(t *rapid.T, w world, name string) {
 
 func closeUnit(t *rapid.T, w world, name string) {
 	end := day(rapid.IntRange(1, lastDay).Draw(t, "closed on"))
-	got, _, err := unit.Close(w[name], &registrypb.CloseUnitRequest{Name: name, ClosedOn: end}, w.all())
+	got, _, err := unit.Close(w[name], &registrypb.CloseUnitRequest{Name: name, ClosedOn: end}, w.holdings())
 
 	if w[name].GetClosedOn() != "" {
 		if err == nil {
@@ -93,8 +93,41 @@ func closeUnit(t *rapid.T, w world, name string) {
 	}
 	naive := proto.CloneOf(w[name])
 	naive.ClosedOn = end
-	naive.Placements = slices.DeleteFunc(naive.GetPlacements(), func(p *registrypb.Placement) bool { return p.GetFromDate() >= end })
 	w.settle(t, "close", naive, got, err)
+}
+
+func correctClosing(t *rapid.T, w world, name string) {
+	end := ""
+	if rapid.Bool().Draw(t, "ends") {
+		end = day(rapid.IntRange(1, lastDay).Draw(t, "corrected to"))
+	}
+	cmd := &registrypb.CorrectUnitClosingRequest{Name: name, ClosedOn: end, Reason: "ghi nhầm"}
+	got, _, err := unit.CorrectClosing(w[name], cmd, w.holdings(), w.lookup)
+	was := w[name].GetClosedOn()
+	if was == "" {
+		if err == nil {
+			t.Fatalf("%s was not closed, and its closing corrected", name)
+		}
+		return
+	}
+	naive := proto.CloneOf(w[name])
+	if naive.ClosedOn = end; end != was {
+		naive.CorrectionReason = "ghi nhầm"
+	}
+	w.settle(t, "correct closing", naive, got, err)
+}
+
+func remove(t *rapid.T, w world, name string) {
+	if len(w[name].GetPlacements()) == 0 {
+		return
+	}
+	p := rapid.SampledFrom(w[name].GetPlacements()).Draw(t, "placement")
+	cmd := &registrypb.RemoveUnitPlacementRequest{Name: name, Tree: p.GetTree(), FromDate: p.GetFromDate(), Reason: "ghi nhầm"}
+	got, _, err := unit.RemovePlacement(w[name], cmd, w.lookup)
+	naive := proto.CloneOf(w[name])
+	naive.Placements = slices.DeleteFunc(naive.GetPlacements(), func(q *registrypb.Placement) bool { return proto.Equal(p, q) })
+	naive.CorrectionReason = "ghi nhầm"
+	w.settle(t, "remove", naive, got, err)
 }
 
 // settle compares what a rule said with what becomes of the world without rules, and takes over what the rule said.

@@ -79,8 +79,8 @@ func hangsBelowFrom(u *registrypb.Unit, parent, day string) bool {
 }
 
 // hang checks the new placement p of u: its parent exists as long as it holds, and it closes no circle. Placements of u
-// other than p, and those of every other unit, are sound already.
-func hang(u *registrypb.Unit, p *registrypb.Placement, lookup Lookup) error {
+// other than p, and those of every other unit, are sound already. A refusal names field.
+func hang(u *registrypb.Unit, p *registrypb.Placement, field string, lookup Lookup) error {
 	if p.GetParent() == "" {
 		return nil
 	}
@@ -89,7 +89,7 @@ func hang(u *registrypb.Unit, p *registrypb.Placement, lookup Lookup) error {
 		return err
 	}
 	if day != "" {
-		return fault.FailedPrecondition(faultpb.Reason_REASON_UNIT_CYCLE, "parent",
+		return fault.FailedPrecondition(faultpb.Reason_REASON_UNIT_CYCLE, field,
 			"name", u.GetName(), "parent", p.GetParent(), "date", day)
 	}
 	parent, known, err := lookup(p.GetParent())
@@ -105,7 +105,7 @@ func hang(u *registrypb.Unit, p *registrypb.Placement, lookup Lookup) error {
 	default:
 		return nil
 	}
-	return fault.FailedPrecondition(faultpb.Reason_REASON_PARENT_NOT_IN_FORCE, "parent", "name", p.GetParent(), "date", missing)
+	return fault.FailedPrecondition(faultpb.Reason_REASON_PARENT_NOT_IN_FORCE, field, "name", p.GetParent(), "date", missing)
 }
 
 // circle is the first day on which p makes u its own ancestor; "" if it never does. It climbs the tree as it is on the

@@ -10,14 +10,15 @@
 // each begins within the unit's life.
 // INV-UNIT-NO-CYCLE: no unit is its own ancestor, in any tree, on any day.
 // INV-UNIT-PARENT-IN-FORCE: on every day on which a unit is placed below another, both exist.
-// INV-UNIT-ENDS-ONCE: a unit ends after its first day, and once.
+// INV-UNIT-ENDS-ONCE: a unit ends after its first day, and once; a wrong end is corrected, with the reason, not repeated.
+// INV-UNIT-END-AFTER-FOUNDINGS: when a unit is closed, or its end made earlier, no organisation was founded in it on that day
+// or later.
 // INV-UNIT-UNKNOWN-FIELDS: what a newer version wrote survives every rule.
 package unit
 
 import (
 	"cmp"
 	"fmt"
-	"iter"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
@@ -54,7 +55,7 @@ func Create(asked *registrypb.Unit, name string, lookup Lookup) (*registrypb.Uni
 			return nil, nil, fault.InvalidArgument(faultpb.Reason_REASON_PLACEMENT_INVALID, at+".fromDate",
 				"name", name, "date", p.GetFromDate())
 		}
-		if err := hang(next, p, lookup); err != nil {
+		if err := hang(next, p, "parent", lookup); err != nil {
 			return nil, nil, fault.In(at, err)
 		}
 	}
@@ -98,44 +99,39 @@ func Reparent(
 		return nil, nil, fault.FailedPrecondition(faultpb.Reason_REASON_PLACEMENT_INVALID, "fromDate",
 			"name", cur.GetName(), "date", from.String())
 	}
-	if err := hang(next, p, lookup); err != nil {
+	if err := hang(next, p, "parent", lookup); err != nil {
 		return nil, nil, err
 	}
 	sortPlacements(next)
 	return next, &registrypb.UnitReparented{}, nil
 }
 
-// Close ends cur on a day, past or to come; its placements that would begin then or later fall away. below are the units
-// ever placed below it, in any order, repeated or not. InvalidArgument for a day that is none; FailedPrecondition for a
-// unit that is closed, a day that is not after its first, or a unit that would still hang below it.
-func Close(
-	cur *registrypb.Unit, cmd *registrypb.CloseUnitRequest, below iter.Seq2[*registrypb.Unit, error],
-) (*registrypb.Unit, *registrypb.UnitClosed, error) {
-	on, err := civil.Field("closedOn", cmd.GetClosedOn())
+// RemovePlacement takes back the placement of cur that begins in a tree on a day: the one before it holds on until the next,
+// or the unit is not in the tree then. InvalidArgument for a day that is none; FailedPrecondition if no placement begins
+// there, or if the superior before does not exist that long, or a circle would close.
+func RemovePlacement(
+	cur *registrypb.Unit, cmd *registrypb.RemoveUnitPlacementRequest, lookup Lookup,
+) (*registrypb.Unit, *registrypb.UnitPlacementRemoved, error) {
+	from, err := civil.Field("fromDate", cmd.GetFromDate())
 	if err != nil {
 		return nil, nil, err
 	}
-	end := on.String()
-	if was := cur.GetClosedOn(); was != "" {
-		return nil, nil, fault.FailedPrecondition(faultpb.Reason_REASON_UNIT_CLOSED, "name", "name", cur.GetName(), "date", was)
+	tree, day := cmp.Or(cmd.GetTree(), DefaultTree), from.String()
+	next := proto.CloneOf(cur)
+	next.Placements = slices.DeleteFunc(next.GetPlacements(), func(p *registrypb.Placement) bool {
+		return p.GetTree() == tree && p.GetFromDate() == day
+	})
+	if len(next.GetPlacements()) == len(cur.GetPlacements()) {
+		return nil, nil, fault.FailedPrecondition(faultpb.Reason_REASON_PLACEMENT_UNKNOWN, "fromDate",
+			"name", cur.GetName(), "tree", tree, "date", day)
 	}
-	if end <= cur.GetValidFrom() {
-		return nil, nil, fault.FailedPrecondition(faultpb.Reason_REASON_CLOSED_BEFORE_VALID, "closedOn",
-			"value", end, "from", cur.GetValidFrom())
-	}
-	for child, err := range below {
-		if err != nil {
+	if before := placedAt(next, tree, day); before != nil {
+		if err := hang(next, before, "fromDate", lookup); err != nil {
 			return nil, nil, err
 		}
-		if hangsBelowFrom(child, cur.GetName(), end) {
-			return nil, nil, fault.FailedPrecondition(faultpb.Reason_REASON_UNIT_HAS_CHILDREN, "closedOn",
-				"name", cur.GetName(), "date", end)
-		}
 	}
-	next := proto.CloneOf(cur)
-	next.ClosedOn = end
-	next.Placements = slices.DeleteFunc(next.GetPlacements(), func(p *registrypb.Placement) bool { return p.GetFromDate() >= end })
-	return next, &registrypb.UnitClosed{}, nil
+	next.CorrectionReason = cmd.GetReason()
+	return next, &registrypb.UnitPlacementRemoved{}, nil
 }
 
 // InForce says whether a unit exists on a day.

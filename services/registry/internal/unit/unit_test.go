@@ -245,9 +245,9 @@ func TestClose(t *testing.T) {
 		{"below it again", "", "2021-01-01", []*registrypb.Unit{moves}, fault.KindFailedPrecondition, faultpb.Reason_REASON_UNIT_HAS_CHILDREN, "closedOn"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			cur := unitOf("units/ung-hoa", "2008-08-01", tc.closed, place(party, "units/ha-noi", "2008-08-01"), place(party, "", "2025-07-01"))
+			cur := unitOf("units/ung-hoa", "2008-08-01", tc.closed, place(party, "units/ha-noi", "2008-08-01"))
 			cmd := &registrypb.CloseUnitRequest{Name: cur.GetName(), ClosedOn: tc.on}
-			got, event, err := unit.Close(cur, cmd, worldOf(tc.below...).all())
+			got, event, err := unit.Close(cur, cmd, worldOf(tc.below...).holdings())
 			if tc.reason != 0 {
 				wantRefused(t, err, tc.kind, tc.reason, tc.field)
 				return
@@ -318,7 +318,7 @@ func TestLookupErrorsAreKept(t *testing.T) {
 	}
 	below := func(yield func(*registrypb.Unit, error) bool) { yield(nil, broken) }
 	end := &registrypb.CloseUnitRequest{ClosedOn: "2001-01-01"}
-	if _, _, err := unit.Close(unitOf("units/u", "2000-01-01", ""), end, below); !errors.Is(err, broken) {
+	if _, _, err := unit.Close(unitOf("units/u", "2000-01-01", ""), end, unit.Holdings{Below: below}); !errors.Is(err, broken) {
 		t.Errorf("Close: %v", err)
 	}
 }
@@ -336,7 +336,7 @@ func TestUnknownFieldsSurvive(t *testing.T) {
 	created, _, err := unit.Create(cur, "units/new", w.lookup)
 	updated, _, err2 := unit.Update(cur, merged)
 	moved, _, err3 := unit.Reparent(cur, &registrypb.ReparentUnitRequest{Tree: state, FromDate: "2001-01-01"}, w.lookup)
-	closed, _, err4 := unit.Close(cur, &registrypb.CloseUnitRequest{ClosedOn: "2025-07-01"}, worldOf().all())
+	closed, _, err4 := unit.Close(cur, &registrypb.CloseUnitRequest{ClosedOn: "2025-07-01"}, worldOf().holdings())
 	if err := errors.Join(err, err2, err3, err4); err != nil {
 		t.Fatal(err)
 	}

@@ -110,9 +110,14 @@ type Nomination struct {
 	// When the resource was first recorded.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When it was last changed.
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// The target's figure as planning last announced it, beside the evidence of the crossing. Filled when read: events and the
+	// history do not hold it. Absent once the target is withdrawn. How old the copy is, `coso-copy-age` says.
+	CurrentFigure *v1.Figure `protobuf:"bytes,14,opt,name=current_figure,json=currentFigure,proto3" json:"current_figure,omitempty"`
+	// Since when the current figure is what it is: the moment at which planning recorded the change.
+	CurrentFigureTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=current_figure_time,json=currentFigureTime,proto3" json:"current_figure_time,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Nomination) Reset() {
@@ -236,6 +241,93 @@ func (x *Nomination) GetUpdateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Nomination) GetCurrentFigure() *v1.Figure {
+	if x != nil {
+		return x.CurrentFigure
+	}
+	return nil
+}
+
+func (x *Nomination) GetCurrentFigureTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CurrentFigureTime
+	}
+	return nil
+}
+
+// CurrentFigure is what award has last heard of a target's figure.
+type CurrentFigure struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The target.
+	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	// The figure.
+	Figure *v1.Figure `protobuf:"bytes,2,opt,name=figure,proto3" json:"figure,omitempty"`
+	// When planning recorded it.
+	FigureTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=figure_time,json=figureTime,proto3" json:"figure_time,omitempty"`
+	// Id of the event that brought it: `<incarnation>/<number>` in planning's stream.
+	FigureEvent   string `protobuf:"bytes,4,opt,name=figure_event,json=figureEvent,proto3" json:"figure_event,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CurrentFigure) Reset() {
+	*x = CurrentFigure{}
+	mi := &file_coso_award_v1_nomination_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CurrentFigure) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CurrentFigure) ProtoMessage() {}
+
+func (x *CurrentFigure) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_award_v1_nomination_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CurrentFigure.ProtoReflect.Descriptor instead.
+func (*CurrentFigure) Descriptor() ([]byte, []int) {
+	return file_coso_award_v1_nomination_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *CurrentFigure) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *CurrentFigure) GetFigure() *v1.Figure {
+	if x != nil {
+		return x.Figure
+	}
+	return nil
+}
+
+func (x *CurrentFigure) GetFigureTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FigureTime
+	}
+	return nil
+}
+
+func (x *CurrentFigure) GetFigureEvent() string {
+	if x != nil {
+		return x.FigureEvent
+	}
+	return ""
+}
+
 // Asks for one nomination.
 type GetNominationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -247,7 +339,7 @@ type GetNominationRequest struct {
 
 func (x *GetNominationRequest) Reset() {
 	*x = GetNominationRequest{}
-	mi := &file_coso_award_v1_nomination_proto_msgTypes[1]
+	mi := &file_coso_award_v1_nomination_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -259,7 +351,7 @@ func (x *GetNominationRequest) String() string {
 func (*GetNominationRequest) ProtoMessage() {}
 
 func (x *GetNominationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_award_v1_nomination_proto_msgTypes[1]
+	mi := &file_coso_award_v1_nomination_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -272,7 +364,7 @@ func (x *GetNominationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetNominationRequest.ProtoReflect.Descriptor instead.
 func (*GetNominationRequest) Descriptor() ([]byte, []int) {
-	return file_coso_award_v1_nomination_proto_rawDescGZIP(), []int{1}
+	return file_coso_award_v1_nomination_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *GetNominationRequest) GetName() string {
@@ -303,7 +395,7 @@ type ListNominationsRequest struct {
 
 func (x *ListNominationsRequest) Reset() {
 	*x = ListNominationsRequest{}
-	mi := &file_coso_award_v1_nomination_proto_msgTypes[2]
+	mi := &file_coso_award_v1_nomination_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -315,7 +407,7 @@ func (x *ListNominationsRequest) String() string {
 func (*ListNominationsRequest) ProtoMessage() {}
 
 func (x *ListNominationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_award_v1_nomination_proto_msgTypes[2]
+	mi := &file_coso_award_v1_nomination_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -328,7 +420,7 @@ func (x *ListNominationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListNominationsRequest.ProtoReflect.Descriptor instead.
 func (*ListNominationsRequest) Descriptor() ([]byte, []int) {
-	return file_coso_award_v1_nomination_proto_rawDescGZIP(), []int{2}
+	return file_coso_award_v1_nomination_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ListNominationsRequest) GetPageSize() int32 {
@@ -386,7 +478,7 @@ type ListNominationsResponse struct {
 
 func (x *ListNominationsResponse) Reset() {
 	*x = ListNominationsResponse{}
-	mi := &file_coso_award_v1_nomination_proto_msgTypes[3]
+	mi := &file_coso_award_v1_nomination_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -398,7 +490,7 @@ func (x *ListNominationsResponse) String() string {
 func (*ListNominationsResponse) ProtoMessage() {}
 
 func (x *ListNominationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_award_v1_nomination_proto_msgTypes[3]
+	mi := &file_coso_award_v1_nomination_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -411,7 +503,7 @@ func (x *ListNominationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListNominationsResponse.ProtoReflect.Descriptor instead.
 func (*ListNominationsResponse) Descriptor() ([]byte, []int) {
-	return file_coso_award_v1_nomination_proto_rawDescGZIP(), []int{3}
+	return file_coso_award_v1_nomination_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ListNominationsResponse) GetNominations() []*Nomination {
@@ -443,7 +535,7 @@ type ListNominationHistoryRequest struct {
 
 func (x *ListNominationHistoryRequest) Reset() {
 	*x = ListNominationHistoryRequest{}
-	mi := &file_coso_award_v1_nomination_proto_msgTypes[4]
+	mi := &file_coso_award_v1_nomination_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -455,7 +547,7 @@ func (x *ListNominationHistoryRequest) String() string {
 func (*ListNominationHistoryRequest) ProtoMessage() {}
 
 func (x *ListNominationHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_award_v1_nomination_proto_msgTypes[4]
+	mi := &file_coso_award_v1_nomination_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -468,7 +560,7 @@ func (x *ListNominationHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListNominationHistoryRequest.ProtoReflect.Descriptor instead.
 func (*ListNominationHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_coso_award_v1_nomination_proto_rawDescGZIP(), []int{4}
+	return file_coso_award_v1_nomination_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListNominationHistoryRequest) GetName() string {
@@ -496,7 +588,7 @@ var File_coso_award_v1_nomination_proto protoreflect.FileDescriptor
 
 const file_coso_award_v1_nomination_proto_rawDesc = "" +
 	"\n" +
-	"\x1ecoso/award/v1/nomination.proto\x12\rcoso.award.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1dcoso/planning/v1/events.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd5\x06\n" +
+	"\x1ecoso/award/v1/nomination.proto\x12\rcoso.award.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1dcoso/planning/v1/events.proto\x1a\x1fcoso/planning/v1/progress.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xec\a\n" +
 	"\n" +
 	"Nomination\x12Q\n" +
 	"\x04name\x18\x01 \x01(\tB=\xe0A\b\xbaH7\xd8\x01\x01r220^nominations/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12Q\n" +
@@ -516,7 +608,15 @@ const file_coso_award_v1_nomination_proto_rawDesc = "" +
 	"\vcreate_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"updateTime\"i\n" +
+	"updateTime\x12D\n" +
+	"\x0ecurrent_figure\x18\x0e \x01(\v2\x18.coso.planning.v1.FigureB\x03\xe0A\x03R\rcurrentFigure\x12O\n" +
+	"\x13current_figure_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\x11currentFigureTime\"\xb9\x01\n" +
+	"\rCurrentFigure\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\tR\x06target\x120\n" +
+	"\x06figure\x18\x02 \x01(\v2\x18.coso.planning.v1.FigureR\x06figure\x12;\n" +
+	"\vfigure_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"figureTime\x12!\n" +
+	"\ffigure_event\x18\x04 \x01(\tR\vfigureEvent\"i\n" +
 	"\x14GetNominationRequest\x12Q\n" +
 	"\x04name\x18\x01 \x01(\tB=\xe0A\x02\xbaH7\xc8\x01\x01r220^nominations/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\"\x9d\x03\n" +
 	"\x16ListNominationsRequest\x12'\n" +
@@ -559,37 +659,43 @@ func file_coso_award_v1_nomination_proto_rawDescGZIP() []byte {
 }
 
 var file_coso_award_v1_nomination_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_coso_award_v1_nomination_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_coso_award_v1_nomination_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_coso_award_v1_nomination_proto_goTypes = []any{
 	(NominationState)(0),                 // 0: coso.award.v1.NominationState
 	(*Nomination)(nil),                   // 1: coso.award.v1.Nomination
-	(*GetNominationRequest)(nil),         // 2: coso.award.v1.GetNominationRequest
-	(*ListNominationsRequest)(nil),       // 3: coso.award.v1.ListNominationsRequest
-	(*ListNominationsResponse)(nil),      // 4: coso.award.v1.ListNominationsResponse
-	(*ListNominationHistoryRequest)(nil), // 5: coso.award.v1.ListNominationHistoryRequest
-	(*v1.Evidence)(nil),                  // 6: coso.planning.v1.Evidence
-	(*timestamppb.Timestamp)(nil),        // 7: google.protobuf.Timestamp
-	(*v11.History)(nil),                  // 8: coso.history.v1.History
+	(*CurrentFigure)(nil),                // 2: coso.award.v1.CurrentFigure
+	(*GetNominationRequest)(nil),         // 3: coso.award.v1.GetNominationRequest
+	(*ListNominationsRequest)(nil),       // 4: coso.award.v1.ListNominationsRequest
+	(*ListNominationsResponse)(nil),      // 5: coso.award.v1.ListNominationsResponse
+	(*ListNominationHistoryRequest)(nil), // 6: coso.award.v1.ListNominationHistoryRequest
+	(*v1.Evidence)(nil),                  // 7: coso.planning.v1.Evidence
+	(*timestamppb.Timestamp)(nil),        // 8: google.protobuf.Timestamp
+	(*v1.Figure)(nil),                    // 9: coso.planning.v1.Figure
+	(*v11.History)(nil),                  // 10: coso.history.v1.History
 }
 var file_coso_award_v1_nomination_proto_depIdxs = []int32{
 	0,  // 0: coso.award.v1.Nomination.state:type_name -> coso.award.v1.NominationState
-	6,  // 1: coso.award.v1.Nomination.evidence:type_name -> coso.planning.v1.Evidence
-	6,  // 2: coso.award.v1.Nomination.withdrawal:type_name -> coso.planning.v1.Evidence
-	7,  // 3: coso.award.v1.Nomination.create_time:type_name -> google.protobuf.Timestamp
-	7,  // 4: coso.award.v1.Nomination.update_time:type_name -> google.protobuf.Timestamp
-	0,  // 5: coso.award.v1.ListNominationsRequest.state:type_name -> coso.award.v1.NominationState
-	1,  // 6: coso.award.v1.ListNominationsResponse.nominations:type_name -> coso.award.v1.Nomination
-	2,  // 7: coso.award.v1.NominationService.GetNomination:input_type -> coso.award.v1.GetNominationRequest
-	3,  // 8: coso.award.v1.NominationService.ListNominations:input_type -> coso.award.v1.ListNominationsRequest
-	5,  // 9: coso.award.v1.NominationService.ListNominationHistory:input_type -> coso.award.v1.ListNominationHistoryRequest
-	1,  // 10: coso.award.v1.NominationService.GetNomination:output_type -> coso.award.v1.Nomination
-	4,  // 11: coso.award.v1.NominationService.ListNominations:output_type -> coso.award.v1.ListNominationsResponse
-	8,  // 12: coso.award.v1.NominationService.ListNominationHistory:output_type -> coso.history.v1.History
-	10, // [10:13] is the sub-list for method output_type
-	7,  // [7:10] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	7,  // 1: coso.award.v1.Nomination.evidence:type_name -> coso.planning.v1.Evidence
+	7,  // 2: coso.award.v1.Nomination.withdrawal:type_name -> coso.planning.v1.Evidence
+	8,  // 3: coso.award.v1.Nomination.create_time:type_name -> google.protobuf.Timestamp
+	8,  // 4: coso.award.v1.Nomination.update_time:type_name -> google.protobuf.Timestamp
+	9,  // 5: coso.award.v1.Nomination.current_figure:type_name -> coso.planning.v1.Figure
+	8,  // 6: coso.award.v1.Nomination.current_figure_time:type_name -> google.protobuf.Timestamp
+	9,  // 7: coso.award.v1.CurrentFigure.figure:type_name -> coso.planning.v1.Figure
+	8,  // 8: coso.award.v1.CurrentFigure.figure_time:type_name -> google.protobuf.Timestamp
+	0,  // 9: coso.award.v1.ListNominationsRequest.state:type_name -> coso.award.v1.NominationState
+	1,  // 10: coso.award.v1.ListNominationsResponse.nominations:type_name -> coso.award.v1.Nomination
+	3,  // 11: coso.award.v1.NominationService.GetNomination:input_type -> coso.award.v1.GetNominationRequest
+	4,  // 12: coso.award.v1.NominationService.ListNominations:input_type -> coso.award.v1.ListNominationsRequest
+	6,  // 13: coso.award.v1.NominationService.ListNominationHistory:input_type -> coso.award.v1.ListNominationHistoryRequest
+	1,  // 14: coso.award.v1.NominationService.GetNomination:output_type -> coso.award.v1.Nomination
+	5,  // 15: coso.award.v1.NominationService.ListNominations:output_type -> coso.award.v1.ListNominationsResponse
+	10, // 16: coso.award.v1.NominationService.ListNominationHistory:output_type -> coso.history.v1.History
+	14, // [14:17] is the sub-list for method output_type
+	11, // [11:14] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_coso_award_v1_nomination_proto_init() }
@@ -603,7 +709,7 @@ func file_coso_award_v1_nomination_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_coso_award_v1_nomination_proto_rawDesc), len(file_coso_award_v1_nomination_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

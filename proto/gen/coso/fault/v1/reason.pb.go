@@ -157,6 +157,20 @@ const (
 	Reason_REASON_SUPERIOR_UNKNOWN Reason = 1011
 	// The unit closes before the end it must have (its closing day is not after its first day).
 	Reason_REASON_CLOSED_BEFORE_VALID Reason = 1012
+	// The unit is not closed, so its closing cannot be corrected.
+	Reason_REASON_UNIT_NOT_CLOSED Reason = 1013
+	// An organisation was founded in the unit on the day it should close, or later.
+	Reason_REASON_UNIT_HAS_ORGANISATIONS Reason = 1014
+	// A placement of the unit begins on the day it should close, or later.
+	Reason_REASON_UNIT_HAS_PLACEMENTS Reason = 1015
+	// No placement of the unit begins in the tree on the day.
+	Reason_REASON_PLACEMENT_UNKNOWN Reason = 1016
+	// The organisation is not dissolved, so its dissolution cannot be corrected.
+	Reason_REASON_ORGANISATION_NOT_DISSOLVED Reason = 1017
+	// The organisation would become its own superior.
+	Reason_REASON_ORGANISATION_CYCLE Reason = 1018
+	// Organisation and superior do not exist at the same time.
+	Reason_REASON_SUPERIOR_NOT_IN_FORCE Reason = 1019
 	// The organisation an intake refers to is not known.
 	Reason_REASON_ORGANISATION_UNKNOWN Reason = 2000
 	// The organisation belongs to another unit than the intake.
@@ -179,6 +193,16 @@ const (
 	Reason_REASON_PERIOD_ORDER Reason = 3003
 	// The indicator counts a kind that its measure does not have.
 	Reason_REASON_INDICATOR_KIND_UNKNOWN Reason = 3004
+	// The target was withdrawn; it cannot change any more.
+	Reason_REASON_TARGET_WITHDRAWN Reason = 3005
+	// The indicator was withdrawn; nothing may rest on it any more.
+	Reason_REASON_INDICATOR_WITHDRAWN Reason = 3006
+	// The period was withdrawn; nothing may rest on it any more.
+	Reason_REASON_PERIOD_WITHDRAWN Reason = 3007
+	// A target rests on the indicator, so it cannot be withdrawn.
+	Reason_REASON_INDICATOR_IN_USE Reason = 3008
+	// A target rests on the period, so it cannot be withdrawn.
+	Reason_REASON_PERIOD_IN_USE Reason = 3009
 	// The Host header names a machine that this gateway does not answer for.
 	Reason_REASON_FOREIGN_HOST Reason = 5000
 	// A page of another origin sent the request.
@@ -263,6 +287,13 @@ var (
 		1010: "REASON_DISSOLVED_BEFORE_FOUNDED",
 		1011: "REASON_SUPERIOR_UNKNOWN",
 		1012: "REASON_CLOSED_BEFORE_VALID",
+		1013: "REASON_UNIT_NOT_CLOSED",
+		1014: "REASON_UNIT_HAS_ORGANISATIONS",
+		1015: "REASON_UNIT_HAS_PLACEMENTS",
+		1016: "REASON_PLACEMENT_UNKNOWN",
+		1017: "REASON_ORGANISATION_NOT_DISSOLVED",
+		1018: "REASON_ORGANISATION_CYCLE",
+		1019: "REASON_SUPERIOR_NOT_IN_FORCE",
 		2000: "REASON_ORGANISATION_UNKNOWN",
 		2001: "REASON_ORGANISATION_OF_OTHER_UNIT",
 		2002: "REASON_OWNERS_ABOVE_TOTAL",
@@ -274,6 +305,11 @@ var (
 		3002: "REASON_TARGET_TAKEN",
 		3003: "REASON_PERIOD_ORDER",
 		3004: "REASON_INDICATOR_KIND_UNKNOWN",
+		3005: "REASON_TARGET_WITHDRAWN",
+		3006: "REASON_INDICATOR_WITHDRAWN",
+		3007: "REASON_PERIOD_WITHDRAWN",
+		3008: "REASON_INDICATOR_IN_USE",
+		3009: "REASON_PERIOD_IN_USE",
 		5000: "REASON_FOREIGN_HOST",
 		5001: "REASON_FOREIGN_ORIGIN",
 		5002: "REASON_CONTENT_TYPE",
@@ -347,6 +383,13 @@ var (
 		"REASON_DISSOLVED_BEFORE_FOUNDED":      1010,
 		"REASON_SUPERIOR_UNKNOWN":              1011,
 		"REASON_CLOSED_BEFORE_VALID":           1012,
+		"REASON_UNIT_NOT_CLOSED":               1013,
+		"REASON_UNIT_HAS_ORGANISATIONS":        1014,
+		"REASON_UNIT_HAS_PLACEMENTS":           1015,
+		"REASON_PLACEMENT_UNKNOWN":             1016,
+		"REASON_ORGANISATION_NOT_DISSOLVED":    1017,
+		"REASON_ORGANISATION_CYCLE":            1018,
+		"REASON_SUPERIOR_NOT_IN_FORCE":         1019,
 		"REASON_ORGANISATION_UNKNOWN":          2000,
 		"REASON_ORGANISATION_OF_OTHER_UNIT":    2001,
 		"REASON_OWNERS_ABOVE_TOTAL":            2002,
@@ -358,6 +401,11 @@ var (
 		"REASON_TARGET_TAKEN":                  3002,
 		"REASON_PERIOD_ORDER":                  3003,
 		"REASON_INDICATOR_KIND_UNKNOWN":        3004,
+		"REASON_TARGET_WITHDRAWN":              3005,
+		"REASON_INDICATOR_WITHDRAWN":           3006,
+		"REASON_PERIOD_WITHDRAWN":              3007,
+		"REASON_INDICATOR_IN_USE":              3008,
+		"REASON_PERIOD_IN_USE":                 3009,
 		"REASON_FOREIGN_HOST":                  5000,
 		"REASON_FOREIGN_ORIGIN":                5001,
 		"REASON_CONTENT_TYPE":                  5002,
@@ -400,7 +448,7 @@ var File_coso_fault_v1_reason_proto protoreflect.FileDescriptor
 
 const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1acoso/fault/v1/reason.proto\x12\rcoso.fault.v1*\xca\x12\n" +
+	"\x1acoso/fault/v1/reason.proto\x12\rcoso.fault.v1*\xcc\x15\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fREASON_INTERNAL\x10\x01\x12\x19\n" +
@@ -465,7 +513,14 @@ const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\x1eREASON_ORGANISATION_NOT_ACTIVE\x10\xf1\a\x12$\n" +
 	"\x1fREASON_DISSOLVED_BEFORE_FOUNDED\x10\xf2\a\x12\x1c\n" +
 	"\x17REASON_SUPERIOR_UNKNOWN\x10\xf3\a\x12\x1f\n" +
-	"\x1aREASON_CLOSED_BEFORE_VALID\x10\xf4\a\x12 \n" +
+	"\x1aREASON_CLOSED_BEFORE_VALID\x10\xf4\a\x12\x1b\n" +
+	"\x16REASON_UNIT_NOT_CLOSED\x10\xf5\a\x12\"\n" +
+	"\x1dREASON_UNIT_HAS_ORGANISATIONS\x10\xf6\a\x12\x1f\n" +
+	"\x1aREASON_UNIT_HAS_PLACEMENTS\x10\xf7\a\x12\x1d\n" +
+	"\x18REASON_PLACEMENT_UNKNOWN\x10\xf8\a\x12&\n" +
+	"!REASON_ORGANISATION_NOT_DISSOLVED\x10\xf9\a\x12\x1e\n" +
+	"\x19REASON_ORGANISATION_CYCLE\x10\xfa\a\x12!\n" +
+	"\x1cREASON_SUPERIOR_NOT_IN_FORCE\x10\xfb\a\x12 \n" +
 	"\x1bREASON_ORGANISATION_UNKNOWN\x10\xd0\x0f\x12&\n" +
 	"!REASON_ORGANISATION_OF_OTHER_UNIT\x10\xd1\x0f\x12\x1e\n" +
 	"\x19REASON_OWNERS_ABOVE_TOTAL\x10\xd2\x0f\x12)\n" +
@@ -476,7 +531,12 @@ const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\x15REASON_PERIOD_UNKNOWN\x10\xb9\x17\x12\x18\n" +
 	"\x13REASON_TARGET_TAKEN\x10\xba\x17\x12\x18\n" +
 	"\x13REASON_PERIOD_ORDER\x10\xbb\x17\x12\"\n" +
-	"\x1dREASON_INDICATOR_KIND_UNKNOWN\x10\xbc\x17\x12\x18\n" +
+	"\x1dREASON_INDICATOR_KIND_UNKNOWN\x10\xbc\x17\x12\x1c\n" +
+	"\x17REASON_TARGET_WITHDRAWN\x10\xbd\x17\x12\x1f\n" +
+	"\x1aREASON_INDICATOR_WITHDRAWN\x10\xbe\x17\x12\x1c\n" +
+	"\x17REASON_PERIOD_WITHDRAWN\x10\xbf\x17\x12\x1c\n" +
+	"\x17REASON_INDICATOR_IN_USE\x10\xc0\x17\x12\x19\n" +
+	"\x14REASON_PERIOD_IN_USE\x10\xc1\x17\x12\x18\n" +
 	"\x13REASON_FOREIGN_HOST\x10\x88'\x12\x1a\n" +
 	"\x15REASON_FOREIGN_ORIGIN\x10\x89'\x12\x18\n" +
 	"\x13REASON_CONTENT_TYPE\x10\x8a'\x12\x18\n" +

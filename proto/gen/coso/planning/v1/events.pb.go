@@ -529,6 +529,200 @@ func (x *TargetExcessWithdrawn) GetEvidence() *Evidence {
 	return nil
 }
 
+// IndicatorWithdrawn: an indicator was entered in error. Subject `coso.planning.indicator.withdrawn`.
+type IndicatorWithdrawn struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The indicator after the change.
+	Indicator     *Indicator `protobuf:"bytes,1,opt,name=indicator,proto3" json:"indicator,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IndicatorWithdrawn) Reset() {
+	*x = IndicatorWithdrawn{}
+	mi := &file_coso_planning_v1_events_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IndicatorWithdrawn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IndicatorWithdrawn) ProtoMessage() {}
+
+func (x *IndicatorWithdrawn) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_planning_v1_events_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IndicatorWithdrawn.ProtoReflect.Descriptor instead.
+func (*IndicatorWithdrawn) Descriptor() ([]byte, []int) {
+	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *IndicatorWithdrawn) GetIndicator() *Indicator {
+	if x != nil {
+		return x.Indicator
+	}
+	return nil
+}
+
+// PeriodWithdrawn: a period was entered in error. Subject `coso.planning.period.withdrawn`.
+type PeriodWithdrawn struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The period after the change.
+	Period        *Period `protobuf:"bytes,1,opt,name=period,proto3" json:"period,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PeriodWithdrawn) Reset() {
+	*x = PeriodWithdrawn{}
+	mi := &file_coso_planning_v1_events_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PeriodWithdrawn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PeriodWithdrawn) ProtoMessage() {}
+
+func (x *PeriodWithdrawn) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_planning_v1_events_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PeriodWithdrawn.ProtoReflect.Descriptor instead.
+func (*PeriodWithdrawn) Descriptor() ([]byte, []int) {
+	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *PeriodWithdrawn) GetPeriod() *Period {
+	if x != nil {
+		return x.Period
+	}
+	return nil
+}
+
+// TargetWithdrawn: a target was entered in error. Subject `coso.planning.target.withdrawn`.
+type TargetWithdrawn struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The target after the change.
+	Target        *Target `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TargetWithdrawn) Reset() {
+	*x = TargetWithdrawn{}
+	mi := &file_coso_planning_v1_events_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TargetWithdrawn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TargetWithdrawn) ProtoMessage() {}
+
+func (x *TargetWithdrawn) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_planning_v1_events_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TargetWithdrawn.ProtoReflect.Descriptor instead.
+func (*TargetWithdrawn) Descriptor() ([]byte, []int) {
+	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *TargetWithdrawn) GetTarget() *Target {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+// TargetFigureChanged: the figure of a target that was exceeded once is another, and that is no crossing of the excess (which
+// brings its figure along). Subject `coso.planning.target.figure-changed`.
+type TargetFigureChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The target.
+	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	// The figure over the whole counted window, as it is now.
+	Figure        *Figure `protobuf:"bytes,2,opt,name=figure,proto3" json:"figure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TargetFigureChanged) Reset() {
+	*x = TargetFigureChanged{}
+	mi := &file_coso_planning_v1_events_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TargetFigureChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TargetFigureChanged) ProtoMessage() {}
+
+func (x *TargetFigureChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_planning_v1_events_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TargetFigureChanged.ProtoReflect.Descriptor instead.
+func (*TargetFigureChanged) Descriptor() ([]byte, []int) {
+	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *TargetFigureChanged) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *TargetFigureChanged) GetFigure() *Figure {
+	if x != nil {
+		return x.Figure
+	}
+	return nil
+}
+
 // Evidence is what a crossing rests on, complete in itself.
 type Evidence struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -548,7 +742,7 @@ type Evidence struct {
 
 func (x *Evidence) Reset() {
 	*x = Evidence{}
-	mi := &file_coso_planning_v1_events_proto_msgTypes[11]
+	mi := &file_coso_planning_v1_events_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -560,7 +754,7 @@ func (x *Evidence) String() string {
 func (*Evidence) ProtoMessage() {}
 
 func (x *Evidence) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_events_proto_msgTypes[11]
+	mi := &file_coso_planning_v1_events_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -573,7 +767,7 @@ func (x *Evidence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Evidence.ProtoReflect.Descriptor instead.
 func (*Evidence) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{11}
+	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Evidence) GetTarget() *Target {
@@ -637,7 +831,16 @@ const file_coso_planning_v1_events_proto_rawDesc = "" +
 	"\x0eTargetExceeded\x126\n" +
 	"\bevidence\x18\x01 \x01(\v2\x1a.coso.planning.v1.EvidenceR\bevidence\"O\n" +
 	"\x15TargetExcessWithdrawn\x126\n" +
-	"\bevidence\x18\x01 \x01(\v2\x1a.coso.planning.v1.EvidenceR\bevidence\"\x87\x02\n" +
+	"\bevidence\x18\x01 \x01(\v2\x1a.coso.planning.v1.EvidenceR\bevidence\"O\n" +
+	"\x12IndicatorWithdrawn\x129\n" +
+	"\tindicator\x18\x01 \x01(\v2\x1b.coso.planning.v1.IndicatorR\tindicator\"C\n" +
+	"\x0fPeriodWithdrawn\x120\n" +
+	"\x06period\x18\x01 \x01(\v2\x18.coso.planning.v1.PeriodR\x06period\"C\n" +
+	"\x0fTargetWithdrawn\x120\n" +
+	"\x06target\x18\x01 \x01(\v2\x18.coso.planning.v1.TargetR\x06target\"_\n" +
+	"\x13TargetFigureChanged\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\tR\x06target\x120\n" +
+	"\x06figure\x18\x02 \x01(\v2\x18.coso.planning.v1.FigureR\x06figure\"\x87\x02\n" +
 	"\bEvidence\x120\n" +
 	"\x06target\x18\x01 \x01(\v2\x18.coso.planning.v1.TargetR\x06target\x129\n" +
 	"\tindicator\x18\x02 \x01(\v2\x1b.coso.planning.v1.IndicatorR\tindicator\x120\n" +
@@ -657,7 +860,7 @@ func file_coso_planning_v1_events_proto_rawDescGZIP() []byte {
 	return file_coso_planning_v1_events_proto_rawDescData
 }
 
-var file_coso_planning_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_coso_planning_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_coso_planning_v1_events_proto_goTypes = []any{
 	(*IndicatorCreated)(nil),      // 0: coso.planning.v1.IndicatorCreated
 	(*IndicatorUpdated)(nil),      // 1: coso.planning.v1.IndicatorUpdated
@@ -670,33 +873,41 @@ var file_coso_planning_v1_events_proto_goTypes = []any{
 	(*TargetReachWithdrawn)(nil),  // 8: coso.planning.v1.TargetReachWithdrawn
 	(*TargetExceeded)(nil),        // 9: coso.planning.v1.TargetExceeded
 	(*TargetExcessWithdrawn)(nil), // 10: coso.planning.v1.TargetExcessWithdrawn
-	(*Evidence)(nil),              // 11: coso.planning.v1.Evidence
-	(*Indicator)(nil),             // 12: coso.planning.v1.Indicator
-	(*Period)(nil),                // 13: coso.planning.v1.Period
-	(*Target)(nil),                // 14: coso.planning.v1.Target
-	(*Figure)(nil),                // 15: coso.planning.v1.Figure
+	(*IndicatorWithdrawn)(nil),    // 11: coso.planning.v1.IndicatorWithdrawn
+	(*PeriodWithdrawn)(nil),       // 12: coso.planning.v1.PeriodWithdrawn
+	(*TargetWithdrawn)(nil),       // 13: coso.planning.v1.TargetWithdrawn
+	(*TargetFigureChanged)(nil),   // 14: coso.planning.v1.TargetFigureChanged
+	(*Evidence)(nil),              // 15: coso.planning.v1.Evidence
+	(*Indicator)(nil),             // 16: coso.planning.v1.Indicator
+	(*Period)(nil),                // 17: coso.planning.v1.Period
+	(*Target)(nil),                // 18: coso.planning.v1.Target
+	(*Figure)(nil),                // 19: coso.planning.v1.Figure
 }
 var file_coso_planning_v1_events_proto_depIdxs = []int32{
-	12, // 0: coso.planning.v1.IndicatorCreated.indicator:type_name -> coso.planning.v1.Indicator
-	12, // 1: coso.planning.v1.IndicatorUpdated.indicator:type_name -> coso.planning.v1.Indicator
-	13, // 2: coso.planning.v1.PeriodCreated.period:type_name -> coso.planning.v1.Period
-	13, // 3: coso.planning.v1.PeriodUpdated.period:type_name -> coso.planning.v1.Period
-	14, // 4: coso.planning.v1.TargetRegistered.target:type_name -> coso.planning.v1.Target
-	14, // 5: coso.planning.v1.TargetUpdated.target:type_name -> coso.planning.v1.Target
-	14, // 6: coso.planning.v1.TargetAssigned.target:type_name -> coso.planning.v1.Target
-	11, // 7: coso.planning.v1.TargetReached.evidence:type_name -> coso.planning.v1.Evidence
-	11, // 8: coso.planning.v1.TargetReachWithdrawn.evidence:type_name -> coso.planning.v1.Evidence
-	11, // 9: coso.planning.v1.TargetExceeded.evidence:type_name -> coso.planning.v1.Evidence
-	11, // 10: coso.planning.v1.TargetExcessWithdrawn.evidence:type_name -> coso.planning.v1.Evidence
-	14, // 11: coso.planning.v1.Evidence.target:type_name -> coso.planning.v1.Target
-	12, // 12: coso.planning.v1.Evidence.indicator:type_name -> coso.planning.v1.Indicator
-	13, // 13: coso.planning.v1.Evidence.period:type_name -> coso.planning.v1.Period
-	15, // 14: coso.planning.v1.Evidence.figure:type_name -> coso.planning.v1.Figure
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	16, // 0: coso.planning.v1.IndicatorCreated.indicator:type_name -> coso.planning.v1.Indicator
+	16, // 1: coso.planning.v1.IndicatorUpdated.indicator:type_name -> coso.planning.v1.Indicator
+	17, // 2: coso.planning.v1.PeriodCreated.period:type_name -> coso.planning.v1.Period
+	17, // 3: coso.planning.v1.PeriodUpdated.period:type_name -> coso.planning.v1.Period
+	18, // 4: coso.planning.v1.TargetRegistered.target:type_name -> coso.planning.v1.Target
+	18, // 5: coso.planning.v1.TargetUpdated.target:type_name -> coso.planning.v1.Target
+	18, // 6: coso.planning.v1.TargetAssigned.target:type_name -> coso.planning.v1.Target
+	15, // 7: coso.planning.v1.TargetReached.evidence:type_name -> coso.planning.v1.Evidence
+	15, // 8: coso.planning.v1.TargetReachWithdrawn.evidence:type_name -> coso.planning.v1.Evidence
+	15, // 9: coso.planning.v1.TargetExceeded.evidence:type_name -> coso.planning.v1.Evidence
+	15, // 10: coso.planning.v1.TargetExcessWithdrawn.evidence:type_name -> coso.planning.v1.Evidence
+	16, // 11: coso.planning.v1.IndicatorWithdrawn.indicator:type_name -> coso.planning.v1.Indicator
+	17, // 12: coso.planning.v1.PeriodWithdrawn.period:type_name -> coso.planning.v1.Period
+	18, // 13: coso.planning.v1.TargetWithdrawn.target:type_name -> coso.planning.v1.Target
+	19, // 14: coso.planning.v1.TargetFigureChanged.figure:type_name -> coso.planning.v1.Figure
+	18, // 15: coso.planning.v1.Evidence.target:type_name -> coso.planning.v1.Target
+	16, // 16: coso.planning.v1.Evidence.indicator:type_name -> coso.planning.v1.Indicator
+	17, // 17: coso.planning.v1.Evidence.period:type_name -> coso.planning.v1.Period
+	19, // 18: coso.planning.v1.Evidence.figure:type_name -> coso.planning.v1.Figure
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_coso_planning_v1_events_proto_init() }
@@ -714,7 +925,7 @@ func file_coso_planning_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_coso_planning_v1_events_proto_rawDesc), len(file_coso_planning_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -180,7 +180,9 @@ type Crossing struct {
 	// TargetReached was announced and not withdrawn.
 	Reached bool `protobuf:"varint,3,opt,name=reached,proto3" json:"reached,omitempty"`
 	// TargetExceeded was announced and not withdrawn.
-	Exceeded      bool `protobuf:"varint,4,opt,name=exceeded,proto3" json:"exceeded,omitempty"`
+	Exceeded bool `protobuf:"varint,4,opt,name=exceeded,proto3" json:"exceeded,omitempty"`
+	// The figure that was announced last; absent until the target is exceeded for the first time.
+	Figure        *Figure `protobuf:"bytes,5,opt,name=figure,proto3" json:"figure,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -243,11 +245,18 @@ func (x *Crossing) GetExceeded() bool {
 	return false
 }
 
+func (x *Crossing) GetFigure() *Figure {
+	if x != nil {
+		return x.Figure
+	}
+	return nil
+}
+
 var File_coso_planning_v1_fact_proto protoreflect.FileDescriptor
 
 const file_coso_planning_v1_fact_proto_rawDesc = "" +
 	"\n" +
-	"\x1bcoso/planning/v1/fact.proto\x12\x10coso.planning.v1\x1a coso/planning/v1/indicator.proto\"x\n" +
+	"\x1bcoso/planning/v1/fact.proto\x12\x10coso.planning.v1\x1a coso/planning/v1/indicator.proto\x1a\x1fcoso/planning/v1/progress.proto\"x\n" +
 	"\aFactSet\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12'\n" +
 	"\x0fsource_revision\x18\x02 \x01(\x03R\x0esourceRevision\x12,\n" +
@@ -258,12 +267,13 @@ const file_coso_planning_v1_fact_proto_rawDesc = "" +
 	"\x04unit\x18\x03 \x01(\tR\x04unit\x12\x1d\n" +
 	"\n" +
 	"legal_date\x18\x04 \x01(\tR\tlegalDate\x12\x16\n" +
-	"\x06amount\x18\x05 \x01(\x03R\x06amount\"\x7f\n" +
+	"\x06amount\x18\x05 \x01(\x03R\x06amount\"\xb1\x01\n" +
 	"\bCrossing\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\tR\x06target\x12%\n" +
 	"\x0etarget_version\x18\x02 \x01(\x03R\rtargetVersion\x12\x18\n" +
 	"\areached\x18\x03 \x01(\bR\areached\x12\x1a\n" +
-	"\bexceeded\x18\x04 \x01(\bR\bexceededB,Z*coso/proto/gen/coso/planning/v1;planningpbb\x06proto3"
+	"\bexceeded\x18\x04 \x01(\bR\bexceeded\x120\n" +
+	"\x06figure\x18\x05 \x01(\v2\x18.coso.planning.v1.FigureR\x06figureB,Z*coso/proto/gen/coso/planning/v1;planningpbb\x06proto3"
 
 var (
 	file_coso_planning_v1_fact_proto_rawDescOnce sync.Once
@@ -283,15 +293,17 @@ var file_coso_planning_v1_fact_proto_goTypes = []any{
 	(*Fact)(nil),     // 1: coso.planning.v1.Fact
 	(*Crossing)(nil), // 2: coso.planning.v1.Crossing
 	(Measure)(0),     // 3: coso.planning.v1.Measure
+	(*Figure)(nil),   // 4: coso.planning.v1.Figure
 }
 var file_coso_planning_v1_fact_proto_depIdxs = []int32{
 	1, // 0: coso.planning.v1.FactSet.facts:type_name -> coso.planning.v1.Fact
 	3, // 1: coso.planning.v1.Fact.measure:type_name -> coso.planning.v1.Measure
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	4, // 2: coso.planning.v1.Crossing.figure:type_name -> coso.planning.v1.Figure
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_coso_planning_v1_fact_proto_init() }
@@ -300,6 +312,7 @@ func file_coso_planning_v1_fact_proto_init() {
 		return
 	}
 	file_coso_planning_v1_indicator_proto_init()
+	file_coso_planning_v1_progress_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -134,6 +134,55 @@ func (Comparator) EnumDescriptor() ([]byte, []int) {
 	return file_coso_planning_v1_indicator_proto_rawDescGZIP(), []int{1}
 }
 
+// IndicatorState is whether an indicator holds.
+type IndicatorState int32
+
+const (
+	// It holds.
+	IndicatorState_INDICATOR_STATE_UNSPECIFIED IndicatorState = 0
+	// It was entered in error: nothing rests on it, and it never changes again.
+	IndicatorState_INDICATOR_STATE_WITHDRAWN IndicatorState = 1
+)
+
+// Enum value maps for IndicatorState.
+var (
+	IndicatorState_name = map[int32]string{
+		0: "INDICATOR_STATE_UNSPECIFIED",
+		1: "INDICATOR_STATE_WITHDRAWN",
+	}
+	IndicatorState_value = map[string]int32{
+		"INDICATOR_STATE_UNSPECIFIED": 0,
+		"INDICATOR_STATE_WITHDRAWN":   1,
+	}
+)
+
+func (x IndicatorState) Enum() *IndicatorState {
+	p := new(IndicatorState)
+	*p = x
+	return p
+}
+
+func (x IndicatorState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (IndicatorState) Descriptor() protoreflect.EnumDescriptor {
+	return file_coso_planning_v1_indicator_proto_enumTypes[2].Descriptor()
+}
+
+func (IndicatorState) Type() protoreflect.EnumType {
+	return &file_coso_planning_v1_indicator_proto_enumTypes[2]
+}
+
+func (x IndicatorState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use IndicatorState.Descriptor instead.
+func (IndicatorState) EnumDescriptor() ([]byte, []int) {
+	return file_coso_planning_v1_indicator_proto_rawDescGZIP(), []int{2}
+}
+
 // Indicator says what is counted (chỉ tiêu) and how it is spoken of.
 type Indicator struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -160,9 +209,13 @@ type Indicator struct {
 	// When the resource was first recorded.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When it was last changed.
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// WITHDRAWN once it was entered in error; unspecified until then.
+	State IndicatorState `protobuf:"varint,12,opt,name=state,proto3,enum=coso.planning.v1.IndicatorState" json:"state,omitempty"`
+	// Why it was withdrawn.
+	WithdrawalReason string `protobuf:"bytes,13,opt,name=withdrawal_reason,json=withdrawalReason,proto3" json:"withdrawal_reason,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Indicator) Reset() {
@@ -270,6 +323,20 @@ func (x *Indicator) GetUpdateTime() *timestamppb.Timestamp {
 		return x.UpdateTime
 	}
 	return nil
+}
+
+func (x *Indicator) GetState() IndicatorState {
+	if x != nil {
+		return x.State
+	}
+	return IndicatorState_INDICATOR_STATE_UNSPECIFIED
+}
+
+func (x *Indicator) GetWithdrawalReason() string {
+	if x != nil {
+		return x.WithdrawalReason
+	}
+	return ""
 }
 
 // Adds an indicator.
@@ -397,7 +464,9 @@ type ListIndicatorsRequest struct {
 	// At most this many, 1-500; 0 means 100. A page may hold fewer and still not be the last.
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// `next_page_token` of the page before, with the same filters.
-	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// WITHDRAWN: only withdrawn ones; unspecified: all others.
+	State         IndicatorState `protobuf:"varint,3,opt,name=state,proto3,enum=coso.planning.v1.IndicatorState" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -444,6 +513,13 @@ func (x *ListIndicatorsRequest) GetPageToken() string {
 		return x.PageToken
 	}
 	return ""
+}
+
+func (x *ListIndicatorsRequest) GetState() IndicatorState {
+	if x != nil {
+		return x.State
+	}
+	return IndicatorState_INDICATOR_STATE_UNSPECIFIED
 }
 
 // One page of indicators.
@@ -575,6 +651,88 @@ func (x *UpdateIndicatorRequest) GetValidateOnly() bool {
 	return false
 }
 
+// Withdraws an indicator.
+type WithdrawIndicatorRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The indicator's name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Why it was entered in error.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The resource's etag the change rests on; empty: whatever it is now.
+	Etag string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WithdrawIndicatorRequest) Reset() {
+	*x = WithdrawIndicatorRequest{}
+	mi := &file_coso_planning_v1_indicator_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WithdrawIndicatorRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WithdrawIndicatorRequest) ProtoMessage() {}
+
+func (x *WithdrawIndicatorRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_planning_v1_indicator_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WithdrawIndicatorRequest.ProtoReflect.Descriptor instead.
+func (*WithdrawIndicatorRequest) Descriptor() ([]byte, []int) {
+	return file_coso_planning_v1_indicator_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *WithdrawIndicatorRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *WithdrawIndicatorRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *WithdrawIndicatorRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *WithdrawIndicatorRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *WithdrawIndicatorRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 // Asks for the history of an indicator.
 type ListIndicatorHistoryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -590,7 +748,7 @@ type ListIndicatorHistoryRequest struct {
 
 func (x *ListIndicatorHistoryRequest) Reset() {
 	*x = ListIndicatorHistoryRequest{}
-	mi := &file_coso_planning_v1_indicator_proto_msgTypes[6]
+	mi := &file_coso_planning_v1_indicator_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -602,7 +760,7 @@ func (x *ListIndicatorHistoryRequest) String() string {
 func (*ListIndicatorHistoryRequest) ProtoMessage() {}
 
 func (x *ListIndicatorHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_indicator_proto_msgTypes[6]
+	mi := &file_coso_planning_v1_indicator_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -615,7 +773,7 @@ func (x *ListIndicatorHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListIndicatorHistoryRequest.ProtoReflect.Descriptor instead.
 func (*ListIndicatorHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_indicator_proto_rawDescGZIP(), []int{6}
+	return file_coso_planning_v1_indicator_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListIndicatorHistoryRequest) GetName() string {
@@ -643,7 +801,7 @@ var File_coso_planning_v1_indicator_proto protoreflect.FileDescriptor
 
 const file_coso_planning_v1_indicator_proto_rawDesc = "" +
 	"\n" +
-	" coso/planning/v1/indicator.proto\x12\x10coso.planning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x94\x05\n" +
+	" coso/planning/v1/indicator.proto\x12\x10coso.planning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x06\n" +
 	"\tIndicator\x12P\n" +
 	"\x04name\x18\x01 \x01(\tB<\xe0A\b\xbaH6\xd8\x01\x01r12/^indicators/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x121\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\x0e\xe0A\x02\xbaH\b\xc8\x01\x01r\x03\x18\xac\x02R\vdisplayName\x12F\n" +
@@ -661,7 +819,9 @@ const file_coso_planning_v1_indicator_proto_rawDesc = "" +
 	" \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"updateTime\"\xff\x01\n" +
+	"updateTime\x12;\n" +
+	"\x05state\x18\f \x01(\x0e2 .coso.planning.v1.IndicatorStateB\x03\xe0A\x03R\x05state\x120\n" +
+	"\x11withdrawal_reason\x18\r \x01(\tB\x03\xe0A\x03R\x10withdrawalReason\"\xff\x01\n" +
 	"\x16CreateIndicatorRequest\x12D\n" +
 	"\tindicator\x18\x01 \x01(\v2\x1b.coso.planning.v1.IndicatorB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\tindicator\x12Q\n" +
 	"\findicator_id\x18\x02 \x01(\tB.\xbaH+\xd8\x01\x01r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\vindicatorId\x12'\n" +
@@ -669,12 +829,13 @@ const file_coso_planning_v1_indicator_proto_rawDesc = "" +
 	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
 	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"g\n" +
 	"\x13GetIndicatorRequest\x12P\n" +
-	"\x04name\x18\x01 \x01(\tB<\xe0A\x02\xbaH6\xc8\x01\x01r12/^indicators/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\"i\n" +
+	"\x04name\x18\x01 \x01(\tB<\xe0A\x02\xbaH6\xc8\x01\x01r12/^indicators/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\"\xab\x01\n" +
 	"\x15ListIndicatorsRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"}\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12@\n" +
+	"\x05state\x18\x03 \x01(\x0e2 .coso.planning.v1.IndicatorStateB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05state\"}\n" +
 	"\x16ListIndicatorsResponse\x12;\n" +
 	"\n" +
 	"indicators\x18\x01 \x03(\v2\x1b.coso.planning.v1.IndicatorR\n" +
@@ -686,7 +847,14 @@ const file_coso_planning_v1_indicator_proto_rawDesc = "" +
 	"updateMask\x12'\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xc1\x01\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xff\x01\n" +
+	"\x18WithdrawIndicatorRequest\x12P\n" +
+	"\x04name\x18\x01 \x01(\tB<\xe0A\x02\xbaH6\xc8\x01\x01r12/^indicators/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12&\n" +
+	"\x06reason\x18\x02 \x01(\tB\x0e\xe0A\x02\xbaH\b\xc8\x01\x01r\x03\x18\xf4\x03R\x06reason\x12'\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12\x1b\n" +
+	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12#\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\xc1\x01\n" +
 	"\x1bListIndicatorHistoryRequest\x12P\n" +
 	"\x04name\x18\x01 \x01(\tB<\xe0A\x02\xbaH6\xc8\x01\x01r12/^indicators/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
@@ -701,12 +869,16 @@ const file_coso_planning_v1_indicator_proto_rawDesc = "" +
 	"\n" +
 	"Comparator\x12\x1a\n" +
 	"\x16COMPARATOR_UNSPECIFIED\x10\x00\x12\x17\n" +
-	"\x13COMPARATOR_AT_LEAST\x10\x012\x9d\x05\n" +
+	"\x13COMPARATOR_AT_LEAST\x10\x01*P\n" +
+	"\x0eIndicatorState\x12\x1f\n" +
+	"\x1bINDICATOR_STATE_UNSPECIFIED\x10\x00\x12\x1d\n" +
+	"\x19INDICATOR_STATE_WITHDRAWN\x10\x012\xa9\x06\n" +
 	"\x10IndicatorService\x12{\n" +
 	"\x0fCreateIndicator\x12(.coso.planning.v1.CreateIndicatorRequest\x1a\x1b.coso.planning.v1.Indicator\"!\x82\xd3\xe4\x93\x02\x1b:\tindicator\"\x0e/v1/indicators\x12s\n" +
 	"\fGetIndicator\x12%.coso.planning.v1.GetIndicatorRequest\x1a\x1b.coso.planning.v1.Indicator\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/{name=indicators/*}\x12{\n" +
 	"\x0eListIndicators\x12'.coso.planning.v1.ListIndicatorsRequest\x1a(.coso.planning.v1.ListIndicatorsResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/indicators\x12\x8e\x01\n" +
-	"\x0fUpdateIndicator\x12(.coso.planning.v1.UpdateIndicatorRequest\x1a\x1b.coso.planning.v1.Indicator\"4\x82\xd3\xe4\x93\x02.:\tindicator2!/v1/{indicator.name=indicators/*}\x12\x88\x01\n" +
+	"\x0fUpdateIndicator\x12(.coso.planning.v1.UpdateIndicatorRequest\x1a\x1b.coso.planning.v1.Indicator\"4\x82\xd3\xe4\x93\x02.:\tindicator2!/v1/{indicator.name=indicators/*}\x12\x89\x01\n" +
+	"\x11WithdrawIndicator\x12*.coso.planning.v1.WithdrawIndicatorRequest\x1a\x1b.coso.planning.v1.Indicator\"+\x82\xd3\xe4\x93\x02%:\x01*\" /v1/{name=indicators/*}:withdraw\x12\x88\x01\n" +
 	"\x14ListIndicatorHistory\x12-.coso.planning.v1.ListIndicatorHistoryRequest\x1a\x18.coso.history.v1.History\"'\x82\xd3\xe4\x93\x02!\x12\x1f/v1/{name=indicators/*}:historyB,Z*coso/proto/gen/coso/planning/v1;planningpbb\x06proto3"
 
 var (
@@ -721,46 +893,52 @@ func file_coso_planning_v1_indicator_proto_rawDescGZIP() []byte {
 	return file_coso_planning_v1_indicator_proto_rawDescData
 }
 
-var file_coso_planning_v1_indicator_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_coso_planning_v1_indicator_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_coso_planning_v1_indicator_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_coso_planning_v1_indicator_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_coso_planning_v1_indicator_proto_goTypes = []any{
 	(Measure)(0),                        // 0: coso.planning.v1.Measure
 	(Comparator)(0),                     // 1: coso.planning.v1.Comparator
-	(*Indicator)(nil),                   // 2: coso.planning.v1.Indicator
-	(*CreateIndicatorRequest)(nil),      // 3: coso.planning.v1.CreateIndicatorRequest
-	(*GetIndicatorRequest)(nil),         // 4: coso.planning.v1.GetIndicatorRequest
-	(*ListIndicatorsRequest)(nil),       // 5: coso.planning.v1.ListIndicatorsRequest
-	(*ListIndicatorsResponse)(nil),      // 6: coso.planning.v1.ListIndicatorsResponse
-	(*UpdateIndicatorRequest)(nil),      // 7: coso.planning.v1.UpdateIndicatorRequest
-	(*ListIndicatorHistoryRequest)(nil), // 8: coso.planning.v1.ListIndicatorHistoryRequest
-	(*timestamppb.Timestamp)(nil),       // 9: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),       // 10: google.protobuf.FieldMask
-	(*v1.History)(nil),                  // 11: coso.history.v1.History
+	(IndicatorState)(0),                 // 2: coso.planning.v1.IndicatorState
+	(*Indicator)(nil),                   // 3: coso.planning.v1.Indicator
+	(*CreateIndicatorRequest)(nil),      // 4: coso.planning.v1.CreateIndicatorRequest
+	(*GetIndicatorRequest)(nil),         // 5: coso.planning.v1.GetIndicatorRequest
+	(*ListIndicatorsRequest)(nil),       // 6: coso.planning.v1.ListIndicatorsRequest
+	(*ListIndicatorsResponse)(nil),      // 7: coso.planning.v1.ListIndicatorsResponse
+	(*UpdateIndicatorRequest)(nil),      // 8: coso.planning.v1.UpdateIndicatorRequest
+	(*WithdrawIndicatorRequest)(nil),    // 9: coso.planning.v1.WithdrawIndicatorRequest
+	(*ListIndicatorHistoryRequest)(nil), // 10: coso.planning.v1.ListIndicatorHistoryRequest
+	(*timestamppb.Timestamp)(nil),       // 11: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),       // 12: google.protobuf.FieldMask
+	(*v1.History)(nil),                  // 13: coso.history.v1.History
 }
 var file_coso_planning_v1_indicator_proto_depIdxs = []int32{
 	0,  // 0: coso.planning.v1.Indicator.measure:type_name -> coso.planning.v1.Measure
 	1,  // 1: coso.planning.v1.Indicator.comparator:type_name -> coso.planning.v1.Comparator
-	9,  // 2: coso.planning.v1.Indicator.create_time:type_name -> google.protobuf.Timestamp
-	9,  // 3: coso.planning.v1.Indicator.update_time:type_name -> google.protobuf.Timestamp
-	2,  // 4: coso.planning.v1.CreateIndicatorRequest.indicator:type_name -> coso.planning.v1.Indicator
-	2,  // 5: coso.planning.v1.ListIndicatorsResponse.indicators:type_name -> coso.planning.v1.Indicator
-	2,  // 6: coso.planning.v1.UpdateIndicatorRequest.indicator:type_name -> coso.planning.v1.Indicator
-	10, // 7: coso.planning.v1.UpdateIndicatorRequest.update_mask:type_name -> google.protobuf.FieldMask
-	3,  // 8: coso.planning.v1.IndicatorService.CreateIndicator:input_type -> coso.planning.v1.CreateIndicatorRequest
-	4,  // 9: coso.planning.v1.IndicatorService.GetIndicator:input_type -> coso.planning.v1.GetIndicatorRequest
-	5,  // 10: coso.planning.v1.IndicatorService.ListIndicators:input_type -> coso.planning.v1.ListIndicatorsRequest
-	7,  // 11: coso.planning.v1.IndicatorService.UpdateIndicator:input_type -> coso.planning.v1.UpdateIndicatorRequest
-	8,  // 12: coso.planning.v1.IndicatorService.ListIndicatorHistory:input_type -> coso.planning.v1.ListIndicatorHistoryRequest
-	2,  // 13: coso.planning.v1.IndicatorService.CreateIndicator:output_type -> coso.planning.v1.Indicator
-	2,  // 14: coso.planning.v1.IndicatorService.GetIndicator:output_type -> coso.planning.v1.Indicator
-	6,  // 15: coso.planning.v1.IndicatorService.ListIndicators:output_type -> coso.planning.v1.ListIndicatorsResponse
-	2,  // 16: coso.planning.v1.IndicatorService.UpdateIndicator:output_type -> coso.planning.v1.Indicator
-	11, // 17: coso.planning.v1.IndicatorService.ListIndicatorHistory:output_type -> coso.history.v1.History
-	13, // [13:18] is the sub-list for method output_type
-	8,  // [8:13] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	11, // 2: coso.planning.v1.Indicator.create_time:type_name -> google.protobuf.Timestamp
+	11, // 3: coso.planning.v1.Indicator.update_time:type_name -> google.protobuf.Timestamp
+	2,  // 4: coso.planning.v1.Indicator.state:type_name -> coso.planning.v1.IndicatorState
+	3,  // 5: coso.planning.v1.CreateIndicatorRequest.indicator:type_name -> coso.planning.v1.Indicator
+	2,  // 6: coso.planning.v1.ListIndicatorsRequest.state:type_name -> coso.planning.v1.IndicatorState
+	3,  // 7: coso.planning.v1.ListIndicatorsResponse.indicators:type_name -> coso.planning.v1.Indicator
+	3,  // 8: coso.planning.v1.UpdateIndicatorRequest.indicator:type_name -> coso.planning.v1.Indicator
+	12, // 9: coso.planning.v1.UpdateIndicatorRequest.update_mask:type_name -> google.protobuf.FieldMask
+	4,  // 10: coso.planning.v1.IndicatorService.CreateIndicator:input_type -> coso.planning.v1.CreateIndicatorRequest
+	5,  // 11: coso.planning.v1.IndicatorService.GetIndicator:input_type -> coso.planning.v1.GetIndicatorRequest
+	6,  // 12: coso.planning.v1.IndicatorService.ListIndicators:input_type -> coso.planning.v1.ListIndicatorsRequest
+	8,  // 13: coso.planning.v1.IndicatorService.UpdateIndicator:input_type -> coso.planning.v1.UpdateIndicatorRequest
+	9,  // 14: coso.planning.v1.IndicatorService.WithdrawIndicator:input_type -> coso.planning.v1.WithdrawIndicatorRequest
+	10, // 15: coso.planning.v1.IndicatorService.ListIndicatorHistory:input_type -> coso.planning.v1.ListIndicatorHistoryRequest
+	3,  // 16: coso.planning.v1.IndicatorService.CreateIndicator:output_type -> coso.planning.v1.Indicator
+	3,  // 17: coso.planning.v1.IndicatorService.GetIndicator:output_type -> coso.planning.v1.Indicator
+	7,  // 18: coso.planning.v1.IndicatorService.ListIndicators:output_type -> coso.planning.v1.ListIndicatorsResponse
+	3,  // 19: coso.planning.v1.IndicatorService.UpdateIndicator:output_type -> coso.planning.v1.Indicator
+	3,  // 20: coso.planning.v1.IndicatorService.WithdrawIndicator:output_type -> coso.planning.v1.Indicator
+	13, // 21: coso.planning.v1.IndicatorService.ListIndicatorHistory:output_type -> coso.history.v1.History
+	16, // [16:22] is the sub-list for method output_type
+	10, // [10:16] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_coso_planning_v1_indicator_proto_init() }
@@ -773,8 +951,8 @@ func file_coso_planning_v1_indicator_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_coso_planning_v1_indicator_proto_rawDesc), len(file_coso_planning_v1_indicator_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   7,
+			NumEnums:      3,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

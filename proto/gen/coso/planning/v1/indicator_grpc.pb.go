@@ -26,6 +26,7 @@ const (
 	IndicatorService_GetIndicator_FullMethodName         = "/coso.planning.v1.IndicatorService/GetIndicator"
 	IndicatorService_ListIndicators_FullMethodName       = "/coso.planning.v1.IndicatorService/ListIndicators"
 	IndicatorService_UpdateIndicator_FullMethodName      = "/coso.planning.v1.IndicatorService/UpdateIndicator"
+	IndicatorService_WithdrawIndicator_FullMethodName    = "/coso.planning.v1.IndicatorService/WithdrawIndicator"
 	IndicatorService_ListIndicatorHistory_FullMethodName = "/coso.planning.v1.IndicatorService/ListIndicatorHistory"
 )
 
@@ -43,6 +44,9 @@ type IndicatorServiceClient interface {
 	ListIndicators(ctx context.Context, in *ListIndicatorsRequest, opts ...grpc.CallOption) (*ListIndicatorsResponse, error)
 	// Changes how an indicator is called. What it counts is fixed: another count is another indicator.
 	UpdateIndicator(ctx context.Context, in *UpdateIndicatorRequest, opts ...grpc.CallOption) (*Indicator, error)
+	// Withdraws an indicator that was entered in error. FAILED_PRECONDITION while a
+	// target rests on it (the refusal names one), or if it was withdrawn before.
+	WithdrawIndicator(ctx context.Context, in *WithdrawIndicatorRequest, opts ...grpc.CallOption) (*Indicator, error)
 	// Who changed an indicator, when and what, newest first. NOT_FOUND if it does not exist.
 	ListIndicatorHistory(ctx context.Context, in *ListIndicatorHistoryRequest, opts ...grpc.CallOption) (*v1.History, error)
 }
@@ -95,6 +99,16 @@ func (c *indicatorServiceClient) UpdateIndicator(ctx context.Context, in *Update
 	return out, nil
 }
 
+func (c *indicatorServiceClient) WithdrawIndicator(ctx context.Context, in *WithdrawIndicatorRequest, opts ...grpc.CallOption) (*Indicator, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Indicator)
+	err := c.cc.Invoke(ctx, IndicatorService_WithdrawIndicator_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *indicatorServiceClient) ListIndicatorHistory(ctx context.Context, in *ListIndicatorHistoryRequest, opts ...grpc.CallOption) (*v1.History, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(v1.History)
@@ -119,6 +133,9 @@ type IndicatorServiceServer interface {
 	ListIndicators(context.Context, *ListIndicatorsRequest) (*ListIndicatorsResponse, error)
 	// Changes how an indicator is called. What it counts is fixed: another count is another indicator.
 	UpdateIndicator(context.Context, *UpdateIndicatorRequest) (*Indicator, error)
+	// Withdraws an indicator that was entered in error. FAILED_PRECONDITION while a
+	// target rests on it (the refusal names one), or if it was withdrawn before.
+	WithdrawIndicator(context.Context, *WithdrawIndicatorRequest) (*Indicator, error)
 	// Who changed an indicator, when and what, newest first. NOT_FOUND if it does not exist.
 	ListIndicatorHistory(context.Context, *ListIndicatorHistoryRequest) (*v1.History, error)
 	mustEmbedUnimplementedIndicatorServiceServer()
@@ -142,6 +159,9 @@ func (UnimplementedIndicatorServiceServer) ListIndicators(context.Context, *List
 }
 func (UnimplementedIndicatorServiceServer) UpdateIndicator(context.Context, *UpdateIndicatorRequest) (*Indicator, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateIndicator not implemented")
+}
+func (UnimplementedIndicatorServiceServer) WithdrawIndicator(context.Context, *WithdrawIndicatorRequest) (*Indicator, error) {
+	return nil, status.Error(codes.Unimplemented, "method WithdrawIndicator not implemented")
 }
 func (UnimplementedIndicatorServiceServer) ListIndicatorHistory(context.Context, *ListIndicatorHistoryRequest) (*v1.History, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListIndicatorHistory not implemented")
@@ -239,6 +259,24 @@ func _IndicatorService_UpdateIndicator_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _IndicatorService_WithdrawIndicator_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(WithdrawIndicatorRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IndicatorServiceServer).WithdrawIndicator(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IndicatorService_WithdrawIndicator_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IndicatorServiceServer).WithdrawIndicator(ctx, req.(*WithdrawIndicatorRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _IndicatorService_ListIndicatorHistory_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListIndicatorHistoryRequest)
 	if err := dec(in); err != nil {
@@ -279,6 +317,10 @@ var IndicatorService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "UpdateIndicator",
 			Handler:    _IndicatorService_UpdateIndicator_Handler,
+		},
+		{
+			MethodName: "WithdrawIndicator",
+			Handler:    _IndicatorService_WithdrawIndicator_Handler,
 		},
 		{
 			MethodName: "ListIndicatorHistory",

@@ -97,6 +97,55 @@ func (PeriodKind) EnumDescriptor() ([]byte, []int) {
 	return file_coso_planning_v1_period_proto_rawDescGZIP(), []int{0}
 }
 
+// PeriodState is whether a period holds.
+type PeriodState int32
+
+const (
+	// It holds.
+	PeriodState_PERIOD_STATE_UNSPECIFIED PeriodState = 0
+	// It was entered in error: nothing rests on it, and it never changes again.
+	PeriodState_PERIOD_STATE_WITHDRAWN PeriodState = 1
+)
+
+// Enum value maps for PeriodState.
+var (
+	PeriodState_name = map[int32]string{
+		0: "PERIOD_STATE_UNSPECIFIED",
+		1: "PERIOD_STATE_WITHDRAWN",
+	}
+	PeriodState_value = map[string]int32{
+		"PERIOD_STATE_UNSPECIFIED": 0,
+		"PERIOD_STATE_WITHDRAWN":   1,
+	}
+)
+
+func (x PeriodState) Enum() *PeriodState {
+	p := new(PeriodState)
+	*p = x
+	return p
+}
+
+func (x PeriodState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PeriodState) Descriptor() protoreflect.EnumDescriptor {
+	return file_coso_planning_v1_period_proto_enumTypes[1].Descriptor()
+}
+
+func (PeriodState) Type() protoreflect.EnumType {
+	return &file_coso_planning_v1_period_proto_enumTypes[1]
+}
+
+func (x PeriodState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PeriodState.Descriptor instead.
+func (PeriodState) EnumDescriptor() ([]byte, []int) {
+	return file_coso_planning_v1_period_proto_rawDescGZIP(), []int{1}
+}
+
 // Period is a reporting period (kỳ báo cáo). Counted are legal dates from start_date to cut_off_date, both included.
 type Period struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -120,9 +169,13 @@ type Period struct {
 	// When the resource was first recorded.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When it was last changed.
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// WITHDRAWN once it was entered in error; unspecified until then.
+	State PeriodState `protobuf:"varint,11,opt,name=state,proto3,enum=coso.planning.v1.PeriodState" json:"state,omitempty"`
+	// Why it was withdrawn.
+	WithdrawalReason string `protobuf:"bytes,12,opt,name=withdrawal_reason,json=withdrawalReason,proto3" json:"withdrawal_reason,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Period) Reset() {
@@ -223,6 +276,20 @@ func (x *Period) GetUpdateTime() *timestamppb.Timestamp {
 		return x.UpdateTime
 	}
 	return nil
+}
+
+func (x *Period) GetState() PeriodState {
+	if x != nil {
+		return x.State
+	}
+	return PeriodState_PERIOD_STATE_UNSPECIFIED
+}
+
+func (x *Period) GetWithdrawalReason() string {
+	if x != nil {
+		return x.WithdrawalReason
+	}
+	return ""
 }
 
 // Adds a period.
@@ -350,7 +417,9 @@ type ListPeriodsRequest struct {
 	// At most this many, 1-500; 0 means 100. A page may hold fewer and still not be the last.
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// `next_page_token` of the page before, with the same filters.
-	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// WITHDRAWN: only withdrawn ones; unspecified: all others.
+	State         PeriodState `protobuf:"varint,3,opt,name=state,proto3,enum=coso.planning.v1.PeriodState" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -397,6 +466,13 @@ func (x *ListPeriodsRequest) GetPageToken() string {
 		return x.PageToken
 	}
 	return ""
+}
+
+func (x *ListPeriodsRequest) GetState() PeriodState {
+	if x != nil {
+		return x.State
+	}
+	return PeriodState_PERIOD_STATE_UNSPECIFIED
 }
 
 // One page of periods.
@@ -528,6 +604,88 @@ func (x *UpdatePeriodRequest) GetValidateOnly() bool {
 	return false
 }
 
+// Withdraws a period.
+type WithdrawPeriodRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The period's name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Why it was entered in error.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The resource's etag the change rests on; empty: whatever it is now.
+	Etag string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WithdrawPeriodRequest) Reset() {
+	*x = WithdrawPeriodRequest{}
+	mi := &file_coso_planning_v1_period_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WithdrawPeriodRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WithdrawPeriodRequest) ProtoMessage() {}
+
+func (x *WithdrawPeriodRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_planning_v1_period_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WithdrawPeriodRequest.ProtoReflect.Descriptor instead.
+func (*WithdrawPeriodRequest) Descriptor() ([]byte, []int) {
+	return file_coso_planning_v1_period_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *WithdrawPeriodRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *WithdrawPeriodRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *WithdrawPeriodRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *WithdrawPeriodRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *WithdrawPeriodRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 // Asks for the history of a period.
 type ListPeriodHistoryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -543,7 +701,7 @@ type ListPeriodHistoryRequest struct {
 
 func (x *ListPeriodHistoryRequest) Reset() {
 	*x = ListPeriodHistoryRequest{}
-	mi := &file_coso_planning_v1_period_proto_msgTypes[6]
+	mi := &file_coso_planning_v1_period_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -555,7 +713,7 @@ func (x *ListPeriodHistoryRequest) String() string {
 func (*ListPeriodHistoryRequest) ProtoMessage() {}
 
 func (x *ListPeriodHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_period_proto_msgTypes[6]
+	mi := &file_coso_planning_v1_period_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -568,7 +726,7 @@ func (x *ListPeriodHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPeriodHistoryRequest.ProtoReflect.Descriptor instead.
 func (*ListPeriodHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_period_proto_rawDescGZIP(), []int{6}
+	return file_coso_planning_v1_period_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListPeriodHistoryRequest) GetName() string {
@@ -596,7 +754,7 @@ var File_coso_planning_v1_period_proto protoreflect.FileDescriptor
 
 const file_coso_planning_v1_period_proto_rawDesc = "" +
 	"\n" +
-	"\x1dcoso/planning/v1/period.proto\x12\x10coso.planning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xea\x04\n" +
+	"\x1dcoso/planning/v1/period.proto\x12\x10coso.planning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd6\x05\n" +
 	"\x06Period\x12M\n" +
 	"\x04name\x18\x01 \x01(\tB9\xe0A\b\xbaH3\xd8\x01\x01r.2,^periods/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x120\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\r\xe0A\x02\xbaH\a\xc8\x01\x01r\x02\x18dR\vdisplayName\x12@\n" +
@@ -612,7 +770,9 @@ const file_coso_planning_v1_period_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"updateTime\"\xed\x01\n" +
+	"updateTime\x128\n" +
+	"\x05state\x18\v \x01(\x0e2\x1d.coso.planning.v1.PeriodStateB\x03\xe0A\x03R\x05state\x120\n" +
+	"\x11withdrawal_reason\x18\f \x01(\tB\x03\xe0A\x03R\x10withdrawalReason\"\xed\x01\n" +
 	"\x13CreatePeriodRequest\x12;\n" +
 	"\x06period\x18\x01 \x01(\v2\x18.coso.planning.v1.PeriodB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x06period\x12K\n" +
 	"\tperiod_id\x18\x02 \x01(\tB.\xbaH+\xd8\x01\x01r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\bperiodId\x12'\n" +
@@ -620,12 +780,13 @@ const file_coso_planning_v1_period_proto_rawDesc = "" +
 	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
 	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"a\n" +
 	"\x10GetPeriodRequest\x12M\n" +
-	"\x04name\x18\x01 \x01(\tB9\xe0A\x02\xbaH3\xc8\x01\x01r.2,^periods/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\"f\n" +
+	"\x04name\x18\x01 \x01(\tB9\xe0A\x02\xbaH3\xc8\x01\x01r.2,^periods/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\"\xa5\x01\n" +
 	"\x12ListPeriodsRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"q\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12=\n" +
+	"\x05state\x18\x03 \x01(\x0e2\x1d.coso.planning.v1.PeriodStateB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05state\"q\n" +
 	"\x13ListPeriodsResponse\x122\n" +
 	"\aperiods\x18\x01 \x03(\v2\x18.coso.planning.v1.PeriodR\aperiods\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xdd\x01\n" +
@@ -635,7 +796,14 @@ const file_coso_planning_v1_period_proto_rawDesc = "" +
 	"updateMask\x12'\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xbb\x01\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xf9\x01\n" +
+	"\x15WithdrawPeriodRequest\x12M\n" +
+	"\x04name\x18\x01 \x01(\tB9\xe0A\x02\xbaH3\xc8\x01\x01r.2,^periods/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12&\n" +
+	"\x06reason\x18\x02 \x01(\tB\x0e\xe0A\x02\xbaH\b\xc8\x01\x01r\x03\x18\xf4\x03R\x06reason\x12'\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12\x1b\n" +
+	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12#\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\xbb\x01\n" +
 	"\x18ListPeriodHistoryRequest\x12M\n" +
 	"\x04name\x18\x01 \x01(\tB9\xe0A\x02\xbaH3\xc8\x01\x01r.2,^periods/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
@@ -650,12 +818,16 @@ const file_coso_planning_v1_period_proto_rawDesc = "" +
 	"\x15PERIOD_KIND_HALF_YEAR\x10\x03\x12\x1c\n" +
 	"\x18PERIOD_KIND_PARTIAL_YEAR\x10\x04\x12\x19\n" +
 	"\x15PERIOD_KIND_PROGRAMME\x10\x05\x12\x14\n" +
-	"\x10PERIOD_KIND_TERM\x10\x062\xd6\x04\n" +
+	"\x10PERIOD_KIND_TERM\x10\x06*G\n" +
+	"\vPeriodState\x12\x1c\n" +
+	"\x18PERIOD_STATE_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16PERIOD_STATE_WITHDRAWN\x10\x012\xd5\x05\n" +
 	"\rPeriodService\x12l\n" +
 	"\fCreatePeriod\x12%.coso.planning.v1.CreatePeriodRequest\x1a\x18.coso.planning.v1.Period\"\x1b\x82\xd3\xe4\x93\x02\x15:\x06period\"\v/v1/periods\x12g\n" +
 	"\tGetPeriod\x12\".coso.planning.v1.GetPeriodRequest\x1a\x18.coso.planning.v1.Period\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=periods/*}\x12o\n" +
 	"\vListPeriods\x12$.coso.planning.v1.ListPeriodsRequest\x1a%.coso.planning.v1.ListPeriodsResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/periods\x12|\n" +
-	"\fUpdatePeriod\x12%.coso.planning.v1.UpdatePeriodRequest\x1a\x18.coso.planning.v1.Period\"+\x82\xd3\xe4\x93\x02%:\x06period2\x1b/v1/{period.name=periods/*}\x12\x7f\n" +
+	"\fUpdatePeriod\x12%.coso.planning.v1.UpdatePeriodRequest\x1a\x18.coso.planning.v1.Period\"+\x82\xd3\xe4\x93\x02%:\x06period2\x1b/v1/{period.name=periods/*}\x12}\n" +
+	"\x0eWithdrawPeriod\x12'.coso.planning.v1.WithdrawPeriodRequest\x1a\x18.coso.planning.v1.Period\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/{name=periods/*}:withdraw\x12\x7f\n" +
 	"\x11ListPeriodHistory\x12*.coso.planning.v1.ListPeriodHistoryRequest\x1a\x18.coso.history.v1.History\"$\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{name=periods/*}:historyB,Z*coso/proto/gen/coso/planning/v1;planningpbb\x06proto3"
 
 var (
@@ -670,44 +842,50 @@ func file_coso_planning_v1_period_proto_rawDescGZIP() []byte {
 	return file_coso_planning_v1_period_proto_rawDescData
 }
 
-var file_coso_planning_v1_period_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_coso_planning_v1_period_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_coso_planning_v1_period_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_coso_planning_v1_period_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_coso_planning_v1_period_proto_goTypes = []any{
 	(PeriodKind)(0),                  // 0: coso.planning.v1.PeriodKind
-	(*Period)(nil),                   // 1: coso.planning.v1.Period
-	(*CreatePeriodRequest)(nil),      // 2: coso.planning.v1.CreatePeriodRequest
-	(*GetPeriodRequest)(nil),         // 3: coso.planning.v1.GetPeriodRequest
-	(*ListPeriodsRequest)(nil),       // 4: coso.planning.v1.ListPeriodsRequest
-	(*ListPeriodsResponse)(nil),      // 5: coso.planning.v1.ListPeriodsResponse
-	(*UpdatePeriodRequest)(nil),      // 6: coso.planning.v1.UpdatePeriodRequest
-	(*ListPeriodHistoryRequest)(nil), // 7: coso.planning.v1.ListPeriodHistoryRequest
-	(*timestamppb.Timestamp)(nil),    // 8: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),    // 9: google.protobuf.FieldMask
-	(*v1.History)(nil),               // 10: coso.history.v1.History
+	(PeriodState)(0),                 // 1: coso.planning.v1.PeriodState
+	(*Period)(nil),                   // 2: coso.planning.v1.Period
+	(*CreatePeriodRequest)(nil),      // 3: coso.planning.v1.CreatePeriodRequest
+	(*GetPeriodRequest)(nil),         // 4: coso.planning.v1.GetPeriodRequest
+	(*ListPeriodsRequest)(nil),       // 5: coso.planning.v1.ListPeriodsRequest
+	(*ListPeriodsResponse)(nil),      // 6: coso.planning.v1.ListPeriodsResponse
+	(*UpdatePeriodRequest)(nil),      // 7: coso.planning.v1.UpdatePeriodRequest
+	(*WithdrawPeriodRequest)(nil),    // 8: coso.planning.v1.WithdrawPeriodRequest
+	(*ListPeriodHistoryRequest)(nil), // 9: coso.planning.v1.ListPeriodHistoryRequest
+	(*timestamppb.Timestamp)(nil),    // 10: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),    // 11: google.protobuf.FieldMask
+	(*v1.History)(nil),               // 12: coso.history.v1.History
 }
 var file_coso_planning_v1_period_proto_depIdxs = []int32{
 	0,  // 0: coso.planning.v1.Period.kind:type_name -> coso.planning.v1.PeriodKind
-	8,  // 1: coso.planning.v1.Period.create_time:type_name -> google.protobuf.Timestamp
-	8,  // 2: coso.planning.v1.Period.update_time:type_name -> google.protobuf.Timestamp
-	1,  // 3: coso.planning.v1.CreatePeriodRequest.period:type_name -> coso.planning.v1.Period
-	1,  // 4: coso.planning.v1.ListPeriodsResponse.periods:type_name -> coso.planning.v1.Period
-	1,  // 5: coso.planning.v1.UpdatePeriodRequest.period:type_name -> coso.planning.v1.Period
-	9,  // 6: coso.planning.v1.UpdatePeriodRequest.update_mask:type_name -> google.protobuf.FieldMask
-	2,  // 7: coso.planning.v1.PeriodService.CreatePeriod:input_type -> coso.planning.v1.CreatePeriodRequest
-	3,  // 8: coso.planning.v1.PeriodService.GetPeriod:input_type -> coso.planning.v1.GetPeriodRequest
-	4,  // 9: coso.planning.v1.PeriodService.ListPeriods:input_type -> coso.planning.v1.ListPeriodsRequest
-	6,  // 10: coso.planning.v1.PeriodService.UpdatePeriod:input_type -> coso.planning.v1.UpdatePeriodRequest
-	7,  // 11: coso.planning.v1.PeriodService.ListPeriodHistory:input_type -> coso.planning.v1.ListPeriodHistoryRequest
-	1,  // 12: coso.planning.v1.PeriodService.CreatePeriod:output_type -> coso.planning.v1.Period
-	1,  // 13: coso.planning.v1.PeriodService.GetPeriod:output_type -> coso.planning.v1.Period
-	5,  // 14: coso.planning.v1.PeriodService.ListPeriods:output_type -> coso.planning.v1.ListPeriodsResponse
-	1,  // 15: coso.planning.v1.PeriodService.UpdatePeriod:output_type -> coso.planning.v1.Period
-	10, // 16: coso.planning.v1.PeriodService.ListPeriodHistory:output_type -> coso.history.v1.History
-	12, // [12:17] is the sub-list for method output_type
-	7,  // [7:12] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	10, // 1: coso.planning.v1.Period.create_time:type_name -> google.protobuf.Timestamp
+	10, // 2: coso.planning.v1.Period.update_time:type_name -> google.protobuf.Timestamp
+	1,  // 3: coso.planning.v1.Period.state:type_name -> coso.planning.v1.PeriodState
+	2,  // 4: coso.planning.v1.CreatePeriodRequest.period:type_name -> coso.planning.v1.Period
+	1,  // 5: coso.planning.v1.ListPeriodsRequest.state:type_name -> coso.planning.v1.PeriodState
+	2,  // 6: coso.planning.v1.ListPeriodsResponse.periods:type_name -> coso.planning.v1.Period
+	2,  // 7: coso.planning.v1.UpdatePeriodRequest.period:type_name -> coso.planning.v1.Period
+	11, // 8: coso.planning.v1.UpdatePeriodRequest.update_mask:type_name -> google.protobuf.FieldMask
+	3,  // 9: coso.planning.v1.PeriodService.CreatePeriod:input_type -> coso.planning.v1.CreatePeriodRequest
+	4,  // 10: coso.planning.v1.PeriodService.GetPeriod:input_type -> coso.planning.v1.GetPeriodRequest
+	5,  // 11: coso.planning.v1.PeriodService.ListPeriods:input_type -> coso.planning.v1.ListPeriodsRequest
+	7,  // 12: coso.planning.v1.PeriodService.UpdatePeriod:input_type -> coso.planning.v1.UpdatePeriodRequest
+	8,  // 13: coso.planning.v1.PeriodService.WithdrawPeriod:input_type -> coso.planning.v1.WithdrawPeriodRequest
+	9,  // 14: coso.planning.v1.PeriodService.ListPeriodHistory:input_type -> coso.planning.v1.ListPeriodHistoryRequest
+	2,  // 15: coso.planning.v1.PeriodService.CreatePeriod:output_type -> coso.planning.v1.Period
+	2,  // 16: coso.planning.v1.PeriodService.GetPeriod:output_type -> coso.planning.v1.Period
+	6,  // 17: coso.planning.v1.PeriodService.ListPeriods:output_type -> coso.planning.v1.ListPeriodsResponse
+	2,  // 18: coso.planning.v1.PeriodService.UpdatePeriod:output_type -> coso.planning.v1.Period
+	2,  // 19: coso.planning.v1.PeriodService.WithdrawPeriod:output_type -> coso.planning.v1.Period
+	12, // 20: coso.planning.v1.PeriodService.ListPeriodHistory:output_type -> coso.history.v1.History
+	15, // [15:21] is the sub-list for method output_type
+	9,  // [9:15] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_coso_planning_v1_period_proto_init() }
@@ -720,8 +898,8 @@ func file_coso_planning_v1_period_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_coso_planning_v1_period_proto_rawDesc), len(file_coso_planning_v1_period_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   7,
+			NumEnums:      2,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

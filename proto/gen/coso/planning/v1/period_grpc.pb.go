@@ -26,6 +26,7 @@ const (
 	PeriodService_GetPeriod_FullMethodName         = "/coso.planning.v1.PeriodService/GetPeriod"
 	PeriodService_ListPeriods_FullMethodName       = "/coso.planning.v1.PeriodService/ListPeriods"
 	PeriodService_UpdatePeriod_FullMethodName      = "/coso.planning.v1.PeriodService/UpdatePeriod"
+	PeriodService_WithdrawPeriod_FullMethodName    = "/coso.planning.v1.PeriodService/WithdrawPeriod"
 	PeriodService_ListPeriodHistory_FullMethodName = "/coso.planning.v1.PeriodService/ListPeriodHistory"
 )
 
@@ -43,6 +44,9 @@ type PeriodServiceClient interface {
 	ListPeriods(ctx context.Context, in *ListPeriodsRequest, opts ...grpc.CallOption) (*ListPeriodsResponse, error)
 	// Changes a period. Targets of the period are judged anew when its dates change.
 	UpdatePeriod(ctx context.Context, in *UpdatePeriodRequest, opts ...grpc.CallOption) (*Period, error)
+	// Withdraws a period that was entered in error. FAILED_PRECONDITION while a target
+	// rests on it (the refusal names one), or if it was withdrawn before.
+	WithdrawPeriod(ctx context.Context, in *WithdrawPeriodRequest, opts ...grpc.CallOption) (*Period, error)
 	// Who changed a period, when and what, newest first. NOT_FOUND if it does not exist.
 	ListPeriodHistory(ctx context.Context, in *ListPeriodHistoryRequest, opts ...grpc.CallOption) (*v1.History, error)
 }
@@ -95,6 +99,16 @@ func (c *periodServiceClient) UpdatePeriod(ctx context.Context, in *UpdatePeriod
 	return out, nil
 }
 
+func (c *periodServiceClient) WithdrawPeriod(ctx context.Context, in *WithdrawPeriodRequest, opts ...grpc.CallOption) (*Period, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Period)
+	err := c.cc.Invoke(ctx, PeriodService_WithdrawPeriod_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *periodServiceClient) ListPeriodHistory(ctx context.Context, in *ListPeriodHistoryRequest, opts ...grpc.CallOption) (*v1.History, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(v1.History)
@@ -119,6 +133,9 @@ type PeriodServiceServer interface {
 	ListPeriods(context.Context, *ListPeriodsRequest) (*ListPeriodsResponse, error)
 	// Changes a period. Targets of the period are judged anew when its dates change.
 	UpdatePeriod(context.Context, *UpdatePeriodRequest) (*Period, error)
+	// Withdraws a period that was entered in error. FAILED_PRECONDITION while a target
+	// rests on it (the refusal names one), or if it was withdrawn before.
+	WithdrawPeriod(context.Context, *WithdrawPeriodRequest) (*Period, error)
 	// Who changed a period, when and what, newest first. NOT_FOUND if it does not exist.
 	ListPeriodHistory(context.Context, *ListPeriodHistoryRequest) (*v1.History, error)
 	mustEmbedUnimplementedPeriodServiceServer()
@@ -142,6 +159,9 @@ func (UnimplementedPeriodServiceServer) ListPeriods(context.Context, *ListPeriod
 }
 func (UnimplementedPeriodServiceServer) UpdatePeriod(context.Context, *UpdatePeriodRequest) (*Period, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdatePeriod not implemented")
+}
+func (UnimplementedPeriodServiceServer) WithdrawPeriod(context.Context, *WithdrawPeriodRequest) (*Period, error) {
+	return nil, status.Error(codes.Unimplemented, "method WithdrawPeriod not implemented")
 }
 func (UnimplementedPeriodServiceServer) ListPeriodHistory(context.Context, *ListPeriodHistoryRequest) (*v1.History, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListPeriodHistory not implemented")
@@ -239,6 +259,24 @@ func _PeriodService_UpdatePeriod_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PeriodService_WithdrawPeriod_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(WithdrawPeriodRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeriodServiceServer).WithdrawPeriod(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PeriodService_WithdrawPeriod_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeriodServiceServer).WithdrawPeriod(ctx, req.(*WithdrawPeriodRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _PeriodService_ListPeriodHistory_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListPeriodHistoryRequest)
 	if err := dec(in); err != nil {
@@ -279,6 +317,10 @@ var PeriodService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "UpdatePeriod",
 			Handler:    _PeriodService_UpdatePeriod_Handler,
+		},
+		{
+			MethodName: "WithdrawPeriod",
+			Handler:    _PeriodService_WithdrawPeriod_Handler,
 		},
 		{
 			MethodName: "ListPeriodHistory",

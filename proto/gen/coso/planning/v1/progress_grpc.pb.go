@@ -31,7 +31,8 @@ const (
 // ProgressService answers how far units are.
 type ProgressServiceClient interface {
 	// The progress of one unit with everything below it. NOT_FOUND if the unit or period does not exist or the unit
-	// does not exist on the last day counted; INVALID_ARGUMENT if `as_of` lies in the future.
+	// does not exist on the last day counted; INVALID_ARGUMENT if `as_of` lies in the future;
+	// FAILED_PRECONDITION if the period was withdrawn.
 	GetProgress(ctx context.Context, in *GetProgressRequest, opts ...grpc.CallOption) (*Progress, error)
 }
 
@@ -60,7 +61,8 @@ func (c *progressServiceClient) GetProgress(ctx context.Context, in *GetProgress
 // ProgressService answers how far units are.
 type ProgressServiceServer interface {
 	// The progress of one unit with everything below it. NOT_FOUND if the unit or period does not exist or the unit
-	// does not exist on the last day counted; INVALID_ARGUMENT if `as_of` lies in the future.
+	// does not exist on the last day counted; INVALID_ARGUMENT if `as_of` lies in the future;
+	// FAILED_PRECONDITION if the period was withdrawn.
 	GetProgress(context.Context, *GetProgressRequest) (*Progress, error)
 	mustEmbedUnimplementedProgressServiceServer()
 }

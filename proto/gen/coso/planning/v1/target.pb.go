@@ -28,6 +28,55 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// TargetState is whether a target holds.
+type TargetState int32
+
+const (
+	// It holds.
+	TargetState_TARGET_STATE_UNSPECIFIED TargetState = 0
+	// It was entered in error: nothing rests on it, and it never changes again.
+	TargetState_TARGET_STATE_WITHDRAWN TargetState = 1
+)
+
+// Enum value maps for TargetState.
+var (
+	TargetState_name = map[int32]string{
+		0: "TARGET_STATE_UNSPECIFIED",
+		1: "TARGET_STATE_WITHDRAWN",
+	}
+	TargetState_value = map[string]int32{
+		"TARGET_STATE_UNSPECIFIED": 0,
+		"TARGET_STATE_WITHDRAWN":   1,
+	}
+)
+
+func (x TargetState) Enum() *TargetState {
+	p := new(TargetState)
+	*p = x
+	return p
+}
+
+func (x TargetState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TargetState) Descriptor() protoreflect.EnumDescriptor {
+	return file_coso_planning_v1_target_proto_enumTypes[0].Descriptor()
+}
+
+func (TargetState) Type() protoreflect.EnumType {
+	return &file_coso_planning_v1_target_proto_enumTypes[0]
+}
+
+func (x TargetState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TargetState.Descriptor instead.
+func (TargetState) EnumDescriptor() ([]byte, []int) {
+	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{0}
+}
+
 // Target is what one unit should reach in one indicator and period. Children's targets are never summed into it.
 type Target struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -55,9 +104,13 @@ type Target struct {
 	// When the resource was first recorded.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When it was last changed.
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// WITHDRAWN once it was entered in error; unspecified until then.
+	State TargetState `protobuf:"varint,13,opt,name=state,proto3,enum=coso.planning.v1.TargetState" json:"state,omitempty"`
+	// Why it was withdrawn.
+	WithdrawalReason string `protobuf:"bytes,14,opt,name=withdrawal_reason,json=withdrawalReason,proto3" json:"withdrawal_reason,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Target) Reset() {
@@ -172,6 +225,20 @@ func (x *Target) GetUpdateTime() *timestamppb.Timestamp {
 		return x.UpdateTime
 	}
 	return nil
+}
+
+func (x *Target) GetState() TargetState {
+	if x != nil {
+		return x.State
+	}
+	return TargetState_TARGET_STATE_UNSPECIFIED
+}
+
+func (x *Target) GetWithdrawalReason() string {
+	if x != nil {
+		return x.WithdrawalReason
+	}
+	return ""
 }
 
 // Registers a target.
@@ -415,7 +482,9 @@ type ListTargetsRequest struct {
 	// Only those of this indicator.
 	Indicator string `protobuf:"bytes,4,opt,name=indicator,proto3" json:"indicator,omitempty"`
 	// Only those of this period.
-	Period        string `protobuf:"bytes,5,opt,name=period,proto3" json:"period,omitempty"`
+	Period string `protobuf:"bytes,5,opt,name=period,proto3" json:"period,omitempty"`
+	// WITHDRAWN: only withdrawn ones; unspecified: all others.
+	State         TargetState `protobuf:"varint,6,opt,name=state,proto3,enum=coso.planning.v1.TargetState" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -483,6 +552,13 @@ func (x *ListTargetsRequest) GetPeriod() string {
 		return x.Period
 	}
 	return ""
+}
+
+func (x *ListTargetsRequest) GetState() TargetState {
+	if x != nil {
+		return x.State
+	}
+	return TargetState_TARGET_STATE_UNSPECIFIED
 }
 
 // One page of targets.
@@ -705,6 +781,88 @@ func (x *AssignTargetRequest) GetValidateOnly() bool {
 	return false
 }
 
+// Withdraws a target.
+type WithdrawTargetRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The target's name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Why it was entered in error.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The resource's etag the change rests on; empty: whatever it is now.
+	Etag string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WithdrawTargetRequest) Reset() {
+	*x = WithdrawTargetRequest{}
+	mi := &file_coso_planning_v1_target_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WithdrawTargetRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WithdrawTargetRequest) ProtoMessage() {}
+
+func (x *WithdrawTargetRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_planning_v1_target_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WithdrawTargetRequest.ProtoReflect.Descriptor instead.
+func (*WithdrawTargetRequest) Descriptor() ([]byte, []int) {
+	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *WithdrawTargetRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *WithdrawTargetRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *WithdrawTargetRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *WithdrawTargetRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *WithdrawTargetRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 // Asks for the history of a target.
 type ListTargetHistoryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -720,7 +878,7 @@ type ListTargetHistoryRequest struct {
 
 func (x *ListTargetHistoryRequest) Reset() {
 	*x = ListTargetHistoryRequest{}
-	mi := &file_coso_planning_v1_target_proto_msgTypes[9]
+	mi := &file_coso_planning_v1_target_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -732,7 +890,7 @@ func (x *ListTargetHistoryRequest) String() string {
 func (*ListTargetHistoryRequest) ProtoMessage() {}
 
 func (x *ListTargetHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_target_proto_msgTypes[9]
+	mi := &file_coso_planning_v1_target_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -745,7 +903,7 @@ func (x *ListTargetHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTargetHistoryRequest.ProtoReflect.Descriptor instead.
 func (*ListTargetHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{9}
+	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListTargetHistoryRequest) GetName() string {
@@ -773,7 +931,7 @@ var File_coso_planning_v1_target_proto protoreflect.FileDescriptor
 
 const file_coso_planning_v1_target_proto_rawDesc = "" +
 	"\n" +
-	"\x1dcoso/planning/v1/target.proto\x12\x10coso.planning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x06\n" +
+	"\x1dcoso/planning/v1/target.proto\x12\x10coso.planning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x06\n" +
 	"\x06Target\x12M\n" +
 	"\x04name\x18\x01 \x01(\tB9\xe0A\b\xbaH3\xd8\x01\x01r.2,^targets/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12N\n" +
 	"\x04unit\x18\x02 \x01(\tB:\xe0A\x02\xe0A\x05\xbaH1\xc8\x01\x01r,2*^units/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04unit\x12]\n" +
@@ -789,7 +947,9 @@ const file_coso_planning_v1_target_proto_rawDesc = "" +
 	"\vcreate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"updateTimeB\x13\n" +
+	"updateTime\x128\n" +
+	"\x05state\x18\r \x01(\x0e2\x1d.coso.planning.v1.TargetStateB\x03\xe0A\x03R\x05state\x120\n" +
+	"\x11withdrawal_reason\x18\x0e \x01(\tB\x03\xe0A\x03R\x10withdrawalReasonB\x13\n" +
 	"\x11_registered_valueB\x11\n" +
 	"\x0f_assigned_value\"\xed\x01\n" +
 	"\x13CreateTargetRequest\x12;\n" +
@@ -806,7 +966,7 @@ const file_coso_planning_v1_target_proto_rawDesc = "" +
 	"\x1aBatchCreateTargetsResponse\x122\n" +
 	"\atargets\x18\x01 \x03(\v2\x18.coso.planning.v1.TargetR\atargets\"a\n" +
 	"\x10GetTargetRequest\x12M\n" +
-	"\x04name\x18\x01 \x01(\tB9\xe0A\x02\xbaH3\xc8\x01\x01r.2,^targets/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\"\xd9\x02\n" +
+	"\x04name\x18\x01 \x01(\tB9\xe0A\x02\xbaH3\xc8\x01\x01r.2,^targets/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\"\x98\x03\n" +
 	"\x12ListTargetsRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12'\n" +
@@ -814,7 +974,8 @@ const file_coso_planning_v1_target_proto_rawDesc = "" +
 	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12H\n" +
 	"\x04unit\x18\x03 \x01(\tB4\xbaH1\xd8\x01\x01r,2*^units/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04unit\x12W\n" +
 	"\tindicator\x18\x04 \x01(\tB9\xbaH6\xd8\x01\x01r12/^indicators/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\tindicator\x12N\n" +
-	"\x06period\x18\x05 \x01(\tB6\xbaH3\xd8\x01\x01r.2,^periods/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x06period\"q\n" +
+	"\x06period\x18\x05 \x01(\tB6\xbaH3\xd8\x01\x01r.2,^periods/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x06period\x12=\n" +
+	"\x05state\x18\x06 \x01(\x0e2\x1d.coso.planning.v1.TargetStateB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05state\"q\n" +
 	"\x13ListTargetsResponse\x122\n" +
 	"\atargets\x18\x01 \x03(\v2\x18.coso.planning.v1.TargetR\atargets\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xdd\x01\n" +
@@ -833,20 +994,31 @@ const file_coso_planning_v1_target_proto_rawDesc = "" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12\x1b\n" +
 	"\x04etag\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnlyB\x11\n" +
-	"\x0f_assigned_value\"\xbb\x01\n" +
+	"\x0f_assigned_value\"\xf9\x01\n" +
+	"\x15WithdrawTargetRequest\x12M\n" +
+	"\x04name\x18\x01 \x01(\tB9\xe0A\x02\xbaH3\xc8\x01\x01r.2,^targets/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12&\n" +
+	"\x06reason\x18\x02 \x01(\tB\x0e\xe0A\x02\xbaH\b\xc8\x01\x01r\x03\x18\xf4\x03R\x06reason\x12'\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12\x1b\n" +
+	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12#\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\xbb\x01\n" +
 	"\x18ListTargetHistoryRequest\x12M\n" +
 	"\x04name\x18\x01 \x01(\tB9\xe0A\x02\xbaH3\xc8\x01\x01r.2,^targets/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken2\xe5\x06\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken*G\n" +
+	"\vTargetState\x12\x1c\n" +
+	"\x18TARGET_STATE_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16TARGET_STATE_WITHDRAWN\x10\x012\xe4\a\n" +
 	"\rTargetService\x12l\n" +
 	"\fCreateTarget\x12%.coso.planning.v1.CreateTargetRequest\x1a\x18.coso.planning.v1.Target\"\x1b\x82\xd3\xe4\x93\x02\x15:\x06target\"\v/v1/targets\x12\x93\x01\n" +
 	"\x12BatchCreateTargets\x12+.coso.planning.v1.BatchCreateTargetsRequest\x1a,.coso.planning.v1.BatchCreateTargetsResponse\"\"\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/targets:batchCreate\x12g\n" +
 	"\tGetTarget\x12\".coso.planning.v1.GetTargetRequest\x1a\x18.coso.planning.v1.Target\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=targets/*}\x12o\n" +
 	"\vListTargets\x12$.coso.planning.v1.ListTargetsRequest\x1a%.coso.planning.v1.ListTargetsResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/targets\x12|\n" +
 	"\fUpdateTarget\x12%.coso.planning.v1.UpdateTargetRequest\x1a\x18.coso.planning.v1.Target\"+\x82\xd3\xe4\x93\x02%:\x06target2\x1b/v1/{target.name=targets/*}\x12w\n" +
-	"\fAssignTarget\x12%.coso.planning.v1.AssignTargetRequest\x1a\x18.coso.planning.v1.Target\"&\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=targets/*}:assign\x12\x7f\n" +
+	"\fAssignTarget\x12%.coso.planning.v1.AssignTargetRequest\x1a\x18.coso.planning.v1.Target\"&\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=targets/*}:assign\x12}\n" +
+	"\x0eWithdrawTarget\x12'.coso.planning.v1.WithdrawTargetRequest\x1a\x18.coso.planning.v1.Target\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/{name=targets/*}:withdraw\x12\x7f\n" +
 	"\x11ListTargetHistory\x12*.coso.planning.v1.ListTargetHistoryRequest\x1a\x18.coso.history.v1.History\"$\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{name=targets/*}:historyB,Z*coso/proto/gen/coso/planning/v1;planningpbb\x06proto3"
 
 var (
@@ -861,50 +1033,57 @@ func file_coso_planning_v1_target_proto_rawDescGZIP() []byte {
 	return file_coso_planning_v1_target_proto_rawDescData
 }
 
-var file_coso_planning_v1_target_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_coso_planning_v1_target_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_coso_planning_v1_target_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_coso_planning_v1_target_proto_goTypes = []any{
-	(*Target)(nil),                     // 0: coso.planning.v1.Target
-	(*CreateTargetRequest)(nil),        // 1: coso.planning.v1.CreateTargetRequest
-	(*BatchCreateTargetsRequest)(nil),  // 2: coso.planning.v1.BatchCreateTargetsRequest
-	(*BatchCreateTargetsResponse)(nil), // 3: coso.planning.v1.BatchCreateTargetsResponse
-	(*GetTargetRequest)(nil),           // 4: coso.planning.v1.GetTargetRequest
-	(*ListTargetsRequest)(nil),         // 5: coso.planning.v1.ListTargetsRequest
-	(*ListTargetsResponse)(nil),        // 6: coso.planning.v1.ListTargetsResponse
-	(*UpdateTargetRequest)(nil),        // 7: coso.planning.v1.UpdateTargetRequest
-	(*AssignTargetRequest)(nil),        // 8: coso.planning.v1.AssignTargetRequest
-	(*ListTargetHistoryRequest)(nil),   // 9: coso.planning.v1.ListTargetHistoryRequest
-	(*timestamppb.Timestamp)(nil),      // 10: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),      // 11: google.protobuf.FieldMask
-	(*v1.History)(nil),                 // 12: coso.history.v1.History
+	(TargetState)(0),                   // 0: coso.planning.v1.TargetState
+	(*Target)(nil),                     // 1: coso.planning.v1.Target
+	(*CreateTargetRequest)(nil),        // 2: coso.planning.v1.CreateTargetRequest
+	(*BatchCreateTargetsRequest)(nil),  // 3: coso.planning.v1.BatchCreateTargetsRequest
+	(*BatchCreateTargetsResponse)(nil), // 4: coso.planning.v1.BatchCreateTargetsResponse
+	(*GetTargetRequest)(nil),           // 5: coso.planning.v1.GetTargetRequest
+	(*ListTargetsRequest)(nil),         // 6: coso.planning.v1.ListTargetsRequest
+	(*ListTargetsResponse)(nil),        // 7: coso.planning.v1.ListTargetsResponse
+	(*UpdateTargetRequest)(nil),        // 8: coso.planning.v1.UpdateTargetRequest
+	(*AssignTargetRequest)(nil),        // 9: coso.planning.v1.AssignTargetRequest
+	(*WithdrawTargetRequest)(nil),      // 10: coso.planning.v1.WithdrawTargetRequest
+	(*ListTargetHistoryRequest)(nil),   // 11: coso.planning.v1.ListTargetHistoryRequest
+	(*timestamppb.Timestamp)(nil),      // 12: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),      // 13: google.protobuf.FieldMask
+	(*v1.History)(nil),                 // 14: coso.history.v1.History
 }
 var file_coso_planning_v1_target_proto_depIdxs = []int32{
-	10, // 0: coso.planning.v1.Target.create_time:type_name -> google.protobuf.Timestamp
-	10, // 1: coso.planning.v1.Target.update_time:type_name -> google.protobuf.Timestamp
-	0,  // 2: coso.planning.v1.CreateTargetRequest.target:type_name -> coso.planning.v1.Target
-	1,  // 3: coso.planning.v1.BatchCreateTargetsRequest.requests:type_name -> coso.planning.v1.CreateTargetRequest
-	0,  // 4: coso.planning.v1.BatchCreateTargetsResponse.targets:type_name -> coso.planning.v1.Target
-	0,  // 5: coso.planning.v1.ListTargetsResponse.targets:type_name -> coso.planning.v1.Target
-	0,  // 6: coso.planning.v1.UpdateTargetRequest.target:type_name -> coso.planning.v1.Target
-	11, // 7: coso.planning.v1.UpdateTargetRequest.update_mask:type_name -> google.protobuf.FieldMask
-	1,  // 8: coso.planning.v1.TargetService.CreateTarget:input_type -> coso.planning.v1.CreateTargetRequest
-	2,  // 9: coso.planning.v1.TargetService.BatchCreateTargets:input_type -> coso.planning.v1.BatchCreateTargetsRequest
-	4,  // 10: coso.planning.v1.TargetService.GetTarget:input_type -> coso.planning.v1.GetTargetRequest
-	5,  // 11: coso.planning.v1.TargetService.ListTargets:input_type -> coso.planning.v1.ListTargetsRequest
-	7,  // 12: coso.planning.v1.TargetService.UpdateTarget:input_type -> coso.planning.v1.UpdateTargetRequest
-	8,  // 13: coso.planning.v1.TargetService.AssignTarget:input_type -> coso.planning.v1.AssignTargetRequest
-	9,  // 14: coso.planning.v1.TargetService.ListTargetHistory:input_type -> coso.planning.v1.ListTargetHistoryRequest
-	0,  // 15: coso.planning.v1.TargetService.CreateTarget:output_type -> coso.planning.v1.Target
-	3,  // 16: coso.planning.v1.TargetService.BatchCreateTargets:output_type -> coso.planning.v1.BatchCreateTargetsResponse
-	0,  // 17: coso.planning.v1.TargetService.GetTarget:output_type -> coso.planning.v1.Target
-	6,  // 18: coso.planning.v1.TargetService.ListTargets:output_type -> coso.planning.v1.ListTargetsResponse
-	0,  // 19: coso.planning.v1.TargetService.UpdateTarget:output_type -> coso.planning.v1.Target
-	0,  // 20: coso.planning.v1.TargetService.AssignTarget:output_type -> coso.planning.v1.Target
-	12, // 21: coso.planning.v1.TargetService.ListTargetHistory:output_type -> coso.history.v1.History
-	15, // [15:22] is the sub-list for method output_type
-	8,  // [8:15] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	12, // 0: coso.planning.v1.Target.create_time:type_name -> google.protobuf.Timestamp
+	12, // 1: coso.planning.v1.Target.update_time:type_name -> google.protobuf.Timestamp
+	0,  // 2: coso.planning.v1.Target.state:type_name -> coso.planning.v1.TargetState
+	1,  // 3: coso.planning.v1.CreateTargetRequest.target:type_name -> coso.planning.v1.Target
+	2,  // 4: coso.planning.v1.BatchCreateTargetsRequest.requests:type_name -> coso.planning.v1.CreateTargetRequest
+	1,  // 5: coso.planning.v1.BatchCreateTargetsResponse.targets:type_name -> coso.planning.v1.Target
+	0,  // 6: coso.planning.v1.ListTargetsRequest.state:type_name -> coso.planning.v1.TargetState
+	1,  // 7: coso.planning.v1.ListTargetsResponse.targets:type_name -> coso.planning.v1.Target
+	1,  // 8: coso.planning.v1.UpdateTargetRequest.target:type_name -> coso.planning.v1.Target
+	13, // 9: coso.planning.v1.UpdateTargetRequest.update_mask:type_name -> google.protobuf.FieldMask
+	2,  // 10: coso.planning.v1.TargetService.CreateTarget:input_type -> coso.planning.v1.CreateTargetRequest
+	3,  // 11: coso.planning.v1.TargetService.BatchCreateTargets:input_type -> coso.planning.v1.BatchCreateTargetsRequest
+	5,  // 12: coso.planning.v1.TargetService.GetTarget:input_type -> coso.planning.v1.GetTargetRequest
+	6,  // 13: coso.planning.v1.TargetService.ListTargets:input_type -> coso.planning.v1.ListTargetsRequest
+	8,  // 14: coso.planning.v1.TargetService.UpdateTarget:input_type -> coso.planning.v1.UpdateTargetRequest
+	9,  // 15: coso.planning.v1.TargetService.AssignTarget:input_type -> coso.planning.v1.AssignTargetRequest
+	10, // 16: coso.planning.v1.TargetService.WithdrawTarget:input_type -> coso.planning.v1.WithdrawTargetRequest
+	11, // 17: coso.planning.v1.TargetService.ListTargetHistory:input_type -> coso.planning.v1.ListTargetHistoryRequest
+	1,  // 18: coso.planning.v1.TargetService.CreateTarget:output_type -> coso.planning.v1.Target
+	4,  // 19: coso.planning.v1.TargetService.BatchCreateTargets:output_type -> coso.planning.v1.BatchCreateTargetsResponse
+	1,  // 20: coso.planning.v1.TargetService.GetTarget:output_type -> coso.planning.v1.Target
+	7,  // 21: coso.planning.v1.TargetService.ListTargets:output_type -> coso.planning.v1.ListTargetsResponse
+	1,  // 22: coso.planning.v1.TargetService.UpdateTarget:output_type -> coso.planning.v1.Target
+	1,  // 23: coso.planning.v1.TargetService.AssignTarget:output_type -> coso.planning.v1.Target
+	1,  // 24: coso.planning.v1.TargetService.WithdrawTarget:output_type -> coso.planning.v1.Target
+	14, // 25: coso.planning.v1.TargetService.ListTargetHistory:output_type -> coso.history.v1.History
+	18, // [18:26] is the sub-list for method output_type
+	10, // [10:18] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_coso_planning_v1_target_proto_init() }
@@ -919,13 +1098,14 @@ func file_coso_planning_v1_target_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_coso_planning_v1_target_proto_rawDesc), len(file_coso_planning_v1_target_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   10,
+			NumEnums:      1,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_coso_planning_v1_target_proto_goTypes,
 		DependencyIndexes: file_coso_planning_v1_target_proto_depIdxs,
+		EnumInfos:         file_coso_planning_v1_target_proto_enumTypes,
 		MessageInfos:      file_coso_planning_v1_target_proto_msgTypes,
 	}.Build()
 	File_coso_planning_v1_target_proto = out.File

@@ -28,6 +28,7 @@ const (
 	TargetService_ListTargets_FullMethodName        = "/coso.planning.v1.TargetService/ListTargets"
 	TargetService_UpdateTarget_FullMethodName       = "/coso.planning.v1.TargetService/UpdateTarget"
 	TargetService_AssignTarget_FullMethodName       = "/coso.planning.v1.TargetService/AssignTarget"
+	TargetService_WithdrawTarget_FullMethodName     = "/coso.planning.v1.TargetService/WithdrawTarget"
 	TargetService_ListTargetHistory_FullMethodName  = "/coso.planning.v1.TargetService/ListTargetHistory"
 )
 
@@ -46,11 +47,14 @@ type TargetServiceClient interface {
 	GetTarget(ctx context.Context, in *GetTargetRequest, opts ...grpc.CallOption) (*Target, error)
 	// Targets in order of their ids, of one unit, or of one period.
 	ListTargets(ctx context.Context, in *ListTargetsRequest, opts ...grpc.CallOption) (*ListTargetsResponse, error)
-	// Changes what the unit registered.
+	// Changes what the unit registered. FAILED_PRECONDITION once withdrawn.
 	UpdateTarget(ctx context.Context, in *UpdateTargetRequest, opts ...grpc.CallOption) (*Target, error)
 	// Assigns the value that counts (giao chỉ tiêu), with its decision. A new assignment is a new version: it is judged
 	// anew.
 	AssignTarget(ctx context.Context, in *AssignTargetRequest, opts ...grpc.CallOption) (*Target, error)
+	// Withdraws a target that was entered in error. What was announced of its crossings
+	// is withdrawn, and the unit may register another one. FAILED_PRECONDITION if it was withdrawn before.
+	WithdrawTarget(ctx context.Context, in *WithdrawTargetRequest, opts ...grpc.CallOption) (*Target, error)
 	// Who changed a target, when and what, newest first. NOT_FOUND if it does not exist.
 	ListTargetHistory(ctx context.Context, in *ListTargetHistoryRequest, opts ...grpc.CallOption) (*v1.History, error)
 }
@@ -123,6 +127,16 @@ func (c *targetServiceClient) AssignTarget(ctx context.Context, in *AssignTarget
 	return out, nil
 }
 
+func (c *targetServiceClient) WithdrawTarget(ctx context.Context, in *WithdrawTargetRequest, opts ...grpc.CallOption) (*Target, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Target)
+	err := c.cc.Invoke(ctx, TargetService_WithdrawTarget_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *targetServiceClient) ListTargetHistory(ctx context.Context, in *ListTargetHistoryRequest, opts ...grpc.CallOption) (*v1.History, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(v1.History)
@@ -148,11 +162,14 @@ type TargetServiceServer interface {
 	GetTarget(context.Context, *GetTargetRequest) (*Target, error)
 	// Targets in order of their ids, of one unit, or of one period.
 	ListTargets(context.Context, *ListTargetsRequest) (*ListTargetsResponse, error)
-	// Changes what the unit registered.
+	// Changes what the unit registered. FAILED_PRECONDITION once withdrawn.
 	UpdateTarget(context.Context, *UpdateTargetRequest) (*Target, error)
 	// Assigns the value that counts (giao chỉ tiêu), with its decision. A new assignment is a new version: it is judged
 	// anew.
 	AssignTarget(context.Context, *AssignTargetRequest) (*Target, error)
+	// Withdraws a target that was entered in error. What was announced of its crossings
+	// is withdrawn, and the unit may register another one. FAILED_PRECONDITION if it was withdrawn before.
+	WithdrawTarget(context.Context, *WithdrawTargetRequest) (*Target, error)
 	// Who changed a target, when and what, newest first. NOT_FOUND if it does not exist.
 	ListTargetHistory(context.Context, *ListTargetHistoryRequest) (*v1.History, error)
 	mustEmbedUnimplementedTargetServiceServer()
@@ -182,6 +199,9 @@ func (UnimplementedTargetServiceServer) UpdateTarget(context.Context, *UpdateTar
 }
 func (UnimplementedTargetServiceServer) AssignTarget(context.Context, *AssignTargetRequest) (*Target, error) {
 	return nil, status.Error(codes.Unimplemented, "method AssignTarget not implemented")
+}
+func (UnimplementedTargetServiceServer) WithdrawTarget(context.Context, *WithdrawTargetRequest) (*Target, error) {
+	return nil, status.Error(codes.Unimplemented, "method WithdrawTarget not implemented")
 }
 func (UnimplementedTargetServiceServer) ListTargetHistory(context.Context, *ListTargetHistoryRequest) (*v1.History, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListTargetHistory not implemented")
@@ -315,6 +335,24 @@ func _TargetService_AssignTarget_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _TargetService_WithdrawTarget_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(WithdrawTargetRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TargetServiceServer).WithdrawTarget(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TargetService_WithdrawTarget_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TargetServiceServer).WithdrawTarget(ctx, req.(*WithdrawTargetRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _TargetService_ListTargetHistory_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListTargetHistoryRequest)
 	if err := dec(in); err != nil {
@@ -363,6 +401,10 @@ var TargetService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "AssignTarget",
 			Handler:    _TargetService_AssignTarget_Handler,
+		},
+		{
+			MethodName: "WithdrawTarget",
+			Handler:    _TargetService_WithdrawTarget_Handler,
 		},
 		{
 			MethodName: "ListTargetHistory",

@@ -207,6 +207,98 @@ func (x *UnitClosed) GetUnit() *Unit {
 	return nil
 }
 
+// UnitClosingCorrected: the end of a unit was taken back or corrected. Subject `coso.registry.unit.closing-corrected`.
+type UnitClosingCorrected struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The unit after the change.
+	Unit          *Unit `protobuf:"bytes,1,opt,name=unit,proto3" json:"unit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnitClosingCorrected) Reset() {
+	*x = UnitClosingCorrected{}
+	mi := &file_coso_registry_v1_events_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnitClosingCorrected) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnitClosingCorrected) ProtoMessage() {}
+
+func (x *UnitClosingCorrected) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_registry_v1_events_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnitClosingCorrected.ProtoReflect.Descriptor instead.
+func (*UnitClosingCorrected) Descriptor() ([]byte, []int) {
+	return file_coso_registry_v1_events_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *UnitClosingCorrected) GetUnit() *Unit {
+	if x != nil {
+		return x.Unit
+	}
+	return nil
+}
+
+// UnitPlacementRemoved: a placement was taken back. Subject `coso.registry.unit.placement-removed`.
+type UnitPlacementRemoved struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The unit after the change.
+	Unit          *Unit `protobuf:"bytes,1,opt,name=unit,proto3" json:"unit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnitPlacementRemoved) Reset() {
+	*x = UnitPlacementRemoved{}
+	mi := &file_coso_registry_v1_events_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnitPlacementRemoved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnitPlacementRemoved) ProtoMessage() {}
+
+func (x *UnitPlacementRemoved) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_registry_v1_events_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnitPlacementRemoved.ProtoReflect.Descriptor instead.
+func (*UnitPlacementRemoved) Descriptor() ([]byte, []int) {
+	return file_coso_registry_v1_events_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *UnitPlacementRemoved) GetUnit() *Unit {
+	if x != nil {
+		return x.Unit
+	}
+	return nil
+}
+
 // EnterpriseCreated: an enterprise was recorded. Subject `coso.registry.enterprise.created`.
 type EnterpriseCreated struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -218,7 +310,7 @@ type EnterpriseCreated struct {
 
 func (x *EnterpriseCreated) Reset() {
 	*x = EnterpriseCreated{}
-	mi := &file_coso_registry_v1_events_proto_msgTypes[4]
+	mi := &file_coso_registry_v1_events_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -230,7 +322,7 @@ func (x *EnterpriseCreated) String() string {
 func (*EnterpriseCreated) ProtoMessage() {}
 
 func (x *EnterpriseCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_registry_v1_events_proto_msgTypes[4]
+	mi := &file_coso_registry_v1_events_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -243,7 +335,7 @@ func (x *EnterpriseCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnterpriseCreated.ProtoReflect.Descriptor instead.
 func (*EnterpriseCreated) Descriptor() ([]byte, []int) {
-	return file_coso_registry_v1_events_proto_rawDescGZIP(), []int{4}
+	return file_coso_registry_v1_events_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *EnterpriseCreated) GetEnterprise() *Enterprise {
@@ -264,7 +356,7 @@ type EnterpriseUpdated struct {
 
 func (x *EnterpriseUpdated) Reset() {
 	*x = EnterpriseUpdated{}
-	mi := &file_coso_registry_v1_events_proto_msgTypes[5]
+	mi := &file_coso_registry_v1_events_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -276,7 +368,7 @@ func (x *EnterpriseUpdated) String() string {
 func (*EnterpriseUpdated) ProtoMessage() {}
 
 func (x *EnterpriseUpdated) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_registry_v1_events_proto_msgTypes[5]
+	mi := &file_coso_registry_v1_events_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -289,7 +381,7 @@ func (x *EnterpriseUpdated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnterpriseUpdated.ProtoReflect.Descriptor instead.
 func (*EnterpriseUpdated) Descriptor() ([]byte, []int) {
-	return file_coso_registry_v1_events_proto_rawDescGZIP(), []int{5}
+	return file_coso_registry_v1_events_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *EnterpriseUpdated) GetEnterprise() *Enterprise {
@@ -310,7 +402,7 @@ type OrganisationFounded struct {
 
 func (x *OrganisationFounded) Reset() {
 	*x = OrganisationFounded{}
-	mi := &file_coso_registry_v1_events_proto_msgTypes[6]
+	mi := &file_coso_registry_v1_events_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -322,7 +414,7 @@ func (x *OrganisationFounded) String() string {
 func (*OrganisationFounded) ProtoMessage() {}
 
 func (x *OrganisationFounded) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_registry_v1_events_proto_msgTypes[6]
+	mi := &file_coso_registry_v1_events_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -335,7 +427,7 @@ func (x *OrganisationFounded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrganisationFounded.ProtoReflect.Descriptor instead.
 func (*OrganisationFounded) Descriptor() ([]byte, []int) {
-	return file_coso_registry_v1_events_proto_rawDescGZIP(), []int{6}
+	return file_coso_registry_v1_events_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *OrganisationFounded) GetOrganisation() *Organisation {
@@ -356,7 +448,7 @@ type OrganisationUpdated struct {
 
 func (x *OrganisationUpdated) Reset() {
 	*x = OrganisationUpdated{}
-	mi := &file_coso_registry_v1_events_proto_msgTypes[7]
+	mi := &file_coso_registry_v1_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -368,7 +460,7 @@ func (x *OrganisationUpdated) String() string {
 func (*OrganisationUpdated) ProtoMessage() {}
 
 func (x *OrganisationUpdated) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_registry_v1_events_proto_msgTypes[7]
+	mi := &file_coso_registry_v1_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -381,7 +473,7 @@ func (x *OrganisationUpdated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrganisationUpdated.ProtoReflect.Descriptor instead.
 func (*OrganisationUpdated) Descriptor() ([]byte, []int) {
-	return file_coso_registry_v1_events_proto_rawDescGZIP(), []int{7}
+	return file_coso_registry_v1_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *OrganisationUpdated) GetOrganisation() *Organisation {
@@ -402,7 +494,7 @@ type OrganisationDissolved struct {
 
 func (x *OrganisationDissolved) Reset() {
 	*x = OrganisationDissolved{}
-	mi := &file_coso_registry_v1_events_proto_msgTypes[8]
+	mi := &file_coso_registry_v1_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -414,7 +506,7 @@ func (x *OrganisationDissolved) String() string {
 func (*OrganisationDissolved) ProtoMessage() {}
 
 func (x *OrganisationDissolved) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_registry_v1_events_proto_msgTypes[8]
+	mi := &file_coso_registry_v1_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -427,10 +519,57 @@ func (x *OrganisationDissolved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrganisationDissolved.ProtoReflect.Descriptor instead.
 func (*OrganisationDissolved) Descriptor() ([]byte, []int) {
-	return file_coso_registry_v1_events_proto_rawDescGZIP(), []int{8}
+	return file_coso_registry_v1_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *OrganisationDissolved) GetOrganisation() *Organisation {
+	if x != nil {
+		return x.Organisation
+	}
+	return nil
+}
+
+// OrganisationDissolutionCorrected: its end was taken back or corrected. Subject
+// `coso.registry.organisation.dissolution-corrected`.
+type OrganisationDissolutionCorrected struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The organisation after the change.
+	Organisation  *Organisation `protobuf:"bytes,1,opt,name=organisation,proto3" json:"organisation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrganisationDissolutionCorrected) Reset() {
+	*x = OrganisationDissolutionCorrected{}
+	mi := &file_coso_registry_v1_events_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrganisationDissolutionCorrected) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrganisationDissolutionCorrected) ProtoMessage() {}
+
+func (x *OrganisationDissolutionCorrected) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_registry_v1_events_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrganisationDissolutionCorrected.ProtoReflect.Descriptor instead.
+func (*OrganisationDissolutionCorrected) Descriptor() ([]byte, []int) {
+	return file_coso_registry_v1_events_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *OrganisationDissolutionCorrected) GetOrganisation() *Organisation {
 	if x != nil {
 		return x.Organisation
 	}
@@ -448,7 +587,7 @@ type OrganisationWithdrawn struct {
 
 func (x *OrganisationWithdrawn) Reset() {
 	*x = OrganisationWithdrawn{}
-	mi := &file_coso_registry_v1_events_proto_msgTypes[9]
+	mi := &file_coso_registry_v1_events_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -460,7 +599,7 @@ func (x *OrganisationWithdrawn) String() string {
 func (*OrganisationWithdrawn) ProtoMessage() {}
 
 func (x *OrganisationWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_registry_v1_events_proto_msgTypes[9]
+	mi := &file_coso_registry_v1_events_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -473,7 +612,7 @@ func (x *OrganisationWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrganisationWithdrawn.ProtoReflect.Descriptor instead.
 func (*OrganisationWithdrawn) Descriptor() ([]byte, []int) {
-	return file_coso_registry_v1_events_proto_rawDescGZIP(), []int{9}
+	return file_coso_registry_v1_events_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *OrganisationWithdrawn) GetOrganisation() *Organisation {
@@ -496,6 +635,10 @@ const file_coso_registry_v1_events_proto_rawDesc = "" +
 	"\x04unit\x18\x01 \x01(\v2\x16.coso.registry.v1.UnitR\x04unit\"8\n" +
 	"\n" +
 	"UnitClosed\x12*\n" +
+	"\x04unit\x18\x01 \x01(\v2\x16.coso.registry.v1.UnitR\x04unit\"B\n" +
+	"\x14UnitClosingCorrected\x12*\n" +
+	"\x04unit\x18\x01 \x01(\v2\x16.coso.registry.v1.UnitR\x04unit\"B\n" +
+	"\x14UnitPlacementRemoved\x12*\n" +
 	"\x04unit\x18\x01 \x01(\v2\x16.coso.registry.v1.UnitR\x04unit\"Q\n" +
 	"\x11EnterpriseCreated\x12<\n" +
 	"\n" +
@@ -510,6 +653,8 @@ const file_coso_registry_v1_events_proto_rawDesc = "" +
 	"\x13OrganisationUpdated\x12B\n" +
 	"\forganisation\x18\x01 \x01(\v2\x1e.coso.registry.v1.OrganisationR\forganisation\"[\n" +
 	"\x15OrganisationDissolved\x12B\n" +
+	"\forganisation\x18\x01 \x01(\v2\x1e.coso.registry.v1.OrganisationR\forganisation\"f\n" +
+	" OrganisationDissolutionCorrected\x12B\n" +
 	"\forganisation\x18\x01 \x01(\v2\x1e.coso.registry.v1.OrganisationR\forganisation\"[\n" +
 	"\x15OrganisationWithdrawn\x12B\n" +
 	"\forganisation\x18\x01 \x01(\v2\x1e.coso.registry.v1.OrganisationR\forganisationB,Z*coso/proto/gen/coso/registry/v1;registrypbb\x06proto3"
@@ -526,38 +671,44 @@ func file_coso_registry_v1_events_proto_rawDescGZIP() []byte {
 	return file_coso_registry_v1_events_proto_rawDescData
 }
 
-var file_coso_registry_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_coso_registry_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_coso_registry_v1_events_proto_goTypes = []any{
-	(*UnitCreated)(nil),           // 0: coso.registry.v1.UnitCreated
-	(*UnitUpdated)(nil),           // 1: coso.registry.v1.UnitUpdated
-	(*UnitReparented)(nil),        // 2: coso.registry.v1.UnitReparented
-	(*UnitClosed)(nil),            // 3: coso.registry.v1.UnitClosed
-	(*EnterpriseCreated)(nil),     // 4: coso.registry.v1.EnterpriseCreated
-	(*EnterpriseUpdated)(nil),     // 5: coso.registry.v1.EnterpriseUpdated
-	(*OrganisationFounded)(nil),   // 6: coso.registry.v1.OrganisationFounded
-	(*OrganisationUpdated)(nil),   // 7: coso.registry.v1.OrganisationUpdated
-	(*OrganisationDissolved)(nil), // 8: coso.registry.v1.OrganisationDissolved
-	(*OrganisationWithdrawn)(nil), // 9: coso.registry.v1.OrganisationWithdrawn
-	(*Unit)(nil),                  // 10: coso.registry.v1.Unit
-	(*Enterprise)(nil),            // 11: coso.registry.v1.Enterprise
-	(*Organisation)(nil),          // 12: coso.registry.v1.Organisation
+	(*UnitCreated)(nil),                      // 0: coso.registry.v1.UnitCreated
+	(*UnitUpdated)(nil),                      // 1: coso.registry.v1.UnitUpdated
+	(*UnitReparented)(nil),                   // 2: coso.registry.v1.UnitReparented
+	(*UnitClosed)(nil),                       // 3: coso.registry.v1.UnitClosed
+	(*UnitClosingCorrected)(nil),             // 4: coso.registry.v1.UnitClosingCorrected
+	(*UnitPlacementRemoved)(nil),             // 5: coso.registry.v1.UnitPlacementRemoved
+	(*EnterpriseCreated)(nil),                // 6: coso.registry.v1.EnterpriseCreated
+	(*EnterpriseUpdated)(nil),                // 7: coso.registry.v1.EnterpriseUpdated
+	(*OrganisationFounded)(nil),              // 8: coso.registry.v1.OrganisationFounded
+	(*OrganisationUpdated)(nil),              // 9: coso.registry.v1.OrganisationUpdated
+	(*OrganisationDissolved)(nil),            // 10: coso.registry.v1.OrganisationDissolved
+	(*OrganisationDissolutionCorrected)(nil), // 11: coso.registry.v1.OrganisationDissolutionCorrected
+	(*OrganisationWithdrawn)(nil),            // 12: coso.registry.v1.OrganisationWithdrawn
+	(*Unit)(nil),                             // 13: coso.registry.v1.Unit
+	(*Enterprise)(nil),                       // 14: coso.registry.v1.Enterprise
+	(*Organisation)(nil),                     // 15: coso.registry.v1.Organisation
 }
 var file_coso_registry_v1_events_proto_depIdxs = []int32{
-	10, // 0: coso.registry.v1.UnitCreated.unit:type_name -> coso.registry.v1.Unit
-	10, // 1: coso.registry.v1.UnitUpdated.unit:type_name -> coso.registry.v1.Unit
-	10, // 2: coso.registry.v1.UnitReparented.unit:type_name -> coso.registry.v1.Unit
-	10, // 3: coso.registry.v1.UnitClosed.unit:type_name -> coso.registry.v1.Unit
-	11, // 4: coso.registry.v1.EnterpriseCreated.enterprise:type_name -> coso.registry.v1.Enterprise
-	11, // 5: coso.registry.v1.EnterpriseUpdated.enterprise:type_name -> coso.registry.v1.Enterprise
-	12, // 6: coso.registry.v1.OrganisationFounded.organisation:type_name -> coso.registry.v1.Organisation
-	12, // 7: coso.registry.v1.OrganisationUpdated.organisation:type_name -> coso.registry.v1.Organisation
-	12, // 8: coso.registry.v1.OrganisationDissolved.organisation:type_name -> coso.registry.v1.Organisation
-	12, // 9: coso.registry.v1.OrganisationWithdrawn.organisation:type_name -> coso.registry.v1.Organisation
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	13, // 0: coso.registry.v1.UnitCreated.unit:type_name -> coso.registry.v1.Unit
+	13, // 1: coso.registry.v1.UnitUpdated.unit:type_name -> coso.registry.v1.Unit
+	13, // 2: coso.registry.v1.UnitReparented.unit:type_name -> coso.registry.v1.Unit
+	13, // 3: coso.registry.v1.UnitClosed.unit:type_name -> coso.registry.v1.Unit
+	13, // 4: coso.registry.v1.UnitClosingCorrected.unit:type_name -> coso.registry.v1.Unit
+	13, // 5: coso.registry.v1.UnitPlacementRemoved.unit:type_name -> coso.registry.v1.Unit
+	14, // 6: coso.registry.v1.EnterpriseCreated.enterprise:type_name -> coso.registry.v1.Enterprise
+	14, // 7: coso.registry.v1.EnterpriseUpdated.enterprise:type_name -> coso.registry.v1.Enterprise
+	15, // 8: coso.registry.v1.OrganisationFounded.organisation:type_name -> coso.registry.v1.Organisation
+	15, // 9: coso.registry.v1.OrganisationUpdated.organisation:type_name -> coso.registry.v1.Organisation
+	15, // 10: coso.registry.v1.OrganisationDissolved.organisation:type_name -> coso.registry.v1.Organisation
+	15, // 11: coso.registry.v1.OrganisationDissolutionCorrected.organisation:type_name -> coso.registry.v1.Organisation
+	15, // 12: coso.registry.v1.OrganisationWithdrawn.organisation:type_name -> coso.registry.v1.Organisation
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_coso_registry_v1_events_proto_init() }
@@ -574,7 +725,7 @@ func file_coso_registry_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_coso_registry_v1_events_proto_rawDesc), len(file_coso_registry_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

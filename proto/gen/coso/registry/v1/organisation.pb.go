@@ -226,9 +226,11 @@ type Organisation struct {
 	// When the resource was first recorded.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When it was last changed.
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// Why its dissolution was last taken back or corrected; empty: never.
+	CorrectionReason string `protobuf:"bytes,17,opt,name=correction_reason,json=correctionReason,proto3" json:"correction_reason,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Organisation) Reset() {
@@ -371,6 +373,13 @@ func (x *Organisation) GetUpdateTime() *timestamppb.Timestamp {
 		return x.UpdateTime
 	}
 	return nil
+}
+
+func (x *Organisation) GetCorrectionReason() string {
+	if x != nil {
+		return x.CorrectionReason
+	}
+	return ""
 }
 
 // Records a founding.
@@ -931,6 +940,107 @@ func (x *DissolveOrganisationRequest) GetValidateOnly() bool {
 	return false
 }
 
+// Corrects the end of an organisation.
+type CorrectOrganisationDissolutionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The organisation's name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// First day on which it is no more, YYYY-MM-DD, not before the founding, not in the future; empty: it was dissolved by
+	// mistake.
+	DissolvedOn string `protobuf:"bytes,2,opt,name=dissolved_on,json=dissolvedOn,proto3" json:"dissolved_on,omitempty"`
+	// Number of the decision; empty: as it was. Without a day there is none.
+	DissolutionDecision string `protobuf:"bytes,3,opt,name=dissolution_decision,json=dissolutionDecision,proto3" json:"dissolution_decision,omitempty"`
+	// What was wrong.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
+	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The resource's etag the change rests on; empty: whatever it is now.
+	Etag string `protobuf:"bytes,6,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,7,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CorrectOrganisationDissolutionRequest) Reset() {
+	*x = CorrectOrganisationDissolutionRequest{}
+	mi := &file_coso_registry_v1_organisation_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CorrectOrganisationDissolutionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CorrectOrganisationDissolutionRequest) ProtoMessage() {}
+
+func (x *CorrectOrganisationDissolutionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_registry_v1_organisation_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CorrectOrganisationDissolutionRequest.ProtoReflect.Descriptor instead.
+func (*CorrectOrganisationDissolutionRequest) Descriptor() ([]byte, []int) {
+	return file_coso_registry_v1_organisation_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *CorrectOrganisationDissolutionRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CorrectOrganisationDissolutionRequest) GetDissolvedOn() string {
+	if x != nil {
+		return x.DissolvedOn
+	}
+	return ""
+}
+
+func (x *CorrectOrganisationDissolutionRequest) GetDissolutionDecision() string {
+	if x != nil {
+		return x.DissolutionDecision
+	}
+	return ""
+}
+
+func (x *CorrectOrganisationDissolutionRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *CorrectOrganisationDissolutionRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *CorrectOrganisationDissolutionRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *CorrectOrganisationDissolutionRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 // Withdraws an organisation.
 type WithdrawOrganisationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -950,7 +1060,7 @@ type WithdrawOrganisationRequest struct {
 
 func (x *WithdrawOrganisationRequest) Reset() {
 	*x = WithdrawOrganisationRequest{}
-	mi := &file_coso_registry_v1_organisation_proto_msgTypes[9]
+	mi := &file_coso_registry_v1_organisation_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -962,7 +1072,7 @@ func (x *WithdrawOrganisationRequest) String() string {
 func (*WithdrawOrganisationRequest) ProtoMessage() {}
 
 func (x *WithdrawOrganisationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_registry_v1_organisation_proto_msgTypes[9]
+	mi := &file_coso_registry_v1_organisation_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -975,7 +1085,7 @@ func (x *WithdrawOrganisationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawOrganisationRequest.ProtoReflect.Descriptor instead.
 func (*WithdrawOrganisationRequest) Descriptor() ([]byte, []int) {
-	return file_coso_registry_v1_organisation_proto_rawDescGZIP(), []int{9}
+	return file_coso_registry_v1_organisation_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *WithdrawOrganisationRequest) GetName() string {
@@ -1028,7 +1138,7 @@ type ListOrganisationHistoryRequest struct {
 
 func (x *ListOrganisationHistoryRequest) Reset() {
 	*x = ListOrganisationHistoryRequest{}
-	mi := &file_coso_registry_v1_organisation_proto_msgTypes[10]
+	mi := &file_coso_registry_v1_organisation_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1040,7 +1150,7 @@ func (x *ListOrganisationHistoryRequest) String() string {
 func (*ListOrganisationHistoryRequest) ProtoMessage() {}
 
 func (x *ListOrganisationHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_registry_v1_organisation_proto_msgTypes[10]
+	mi := &file_coso_registry_v1_organisation_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1053,7 +1163,7 @@ func (x *ListOrganisationHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOrganisationHistoryRequest.ProtoReflect.Descriptor instead.
 func (*ListOrganisationHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_coso_registry_v1_organisation_proto_rawDescGZIP(), []int{10}
+	return file_coso_registry_v1_organisation_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListOrganisationHistoryRequest) GetName() string {
@@ -1081,7 +1191,7 @@ var File_coso_registry_v1_organisation_proto protoreflect.FileDescriptor
 
 const file_coso_registry_v1_organisation_proto_rawDesc = "" +
 	"\n" +
-	"#coso/registry/v1/organisation.proto\x12\x10coso.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9e\b\n" +
+	"#coso/registry/v1/organisation.proto\x12\x10coso.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd0\b\n" +
 	"\fOrganisation\x12S\n" +
 	"\x04name\x18\x01 \x01(\tB?\xe0A\b\xbaH9\xd8\x01\x01r422^organisations/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x121\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\x0e\xe0A\x02\xbaH\b\xc8\x01\x01r\x03\x18\xac\x02R\vdisplayName\x12F\n" +
@@ -1104,7 +1214,8 @@ const file_coso_registry_v1_organisation_proto_rawDesc = "" +
 	"\vcreate_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"updateTime\"\x91\x02\n" +
+	"updateTime\x120\n" +
+	"\x11correction_reason\x18\x11 \x01(\tB\x03\xe0A\x03R\x10correctionReason\"\x91\x02\n" +
 	"\x19CreateOrganisationRequest\x12M\n" +
 	"\forganisation\x18\x01 \x01(\v2\x1e.coso.registry.v1.OrganisationB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\forganisation\x12W\n" +
 	"\x0forganisation_id\x18\x02 \x01(\tB.\xbaH+\xd8\x01\x01r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x0eorganisationId\x12'\n" +
@@ -1150,7 +1261,16 @@ const file_coso_registry_v1_organisation_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12\x1b\n" +
 	"\x04etag\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12#\n" +
-	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\"\x85\x02\n" +
+	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\"\x96\x03\n" +
+	"%CorrectOrganisationDissolutionRequest\x12S\n" +
+	"\x04name\x18\x01 \x01(\tB?\xe0A\x02\xbaH9\xc8\x01\x01r422^organisations/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12I\n" +
+	"\fdissolved_on\x18\x02 \x01(\tB&\xbaH#\xd8\x01\x01r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\vdissolvedOn\x12:\n" +
+	"\x14dissolution_decision\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18dR\x13dissolutionDecision\x12&\n" +
+	"\x06reason\x18\x04 \x01(\tB\x0e\xe0A\x02\xbaH\b\xc8\x01\x01r\x03\x18\xf4\x03R\x06reason\x12'\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12\x1b\n" +
+	"\x04etag\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12#\n" +
+	"\rvalidate_only\x18\a \x01(\bR\fvalidateOnly\"\x85\x02\n" +
 	"\x1bWithdrawOrganisationRequest\x12S\n" +
 	"\x04name\x18\x01 \x01(\tB?\xe0A\x02\xbaH9\xc8\x01\x01r422^organisations/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12&\n" +
 	"\x06reason\x18\x02 \x01(\tB\x0e\xe0A\x02\xbaH\b\xc8\x01\x01r\x03\x18\xf4\x03R\x06reason\x12'\n" +
@@ -1186,14 +1306,16 @@ const file_coso_registry_v1_organisation_proto_rawDesc = "" +
 	"\x1eORGANISATION_STATE_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19ORGANISATION_STATE_ACTIVE\x10\x01\x12 \n" +
 	"\x1cORGANISATION_STATE_DISSOLVED\x10\x02\x12 \n" +
-	"\x1cORGANISATION_STATE_WITHDRAWN\x10\x032\xc2\t\n" +
+	"\x1cORGANISATION_STATE_WITHDRAWN\x10\x032\xf8\n" +
+	"\n" +
 	"\x13OrganisationService\x12\x8a\x01\n" +
 	"\x12CreateOrganisation\x12+.coso.registry.v1.CreateOrganisationRequest\x1a\x1e.coso.registry.v1.Organisation\"'\x82\xd3\xe4\x93\x02!:\forganisation\"\x11/v1/organisations\x12\xab\x01\n" +
 	"\x18BatchCreateOrganisations\x121.coso.registry.v1.BatchCreateOrganisationsRequest\x1a2.coso.registry.v1.BatchCreateOrganisationsResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/organisations:batchCreate\x12\x7f\n" +
 	"\x0fGetOrganisation\x12(.coso.registry.v1.GetOrganisationRequest\x1a\x1e.coso.registry.v1.Organisation\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/{name=organisations/*}\x12\x87\x01\n" +
 	"\x11ListOrganisations\x12*.coso.registry.v1.ListOrganisationsRequest\x1a+.coso.registry.v1.ListOrganisationsResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/organisations\x12\xa0\x01\n" +
 	"\x12UpdateOrganisation\x12+.coso.registry.v1.UpdateOrganisationRequest\x1a\x1e.coso.registry.v1.Organisation\"=\x82\xd3\xe4\x93\x027:\forganisation2'/v1/{organisation.name=organisations/*}\x12\x95\x01\n" +
-	"\x14DissolveOrganisation\x12-.coso.registry.v1.DissolveOrganisationRequest\x1a\x1e.coso.registry.v1.Organisation\".\x82\xd3\xe4\x93\x02(:\x01*\"#/v1/{name=organisations/*}:dissolve\x12\x95\x01\n" +
+	"\x14DissolveOrganisation\x12-.coso.registry.v1.DissolveOrganisationRequest\x1a\x1e.coso.registry.v1.Organisation\".\x82\xd3\xe4\x93\x02(:\x01*\"#/v1/{name=organisations/*}:dissolve\x12\xb3\x01\n" +
+	"\x1eCorrectOrganisationDissolution\x127.coso.registry.v1.CorrectOrganisationDissolutionRequest\x1a\x1e.coso.registry.v1.Organisation\"8\x82\xd3\xe4\x93\x022:\x01*\"-/v1/{name=organisations/*}:correctDissolution\x12\x95\x01\n" +
 	"\x14WithdrawOrganisation\x12-.coso.registry.v1.WithdrawOrganisationRequest\x1a\x1e.coso.registry.v1.Organisation\".\x82\xd3\xe4\x93\x02(:\x01*\"#/v1/{name=organisations/*}:withdraw\x12\x91\x01\n" +
 	"\x17ListOrganisationHistory\x120.coso.registry.v1.ListOrganisationHistoryRequest\x1a\x18.coso.history.v1.History\"*\x82\xd3\xe4\x93\x02$\x12\"/v1/{name=organisations/*}:historyB,Z*coso/proto/gen/coso/registry/v1;registrypbb\x06proto3"
 
@@ -1210,30 +1332,31 @@ func file_coso_registry_v1_organisation_proto_rawDescGZIP() []byte {
 }
 
 var file_coso_registry_v1_organisation_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_coso_registry_v1_organisation_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_coso_registry_v1_organisation_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_coso_registry_v1_organisation_proto_goTypes = []any{
-	(OrganisationKind)(0),                    // 0: coso.registry.v1.OrganisationKind
-	(OrganisationState)(0),                   // 1: coso.registry.v1.OrganisationState
-	(*Organisation)(nil),                     // 2: coso.registry.v1.Organisation
-	(*CreateOrganisationRequest)(nil),        // 3: coso.registry.v1.CreateOrganisationRequest
-	(*BatchCreateOrganisationsRequest)(nil),  // 4: coso.registry.v1.BatchCreateOrganisationsRequest
-	(*BatchCreateOrganisationsResponse)(nil), // 5: coso.registry.v1.BatchCreateOrganisationsResponse
-	(*GetOrganisationRequest)(nil),           // 6: coso.registry.v1.GetOrganisationRequest
-	(*ListOrganisationsRequest)(nil),         // 7: coso.registry.v1.ListOrganisationsRequest
-	(*ListOrganisationsResponse)(nil),        // 8: coso.registry.v1.ListOrganisationsResponse
-	(*UpdateOrganisationRequest)(nil),        // 9: coso.registry.v1.UpdateOrganisationRequest
-	(*DissolveOrganisationRequest)(nil),      // 10: coso.registry.v1.DissolveOrganisationRequest
-	(*WithdrawOrganisationRequest)(nil),      // 11: coso.registry.v1.WithdrawOrganisationRequest
-	(*ListOrganisationHistoryRequest)(nil),   // 12: coso.registry.v1.ListOrganisationHistoryRequest
-	(*timestamppb.Timestamp)(nil),            // 13: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),            // 14: google.protobuf.FieldMask
-	(*v1.History)(nil),                       // 15: coso.history.v1.History
+	(OrganisationKind)(0),                         // 0: coso.registry.v1.OrganisationKind
+	(OrganisationState)(0),                        // 1: coso.registry.v1.OrganisationState
+	(*Organisation)(nil),                          // 2: coso.registry.v1.Organisation
+	(*CreateOrganisationRequest)(nil),             // 3: coso.registry.v1.CreateOrganisationRequest
+	(*BatchCreateOrganisationsRequest)(nil),       // 4: coso.registry.v1.BatchCreateOrganisationsRequest
+	(*BatchCreateOrganisationsResponse)(nil),      // 5: coso.registry.v1.BatchCreateOrganisationsResponse
+	(*GetOrganisationRequest)(nil),                // 6: coso.registry.v1.GetOrganisationRequest
+	(*ListOrganisationsRequest)(nil),              // 7: coso.registry.v1.ListOrganisationsRequest
+	(*ListOrganisationsResponse)(nil),             // 8: coso.registry.v1.ListOrganisationsResponse
+	(*UpdateOrganisationRequest)(nil),             // 9: coso.registry.v1.UpdateOrganisationRequest
+	(*DissolveOrganisationRequest)(nil),           // 10: coso.registry.v1.DissolveOrganisationRequest
+	(*CorrectOrganisationDissolutionRequest)(nil), // 11: coso.registry.v1.CorrectOrganisationDissolutionRequest
+	(*WithdrawOrganisationRequest)(nil),           // 12: coso.registry.v1.WithdrawOrganisationRequest
+	(*ListOrganisationHistoryRequest)(nil),        // 13: coso.registry.v1.ListOrganisationHistoryRequest
+	(*timestamppb.Timestamp)(nil),                 // 14: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),                 // 15: google.protobuf.FieldMask
+	(*v1.History)(nil),                            // 16: coso.history.v1.History
 }
 var file_coso_registry_v1_organisation_proto_depIdxs = []int32{
 	0,  // 0: coso.registry.v1.Organisation.kind:type_name -> coso.registry.v1.OrganisationKind
 	1,  // 1: coso.registry.v1.Organisation.state:type_name -> coso.registry.v1.OrganisationState
-	13, // 2: coso.registry.v1.Organisation.create_time:type_name -> google.protobuf.Timestamp
-	13, // 3: coso.registry.v1.Organisation.update_time:type_name -> google.protobuf.Timestamp
+	14, // 2: coso.registry.v1.Organisation.create_time:type_name -> google.protobuf.Timestamp
+	14, // 3: coso.registry.v1.Organisation.update_time:type_name -> google.protobuf.Timestamp
 	2,  // 4: coso.registry.v1.CreateOrganisationRequest.organisation:type_name -> coso.registry.v1.Organisation
 	3,  // 5: coso.registry.v1.BatchCreateOrganisationsRequest.requests:type_name -> coso.registry.v1.CreateOrganisationRequest
 	2,  // 6: coso.registry.v1.BatchCreateOrganisationsResponse.organisations:type_name -> coso.registry.v1.Organisation
@@ -1241,25 +1364,27 @@ var file_coso_registry_v1_organisation_proto_depIdxs = []int32{
 	1,  // 8: coso.registry.v1.ListOrganisationsRequest.state:type_name -> coso.registry.v1.OrganisationState
 	2,  // 9: coso.registry.v1.ListOrganisationsResponse.organisations:type_name -> coso.registry.v1.Organisation
 	2,  // 10: coso.registry.v1.UpdateOrganisationRequest.organisation:type_name -> coso.registry.v1.Organisation
-	14, // 11: coso.registry.v1.UpdateOrganisationRequest.update_mask:type_name -> google.protobuf.FieldMask
+	15, // 11: coso.registry.v1.UpdateOrganisationRequest.update_mask:type_name -> google.protobuf.FieldMask
 	3,  // 12: coso.registry.v1.OrganisationService.CreateOrganisation:input_type -> coso.registry.v1.CreateOrganisationRequest
 	4,  // 13: coso.registry.v1.OrganisationService.BatchCreateOrganisations:input_type -> coso.registry.v1.BatchCreateOrganisationsRequest
 	6,  // 14: coso.registry.v1.OrganisationService.GetOrganisation:input_type -> coso.registry.v1.GetOrganisationRequest
 	7,  // 15: coso.registry.v1.OrganisationService.ListOrganisations:input_type -> coso.registry.v1.ListOrganisationsRequest
 	9,  // 16: coso.registry.v1.OrganisationService.UpdateOrganisation:input_type -> coso.registry.v1.UpdateOrganisationRequest
 	10, // 17: coso.registry.v1.OrganisationService.DissolveOrganisation:input_type -> coso.registry.v1.DissolveOrganisationRequest
-	11, // 18: coso.registry.v1.OrganisationService.WithdrawOrganisation:input_type -> coso.registry.v1.WithdrawOrganisationRequest
-	12, // 19: coso.registry.v1.OrganisationService.ListOrganisationHistory:input_type -> coso.registry.v1.ListOrganisationHistoryRequest
-	2,  // 20: coso.registry.v1.OrganisationService.CreateOrganisation:output_type -> coso.registry.v1.Organisation
-	5,  // 21: coso.registry.v1.OrganisationService.BatchCreateOrganisations:output_type -> coso.registry.v1.BatchCreateOrganisationsResponse
-	2,  // 22: coso.registry.v1.OrganisationService.GetOrganisation:output_type -> coso.registry.v1.Organisation
-	8,  // 23: coso.registry.v1.OrganisationService.ListOrganisations:output_type -> coso.registry.v1.ListOrganisationsResponse
-	2,  // 24: coso.registry.v1.OrganisationService.UpdateOrganisation:output_type -> coso.registry.v1.Organisation
-	2,  // 25: coso.registry.v1.OrganisationService.DissolveOrganisation:output_type -> coso.registry.v1.Organisation
-	2,  // 26: coso.registry.v1.OrganisationService.WithdrawOrganisation:output_type -> coso.registry.v1.Organisation
-	15, // 27: coso.registry.v1.OrganisationService.ListOrganisationHistory:output_type -> coso.history.v1.History
-	20, // [20:28] is the sub-list for method output_type
-	12, // [12:20] is the sub-list for method input_type
+	11, // 18: coso.registry.v1.OrganisationService.CorrectOrganisationDissolution:input_type -> coso.registry.v1.CorrectOrganisationDissolutionRequest
+	12, // 19: coso.registry.v1.OrganisationService.WithdrawOrganisation:input_type -> coso.registry.v1.WithdrawOrganisationRequest
+	13, // 20: coso.registry.v1.OrganisationService.ListOrganisationHistory:input_type -> coso.registry.v1.ListOrganisationHistoryRequest
+	2,  // 21: coso.registry.v1.OrganisationService.CreateOrganisation:output_type -> coso.registry.v1.Organisation
+	5,  // 22: coso.registry.v1.OrganisationService.BatchCreateOrganisations:output_type -> coso.registry.v1.BatchCreateOrganisationsResponse
+	2,  // 23: coso.registry.v1.OrganisationService.GetOrganisation:output_type -> coso.registry.v1.Organisation
+	8,  // 24: coso.registry.v1.OrganisationService.ListOrganisations:output_type -> coso.registry.v1.ListOrganisationsResponse
+	2,  // 25: coso.registry.v1.OrganisationService.UpdateOrganisation:output_type -> coso.registry.v1.Organisation
+	2,  // 26: coso.registry.v1.OrganisationService.DissolveOrganisation:output_type -> coso.registry.v1.Organisation
+	2,  // 27: coso.registry.v1.OrganisationService.CorrectOrganisationDissolution:output_type -> coso.registry.v1.Organisation
+	2,  // 28: coso.registry.v1.OrganisationService.WithdrawOrganisation:output_type -> coso.registry.v1.Organisation
+	16, // 29: coso.registry.v1.OrganisationService.ListOrganisationHistory:output_type -> coso.history.v1.History
+	21, // [21:30] is the sub-list for method output_type
+	12, // [12:21] is the sub-list for method input_type
 	12, // [12:12] is the sub-list for extension type_name
 	12, // [12:12] is the sub-list for extension extendee
 	0,  // [0:12] is the sub-list for field type_name
@@ -1276,7 +1401,7 @@ func file_coso_registry_v1_organisation_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_coso_registry_v1_organisation_proto_rawDesc), len(file_coso_registry_v1_organisation_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

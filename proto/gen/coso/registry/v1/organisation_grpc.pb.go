@@ -22,14 +22,15 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	OrganisationService_CreateOrganisation_FullMethodName       = "/coso.registry.v1.OrganisationService/CreateOrganisation"
-	OrganisationService_BatchCreateOrganisations_FullMethodName = "/coso.registry.v1.OrganisationService/BatchCreateOrganisations"
-	OrganisationService_GetOrganisation_FullMethodName          = "/coso.registry.v1.OrganisationService/GetOrganisation"
-	OrganisationService_ListOrganisations_FullMethodName        = "/coso.registry.v1.OrganisationService/ListOrganisations"
-	OrganisationService_UpdateOrganisation_FullMethodName       = "/coso.registry.v1.OrganisationService/UpdateOrganisation"
-	OrganisationService_DissolveOrganisation_FullMethodName     = "/coso.registry.v1.OrganisationService/DissolveOrganisation"
-	OrganisationService_WithdrawOrganisation_FullMethodName     = "/coso.registry.v1.OrganisationService/WithdrawOrganisation"
-	OrganisationService_ListOrganisationHistory_FullMethodName  = "/coso.registry.v1.OrganisationService/ListOrganisationHistory"
+	OrganisationService_CreateOrganisation_FullMethodName             = "/coso.registry.v1.OrganisationService/CreateOrganisation"
+	OrganisationService_BatchCreateOrganisations_FullMethodName       = "/coso.registry.v1.OrganisationService/BatchCreateOrganisations"
+	OrganisationService_GetOrganisation_FullMethodName                = "/coso.registry.v1.OrganisationService/GetOrganisation"
+	OrganisationService_ListOrganisations_FullMethodName              = "/coso.registry.v1.OrganisationService/ListOrganisations"
+	OrganisationService_UpdateOrganisation_FullMethodName             = "/coso.registry.v1.OrganisationService/UpdateOrganisation"
+	OrganisationService_DissolveOrganisation_FullMethodName           = "/coso.registry.v1.OrganisationService/DissolveOrganisation"
+	OrganisationService_CorrectOrganisationDissolution_FullMethodName = "/coso.registry.v1.OrganisationService/CorrectOrganisationDissolution"
+	OrganisationService_WithdrawOrganisation_FullMethodName           = "/coso.registry.v1.OrganisationService/WithdrawOrganisation"
+	OrganisationService_ListOrganisationHistory_FullMethodName        = "/coso.registry.v1.OrganisationService/ListOrganisationHistory"
 )
 
 // OrganisationServiceClient is the client API for OrganisationService service.
@@ -52,6 +53,9 @@ type OrganisationServiceClient interface {
 	UpdateOrganisation(ctx context.Context, in *UpdateOrganisationRequest, opts ...grpc.CallOption) (*Organisation, error)
 	// Dissolves an organisation (giải thể) from a day on. Its founding stays counted.
 	DissolveOrganisation(ctx context.Context, in *DissolveOrganisationRequest, opts ...grpc.CallOption) (*Organisation, error)
+	// Corrects the end of an organisation that was dissolved by mistake (no day: it works still) or on a wrong day.
+	// FAILED_PRECONDITION if it is not dissolved, or for a day before its founding.
+	CorrectOrganisationDissolution(ctx context.Context, in *CorrectOrganisationDissolutionRequest, opts ...grpc.CallOption) (*Organisation, error)
 	// Withdraws an organisation that was entered in error: it never existed and is not counted any more.
 	WithdrawOrganisation(ctx context.Context, in *WithdrawOrganisationRequest, opts ...grpc.CallOption) (*Organisation, error)
 	// Who changed an organisation, when and what, newest first. NOT_FOUND if it does not exist.
@@ -126,6 +130,16 @@ func (c *organisationServiceClient) DissolveOrganisation(ctx context.Context, in
 	return out, nil
 }
 
+func (c *organisationServiceClient) CorrectOrganisationDissolution(ctx context.Context, in *CorrectOrganisationDissolutionRequest, opts ...grpc.CallOption) (*Organisation, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Organisation)
+	err := c.cc.Invoke(ctx, OrganisationService_CorrectOrganisationDissolution_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *organisationServiceClient) WithdrawOrganisation(ctx context.Context, in *WithdrawOrganisationRequest, opts ...grpc.CallOption) (*Organisation, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Organisation)
@@ -166,6 +180,9 @@ type OrganisationServiceServer interface {
 	UpdateOrganisation(context.Context, *UpdateOrganisationRequest) (*Organisation, error)
 	// Dissolves an organisation (giải thể) from a day on. Its founding stays counted.
 	DissolveOrganisation(context.Context, *DissolveOrganisationRequest) (*Organisation, error)
+	// Corrects the end of an organisation that was dissolved by mistake (no day: it works still) or on a wrong day.
+	// FAILED_PRECONDITION if it is not dissolved, or for a day before its founding.
+	CorrectOrganisationDissolution(context.Context, *CorrectOrganisationDissolutionRequest) (*Organisation, error)
 	// Withdraws an organisation that was entered in error: it never existed and is not counted any more.
 	WithdrawOrganisation(context.Context, *WithdrawOrganisationRequest) (*Organisation, error)
 	// Who changed an organisation, when and what, newest first. NOT_FOUND if it does not exist.
@@ -197,6 +214,9 @@ func (UnimplementedOrganisationServiceServer) UpdateOrganisation(context.Context
 }
 func (UnimplementedOrganisationServiceServer) DissolveOrganisation(context.Context, *DissolveOrganisationRequest) (*Organisation, error) {
 	return nil, status.Error(codes.Unimplemented, "method DissolveOrganisation not implemented")
+}
+func (UnimplementedOrganisationServiceServer) CorrectOrganisationDissolution(context.Context, *CorrectOrganisationDissolutionRequest) (*Organisation, error) {
+	return nil, status.Error(codes.Unimplemented, "method CorrectOrganisationDissolution not implemented")
 }
 func (UnimplementedOrganisationServiceServer) WithdrawOrganisation(context.Context, *WithdrawOrganisationRequest) (*Organisation, error) {
 	return nil, status.Error(codes.Unimplemented, "method WithdrawOrganisation not implemented")
@@ -333,6 +353,24 @@ func _OrganisationService_DissolveOrganisation_Handler(srv interface{}, ctx cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OrganisationService_CorrectOrganisationDissolution_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CorrectOrganisationDissolutionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrganisationServiceServer).CorrectOrganisationDissolution(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrganisationService_CorrectOrganisationDissolution_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrganisationServiceServer).CorrectOrganisationDissolution(ctx, req.(*CorrectOrganisationDissolutionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _OrganisationService_WithdrawOrganisation_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(WithdrawOrganisationRequest)
 	if err := dec(in); err != nil {
@@ -399,6 +437,10 @@ var OrganisationService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DissolveOrganisation",
 			Handler:    _OrganisationService_DissolveOrganisation_Handler,
+		},
+		{
+			MethodName: "CorrectOrganisationDissolution",
+			Handler:    _OrganisationService_CorrectOrganisationDissolution_Handler,
 		},
 		{
 			MethodName: "WithdrawOrganisation",

@@ -51,9 +51,11 @@ type Unit struct {
 	// When the resource was first recorded.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When it was last changed.
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// Why its closing or a placement was last taken back or corrected; empty: never.
+	CorrectionReason string `protobuf:"bytes,11,opt,name=correction_reason,json=correctionReason,proto3" json:"correction_reason,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Unit) Reset() {
@@ -154,6 +156,13 @@ func (x *Unit) GetUpdateTime() *timestamppb.Timestamp {
 		return x.UpdateTime
 	}
 	return nil
+}
+
+func (x *Unit) GetCorrectionReason() string {
+	if x != nil {
+		return x.CorrectionReason
+	}
+	return ""
 }
 
 // Placement hangs a unit under a superior from a date on.
@@ -760,6 +769,198 @@ func (x *CloseUnitRequest) GetValidateOnly() bool {
 	return false
 }
 
+// Corrects the end of a unit.
+type CorrectUnitClosingRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The unit's name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// First day on which the unit is no more, YYYY-MM-DD; empty: it was closed by mistake. Placements that fell away when it
+	// was closed do not come back.
+	ClosedOn string `protobuf:"bytes,2,opt,name=closed_on,json=closedOn,proto3" json:"closed_on,omitempty"`
+	// What was wrong.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
+	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The resource's etag the change rests on; empty: whatever it is now.
+	Etag string `protobuf:"bytes,5,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,6,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CorrectUnitClosingRequest) Reset() {
+	*x = CorrectUnitClosingRequest{}
+	mi := &file_coso_registry_v1_unit_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CorrectUnitClosingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CorrectUnitClosingRequest) ProtoMessage() {}
+
+func (x *CorrectUnitClosingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_registry_v1_unit_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CorrectUnitClosingRequest.ProtoReflect.Descriptor instead.
+func (*CorrectUnitClosingRequest) Descriptor() ([]byte, []int) {
+	return file_coso_registry_v1_unit_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *CorrectUnitClosingRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CorrectUnitClosingRequest) GetClosedOn() string {
+	if x != nil {
+		return x.ClosedOn
+	}
+	return ""
+}
+
+func (x *CorrectUnitClosingRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *CorrectUnitClosingRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *CorrectUnitClosingRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *CorrectUnitClosingRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+// Takes back a placement.
+type RemoveUnitPlacementRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The unit's name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// In which tree; empty: `party`.
+	Tree string `protobuf:"bytes,2,opt,name=tree,proto3" json:"tree,omitempty"`
+	// The day on which the placement begins, YYYY-MM-DD.
+	FromDate string `protobuf:"bytes,3,opt,name=from_date,json=fromDate,proto3" json:"from_date,omitempty"`
+	// What was wrong.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
+	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The resource's etag the change rests on; empty: whatever it is now.
+	Etag string `protobuf:"bytes,6,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,7,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveUnitPlacementRequest) Reset() {
+	*x = RemoveUnitPlacementRequest{}
+	mi := &file_coso_registry_v1_unit_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveUnitPlacementRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveUnitPlacementRequest) ProtoMessage() {}
+
+func (x *RemoveUnitPlacementRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_registry_v1_unit_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveUnitPlacementRequest.ProtoReflect.Descriptor instead.
+func (*RemoveUnitPlacementRequest) Descriptor() ([]byte, []int) {
+	return file_coso_registry_v1_unit_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *RemoveUnitPlacementRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RemoveUnitPlacementRequest) GetTree() string {
+	if x != nil {
+		return x.Tree
+	}
+	return ""
+}
+
+func (x *RemoveUnitPlacementRequest) GetFromDate() string {
+	if x != nil {
+		return x.FromDate
+	}
+	return ""
+}
+
+func (x *RemoveUnitPlacementRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *RemoveUnitPlacementRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *RemoveUnitPlacementRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *RemoveUnitPlacementRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 // Asks for the history of a unit.
 type ListUnitHistoryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -775,7 +976,7 @@ type ListUnitHistoryRequest struct {
 
 func (x *ListUnitHistoryRequest) Reset() {
 	*x = ListUnitHistoryRequest{}
-	mi := &file_coso_registry_v1_unit_proto_msgTypes[9]
+	mi := &file_coso_registry_v1_unit_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -787,7 +988,7 @@ func (x *ListUnitHistoryRequest) String() string {
 func (*ListUnitHistoryRequest) ProtoMessage() {}
 
 func (x *ListUnitHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_registry_v1_unit_proto_msgTypes[9]
+	mi := &file_coso_registry_v1_unit_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -800,7 +1001,7 @@ func (x *ListUnitHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUnitHistoryRequest.ProtoReflect.Descriptor instead.
 func (*ListUnitHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_coso_registry_v1_unit_proto_rawDescGZIP(), []int{9}
+	return file_coso_registry_v1_unit_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListUnitHistoryRequest) GetName() string {
@@ -828,7 +1029,7 @@ var File_coso_registry_v1_unit_proto protoreflect.FileDescriptor
 
 const file_coso_registry_v1_unit_proto_rawDesc = "" +
 	"\n" +
-	"\x1bcoso/registry/v1/unit.proto\x12\x10coso.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe3\x04\n" +
+	"\x1bcoso/registry/v1/unit.proto\x12\x10coso.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x95\x05\n" +
 	"\x04Unit\x12K\n" +
 	"\x04name\x18\x01 \x01(\tB7\xe0A\b\xbaH1\xd8\x01\x01r,2*^units/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x121\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\x0e\xe0A\x02\xbaH\b\xc8\x01\x01r\x03\x18\xac\x02R\vdisplayName\x129\n" +
@@ -845,7 +1046,8 @@ const file_coso_registry_v1_unit_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"updateTime\"\xda\x01\n" +
+	"updateTime\x120\n" +
+	"\x11correction_reason\x18\v \x01(\tB\x03\xe0A\x03R\x10correctionReason\"\xda\x01\n" +
 	"\tPlacement\x127\n" +
 	"\x04tree\x18\x01 \x01(\tB#\xe0A\x02\xbaH\x1d\xc8\x01\x01r\x182\x16^[a-z][a-z0-9-]{0,30}$R\x04tree\x12L\n" +
 	"\x06parent\x18\x02 \x01(\tB4\xbaH1\xd8\x01\x01r,2*^units/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x06parent\x12F\n" +
@@ -894,13 +1096,30 @@ const file_coso_registry_v1_unit_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12\x1b\n" +
 	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\xb7\x01\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\xc0\x02\n" +
+	"\x19CorrectUnitClosingRequest\x12K\n" +
+	"\x04name\x18\x01 \x01(\tB7\xe0A\x02\xbaH1\xc8\x01\x01r,2*^units/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12C\n" +
+	"\tclosed_on\x18\x02 \x01(\tB&\xbaH#\xd8\x01\x01r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\bclosedOn\x12&\n" +
+	"\x06reason\x18\x03 \x01(\tB\x0e\xe0A\x02\xbaH\b\xc8\x01\x01r\x03\x18\xf4\x03R\x06reason\x12'\n" +
+	"\n" +
+	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12\x1b\n" +
+	"\x04etag\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12#\n" +
+	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\"\xfa\x02\n" +
+	"\x1aRemoveUnitPlacementRequest\x12K\n" +
+	"\x04name\x18\x01 \x01(\tB7\xe0A\x02\xbaH1\xc8\x01\x01r,2*^units/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x124\n" +
+	"\x04tree\x18\x02 \x01(\tB \xbaH\x1d\xd8\x01\x01r\x182\x16^[a-z][a-z0-9-]{0,30}$R\x04tree\x12F\n" +
+	"\tfrom_date\x18\x03 \x01(\tB)\xe0A\x02\xbaH#\xc8\x01\x01r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\bfromDate\x12&\n" +
+	"\x06reason\x18\x04 \x01(\tB\x0e\xe0A\x02\xbaH\b\xc8\x01\x01r\x03\x18\xf4\x03R\x06reason\x12'\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12\x1b\n" +
+	"\x04etag\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12#\n" +
+	"\rvalidate_only\x18\a \x01(\bR\fvalidateOnly\"\xb7\x01\n" +
 	"\x16ListUnitHistoryRequest\x12K\n" +
 	"\x04name\x18\x01 \x01(\tB7\xe0A\x02\xbaH1\xc8\x01\x01r,2*^units/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken2\x8d\x06\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken2\xa4\b\n" +
 	"\vUnitService\x12b\n" +
 	"\n" +
 	"CreateUnit\x12#.coso.registry.v1.CreateUnitRequest\x1a\x16.coso.registry.v1.Unit\"\x17\x82\xd3\xe4\x93\x02\x11:\x04unit\"\t/v1/units\x12_\n" +
@@ -909,7 +1128,9 @@ const file_coso_registry_v1_unit_proto_rawDesc = "" +
 	"\n" +
 	"UpdateUnit\x12#.coso.registry.v1.UpdateUnitRequest\x1a\x16.coso.registry.v1.Unit\"%\x82\xd3\xe4\x93\x02\x1f:\x04unit2\x17/v1/{unit.name=units/*}\x12u\n" +
 	"\fReparentUnit\x12%.coso.registry.v1.ReparentUnitRequest\x1a\x16.coso.registry.v1.Unit\"&\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=units/*}:reparent\x12l\n" +
-	"\tCloseUnit\x12\".coso.registry.v1.CloseUnitRequest\x1a\x16.coso.registry.v1.Unit\"#\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/{name=units/*}:close\x12y\n" +
+	"\tCloseUnit\x12\".coso.registry.v1.CloseUnitRequest\x1a\x16.coso.registry.v1.Unit\"#\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/{name=units/*}:close\x12\x87\x01\n" +
+	"\x12CorrectUnitClosing\x12+.coso.registry.v1.CorrectUnitClosingRequest\x1a\x16.coso.registry.v1.Unit\",\x82\xd3\xe4\x93\x02&:\x01*\"!/v1/{name=units/*}:correctClosing\x12\x8a\x01\n" +
+	"\x13RemoveUnitPlacement\x12,.coso.registry.v1.RemoveUnitPlacementRequest\x1a\x16.coso.registry.v1.Unit\"-\x82\xd3\xe4\x93\x02':\x01*\"\"/v1/{name=units/*}:removePlacement\x12y\n" +
 	"\x0fListUnitHistory\x12(.coso.registry.v1.ListUnitHistoryRequest\x1a\x18.coso.history.v1.History\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/{name=units/*}:historyB,Z*coso/proto/gen/coso/registry/v1;registrypbb\x06proto3"
 
 var (
@@ -924,46 +1145,52 @@ func file_coso_registry_v1_unit_proto_rawDescGZIP() []byte {
 	return file_coso_registry_v1_unit_proto_rawDescData
 }
 
-var file_coso_registry_v1_unit_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_coso_registry_v1_unit_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_coso_registry_v1_unit_proto_goTypes = []any{
-	(*Unit)(nil),                   // 0: coso.registry.v1.Unit
-	(*Placement)(nil),              // 1: coso.registry.v1.Placement
-	(*CreateUnitRequest)(nil),      // 2: coso.registry.v1.CreateUnitRequest
-	(*GetUnitRequest)(nil),         // 3: coso.registry.v1.GetUnitRequest
-	(*ListUnitsRequest)(nil),       // 4: coso.registry.v1.ListUnitsRequest
-	(*ListUnitsResponse)(nil),      // 5: coso.registry.v1.ListUnitsResponse
-	(*UpdateUnitRequest)(nil),      // 6: coso.registry.v1.UpdateUnitRequest
-	(*ReparentUnitRequest)(nil),    // 7: coso.registry.v1.ReparentUnitRequest
-	(*CloseUnitRequest)(nil),       // 8: coso.registry.v1.CloseUnitRequest
-	(*ListUnitHistoryRequest)(nil), // 9: coso.registry.v1.ListUnitHistoryRequest
-	(*timestamppb.Timestamp)(nil),  // 10: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),  // 11: google.protobuf.FieldMask
-	(*v1.History)(nil),             // 12: coso.history.v1.History
+	(*Unit)(nil),                       // 0: coso.registry.v1.Unit
+	(*Placement)(nil),                  // 1: coso.registry.v1.Placement
+	(*CreateUnitRequest)(nil),          // 2: coso.registry.v1.CreateUnitRequest
+	(*GetUnitRequest)(nil),             // 3: coso.registry.v1.GetUnitRequest
+	(*ListUnitsRequest)(nil),           // 4: coso.registry.v1.ListUnitsRequest
+	(*ListUnitsResponse)(nil),          // 5: coso.registry.v1.ListUnitsResponse
+	(*UpdateUnitRequest)(nil),          // 6: coso.registry.v1.UpdateUnitRequest
+	(*ReparentUnitRequest)(nil),        // 7: coso.registry.v1.ReparentUnitRequest
+	(*CloseUnitRequest)(nil),           // 8: coso.registry.v1.CloseUnitRequest
+	(*CorrectUnitClosingRequest)(nil),  // 9: coso.registry.v1.CorrectUnitClosingRequest
+	(*RemoveUnitPlacementRequest)(nil), // 10: coso.registry.v1.RemoveUnitPlacementRequest
+	(*ListUnitHistoryRequest)(nil),     // 11: coso.registry.v1.ListUnitHistoryRequest
+	(*timestamppb.Timestamp)(nil),      // 12: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),      // 13: google.protobuf.FieldMask
+	(*v1.History)(nil),                 // 14: coso.history.v1.History
 }
 var file_coso_registry_v1_unit_proto_depIdxs = []int32{
 	1,  // 0: coso.registry.v1.Unit.placements:type_name -> coso.registry.v1.Placement
-	10, // 1: coso.registry.v1.Unit.create_time:type_name -> google.protobuf.Timestamp
-	10, // 2: coso.registry.v1.Unit.update_time:type_name -> google.protobuf.Timestamp
+	12, // 1: coso.registry.v1.Unit.create_time:type_name -> google.protobuf.Timestamp
+	12, // 2: coso.registry.v1.Unit.update_time:type_name -> google.protobuf.Timestamp
 	0,  // 3: coso.registry.v1.CreateUnitRequest.unit:type_name -> coso.registry.v1.Unit
 	0,  // 4: coso.registry.v1.ListUnitsResponse.units:type_name -> coso.registry.v1.Unit
 	0,  // 5: coso.registry.v1.UpdateUnitRequest.unit:type_name -> coso.registry.v1.Unit
-	11, // 6: coso.registry.v1.UpdateUnitRequest.update_mask:type_name -> google.protobuf.FieldMask
+	13, // 6: coso.registry.v1.UpdateUnitRequest.update_mask:type_name -> google.protobuf.FieldMask
 	2,  // 7: coso.registry.v1.UnitService.CreateUnit:input_type -> coso.registry.v1.CreateUnitRequest
 	3,  // 8: coso.registry.v1.UnitService.GetUnit:input_type -> coso.registry.v1.GetUnitRequest
 	4,  // 9: coso.registry.v1.UnitService.ListUnits:input_type -> coso.registry.v1.ListUnitsRequest
 	6,  // 10: coso.registry.v1.UnitService.UpdateUnit:input_type -> coso.registry.v1.UpdateUnitRequest
 	7,  // 11: coso.registry.v1.UnitService.ReparentUnit:input_type -> coso.registry.v1.ReparentUnitRequest
 	8,  // 12: coso.registry.v1.UnitService.CloseUnit:input_type -> coso.registry.v1.CloseUnitRequest
-	9,  // 13: coso.registry.v1.UnitService.ListUnitHistory:input_type -> coso.registry.v1.ListUnitHistoryRequest
-	0,  // 14: coso.registry.v1.UnitService.CreateUnit:output_type -> coso.registry.v1.Unit
-	0,  // 15: coso.registry.v1.UnitService.GetUnit:output_type -> coso.registry.v1.Unit
-	5,  // 16: coso.registry.v1.UnitService.ListUnits:output_type -> coso.registry.v1.ListUnitsResponse
-	0,  // 17: coso.registry.v1.UnitService.UpdateUnit:output_type -> coso.registry.v1.Unit
-	0,  // 18: coso.registry.v1.UnitService.ReparentUnit:output_type -> coso.registry.v1.Unit
-	0,  // 19: coso.registry.v1.UnitService.CloseUnit:output_type -> coso.registry.v1.Unit
-	12, // 20: coso.registry.v1.UnitService.ListUnitHistory:output_type -> coso.history.v1.History
-	14, // [14:21] is the sub-list for method output_type
-	7,  // [7:14] is the sub-list for method input_type
+	9,  // 13: coso.registry.v1.UnitService.CorrectUnitClosing:input_type -> coso.registry.v1.CorrectUnitClosingRequest
+	10, // 14: coso.registry.v1.UnitService.RemoveUnitPlacement:input_type -> coso.registry.v1.RemoveUnitPlacementRequest
+	11, // 15: coso.registry.v1.UnitService.ListUnitHistory:input_type -> coso.registry.v1.ListUnitHistoryRequest
+	0,  // 16: coso.registry.v1.UnitService.CreateUnit:output_type -> coso.registry.v1.Unit
+	0,  // 17: coso.registry.v1.UnitService.GetUnit:output_type -> coso.registry.v1.Unit
+	5,  // 18: coso.registry.v1.UnitService.ListUnits:output_type -> coso.registry.v1.ListUnitsResponse
+	0,  // 19: coso.registry.v1.UnitService.UpdateUnit:output_type -> coso.registry.v1.Unit
+	0,  // 20: coso.registry.v1.UnitService.ReparentUnit:output_type -> coso.registry.v1.Unit
+	0,  // 21: coso.registry.v1.UnitService.CloseUnit:output_type -> coso.registry.v1.Unit
+	0,  // 22: coso.registry.v1.UnitService.CorrectUnitClosing:output_type -> coso.registry.v1.Unit
+	0,  // 23: coso.registry.v1.UnitService.RemoveUnitPlacement:output_type -> coso.registry.v1.Unit
+	14, // 24: coso.registry.v1.UnitService.ListUnitHistory:output_type -> coso.history.v1.History
+	16, // [16:25] is the sub-list for method output_type
+	7,  // [7:16] is the sub-list for method input_type
 	7,  // [7:7] is the sub-list for extension type_name
 	7,  // [7:7] is the sub-list for extension extendee
 	0,  // [0:7] is the sub-list for field type_name
@@ -980,7 +1207,7 @@ func file_coso_registry_v1_unit_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_coso_registry_v1_unit_proto_rawDesc), len(file_coso_registry_v1_unit_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

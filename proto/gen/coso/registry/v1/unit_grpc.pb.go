@@ -22,13 +22,15 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	UnitService_CreateUnit_FullMethodName      = "/coso.registry.v1.UnitService/CreateUnit"
-	UnitService_GetUnit_FullMethodName         = "/coso.registry.v1.UnitService/GetUnit"
-	UnitService_ListUnits_FullMethodName       = "/coso.registry.v1.UnitService/ListUnits"
-	UnitService_UpdateUnit_FullMethodName      = "/coso.registry.v1.UnitService/UpdateUnit"
-	UnitService_ReparentUnit_FullMethodName    = "/coso.registry.v1.UnitService/ReparentUnit"
-	UnitService_CloseUnit_FullMethodName       = "/coso.registry.v1.UnitService/CloseUnit"
-	UnitService_ListUnitHistory_FullMethodName = "/coso.registry.v1.UnitService/ListUnitHistory"
+	UnitService_CreateUnit_FullMethodName          = "/coso.registry.v1.UnitService/CreateUnit"
+	UnitService_GetUnit_FullMethodName             = "/coso.registry.v1.UnitService/GetUnit"
+	UnitService_ListUnits_FullMethodName           = "/coso.registry.v1.UnitService/ListUnits"
+	UnitService_UpdateUnit_FullMethodName          = "/coso.registry.v1.UnitService/UpdateUnit"
+	UnitService_ReparentUnit_FullMethodName        = "/coso.registry.v1.UnitService/ReparentUnit"
+	UnitService_CloseUnit_FullMethodName           = "/coso.registry.v1.UnitService/CloseUnit"
+	UnitService_CorrectUnitClosing_FullMethodName  = "/coso.registry.v1.UnitService/CorrectUnitClosing"
+	UnitService_RemoveUnitPlacement_FullMethodName = "/coso.registry.v1.UnitService/RemoveUnitPlacement"
+	UnitService_ListUnitHistory_FullMethodName     = "/coso.registry.v1.UnitService/ListUnitHistory"
 )
 
 // UnitServiceClient is the client API for UnitService service.
@@ -50,8 +52,15 @@ type UnitServiceClient interface {
 	// FAILED_PRECONDITION for a circle at any date or a
 	// parent not in force.
 	ReparentUnit(ctx context.Context, in *ReparentUnitRequest, opts ...grpc.CallOption) (*Unit, error)
-	// Ends a unit. FAILED_PRECONDITION while other units hang below it on that day.
+	// Ends a unit. FAILED_PRECONDITION while other units hang below it on that day, a placement of its own begins on it or
+	// later, or an organisation was founded in it on that day or later: the refusal names the first of them.
 	CloseUnit(ctx context.Context, in *CloseUnitRequest, opts ...grpc.CallOption) (*Unit, error)
+	// Corrects the end of a unit that was closed by mistake (no day: it exists still) or on a wrong day. FAILED_PRECONDITION
+	// if it is not closed; for an earlier day as CloseUnit; for a later one, or none, if a superior does not exist that long.
+	CorrectUnitClosing(ctx context.Context, in *CorrectUnitClosingRequest, opts ...grpc.CallOption) (*Unit, error)
+	// Takes back a placement that was entered in error, begun or not: the one before it in the tree holds on, or the unit
+	// leaves the tree. FAILED_PRECONDITION if none begins on that day, or the one before may not hold that long.
+	RemoveUnitPlacement(ctx context.Context, in *RemoveUnitPlacementRequest, opts ...grpc.CallOption) (*Unit, error)
 	// Who changed a unit, when and what, newest first. NOT_FOUND if it does not exist.
 	ListUnitHistory(ctx context.Context, in *ListUnitHistoryRequest, opts ...grpc.CallOption) (*v1.History, error)
 }
@@ -124,6 +133,26 @@ func (c *unitServiceClient) CloseUnit(ctx context.Context, in *CloseUnitRequest,
 	return out, nil
 }
 
+func (c *unitServiceClient) CorrectUnitClosing(ctx context.Context, in *CorrectUnitClosingRequest, opts ...grpc.CallOption) (*Unit, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Unit)
+	err := c.cc.Invoke(ctx, UnitService_CorrectUnitClosing_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *unitServiceClient) RemoveUnitPlacement(ctx context.Context, in *RemoveUnitPlacementRequest, opts ...grpc.CallOption) (*Unit, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Unit)
+	err := c.cc.Invoke(ctx, UnitService_RemoveUnitPlacement_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *unitServiceClient) ListUnitHistory(ctx context.Context, in *ListUnitHistoryRequest, opts ...grpc.CallOption) (*v1.History, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(v1.History)
@@ -153,8 +182,15 @@ type UnitServiceServer interface {
 	// FAILED_PRECONDITION for a circle at any date or a
 	// parent not in force.
 	ReparentUnit(context.Context, *ReparentUnitRequest) (*Unit, error)
-	// Ends a unit. FAILED_PRECONDITION while other units hang below it on that day.
+	// Ends a unit. FAILED_PRECONDITION while other units hang below it on that day, a placement of its own begins on it or
+	// later, or an organisation was founded in it on that day or later: the refusal names the first of them.
 	CloseUnit(context.Context, *CloseUnitRequest) (*Unit, error)
+	// Corrects the end of a unit that was closed by mistake (no day: it exists still) or on a wrong day. FAILED_PRECONDITION
+	// if it is not closed; for an earlier day as CloseUnit; for a later one, or none, if a superior does not exist that long.
+	CorrectUnitClosing(context.Context, *CorrectUnitClosingRequest) (*Unit, error)
+	// Takes back a placement that was entered in error, begun or not: the one before it in the tree holds on, or the unit
+	// leaves the tree. FAILED_PRECONDITION if none begins on that day, or the one before may not hold that long.
+	RemoveUnitPlacement(context.Context, *RemoveUnitPlacementRequest) (*Unit, error)
 	// Who changed a unit, when and what, newest first. NOT_FOUND if it does not exist.
 	ListUnitHistory(context.Context, *ListUnitHistoryRequest) (*v1.History, error)
 	mustEmbedUnimplementedUnitServiceServer()
@@ -184,6 +220,12 @@ func (UnimplementedUnitServiceServer) ReparentUnit(context.Context, *ReparentUni
 }
 func (UnimplementedUnitServiceServer) CloseUnit(context.Context, *CloseUnitRequest) (*Unit, error) {
 	return nil, status.Error(codes.Unimplemented, "method CloseUnit not implemented")
+}
+func (UnimplementedUnitServiceServer) CorrectUnitClosing(context.Context, *CorrectUnitClosingRequest) (*Unit, error) {
+	return nil, status.Error(codes.Unimplemented, "method CorrectUnitClosing not implemented")
+}
+func (UnimplementedUnitServiceServer) RemoveUnitPlacement(context.Context, *RemoveUnitPlacementRequest) (*Unit, error) {
+	return nil, status.Error(codes.Unimplemented, "method RemoveUnitPlacement not implemented")
 }
 func (UnimplementedUnitServiceServer) ListUnitHistory(context.Context, *ListUnitHistoryRequest) (*v1.History, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListUnitHistory not implemented")
@@ -317,6 +359,42 @@ func _UnitService_CloseUnit_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _UnitService_CorrectUnitClosing_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CorrectUnitClosingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(UnitServiceServer).CorrectUnitClosing(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: UnitService_CorrectUnitClosing_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(UnitServiceServer).CorrectUnitClosing(ctx, req.(*CorrectUnitClosingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _UnitService_RemoveUnitPlacement_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RemoveUnitPlacementRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(UnitServiceServer).RemoveUnitPlacement(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: UnitService_RemoveUnitPlacement_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(UnitServiceServer).RemoveUnitPlacement(ctx, req.(*RemoveUnitPlacementRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _UnitService_ListUnitHistory_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListUnitHistoryRequest)
 	if err := dec(in); err != nil {
@@ -365,6 +443,14 @@ var UnitService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CloseUnit",
 			Handler:    _UnitService_CloseUnit_Handler,
+		},
+		{
+			MethodName: "CorrectUnitClosing",
+			Handler:    _UnitService_CorrectUnitClosing_Handler,
+		},
+		{
+			MethodName: "RemoveUnitPlacement",
+			Handler:    _UnitService_RemoveUnitPlacement_Handler,
 		},
 		{
 			MethodName: "ListUnitHistory",
