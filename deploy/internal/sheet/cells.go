@@ -142,21 +142,25 @@ func (n *noun) cell(m proto.Message, c column) string {
 // bare takes the collection from a name.
 func bare(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
 
-// enum finds the value that a bare word names.
+// enum finds the value that a bare word names, or what it is called in Vietnamese.
 func enum(d protoreflect.EnumDescriptor, word string) (protoreflect.EnumNumber, error) {
-	prefix := prefixOf(d)
-	v := d.Values().ByName(protoreflect.Name(prefix + strings.ToUpper(word)))
+	words := wordsOf(d)
+	v := d.Values().ByName(protoreflect.Name(prefixOf(d) + strings.ToUpper(ungloss(word, words))))
 	if v != nil && v.Number() != 0 {
 		return v.Number(), nil
 	}
-	var words []string
+	all := glossed(words)
+	return 0, say("không phải từ trong danh mục; hãy dùng một trong các từ %s", "not a known word; use one of %s", all)
+}
+
+// wordsOf are the bare words of a type.
+func wordsOf(d protoreflect.EnumDescriptor) (words []string) {
 	for i := range d.Values().Len() {
 		if e := d.Values().Get(i); e.Number() != 0 {
-			words = append(words, strings.TrimPrefix(string(e.Name()), prefix))
+			words = append(words, strings.TrimPrefix(string(e.Name()), prefixOf(d)))
 		}
 	}
-	all := strings.Join(words, ", ")
-	return 0, say("không phải từ trong danh mục; hãy dùng một trong các từ %s", "not a known word; use one of %s", all)
+	return words
 }
 
 // word is the bare word of a value; a value of a newer version has its number.
