@@ -34,7 +34,7 @@ func refusedFolder(t *testing.T, dir string) {
 			}
 			return nil
 		})
-		if said := m.log.String(); m.err == nil || !strings.Contains(said, service+".db "+lockedOut) {
+		if said := m.log.String(); m.err == nil || !strings.Contains(said, "/"+service+".") || !strings.Contains(said, lockedOut) {
 			t.Errorf("%s ended with %v and says %q", m.name, m.err, said)
 		}
 	}
