@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"bytes"
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -56,7 +58,11 @@ func (s *server) world(t testing.TB) string {
 		if a.code != 200 || a.body["nextPageToken"] != nil && a.body["nextPageToken"] != "" {
 			t.Fatalf("GET %s: %d %s", path, a.code, a.raw)
 		}
-		all.WriteString(path + " " + a.pos + " " + a.raw + "\n")
+		var plain bytes.Buffer // each program puts its own spaces into JSON
+		if err := json.Compact(&plain, []byte(a.raw)); err != nil {
+			t.Fatal(err)
+		}
+		all.WriteString(path + " " + a.pos + " " + plain.String() + "\n")
 	}
 	return all.String()
 }
