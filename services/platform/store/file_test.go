@@ -49,9 +49,7 @@ func TestFullDataFile(t *testing.T) {
 	if err := b.db.flush(context.Background(), b.stop); !errors.Is(err, syscall.ENOSPC) {
 		t.Fatalf("a checkpoint on a full disk: %v", err)
 	}
-	b.db.changing.Lock()
-	b.db.most = 20_000
-	b.db.changing.Unlock()
+	b.db.most.Store(20_000)
 	written := 1
 	for ; written < 1000; written++ {
 		if err := write(written); err != nil {

@@ -172,9 +172,7 @@ func TestATailThatFoundNoRoom(t *testing.T) {
 	if err := reader.db.flush(t.Context(), reader.stop); err == nil {
 		t.Fatal("a checkpoint on a full disk")
 	}
-	reader.db.changing.Lock()
-	reader.db.most = 1
-	reader.db.changing.Unlock()
+	reader.db.most.Store(1)
 	for i := range 5 {
 		write(1 + i)
 	}
@@ -182,9 +180,7 @@ func TestATailThatFoundNoRoom(t *testing.T) {
 	if err := reader.db.flush(t.Context(), reader.stop); err != nil {
 		t.Fatal(err)
 	}
-	reader.db.changing.Lock()
-	reader.db.most = maxUnwritten
-	reader.db.changing.Unlock()
+	reader.db.most.Store(maxUnwritten)
 	write(6)
 	until(t, "the reader has all", func() bool { return reader.Head().GetPosition() == writer.Head().GetPosition() })
 	if err := reader.Healthy(); err != nil {

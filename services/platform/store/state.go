@@ -26,7 +26,7 @@ type state struct {
 	// flushes asks for a checkpoint now, retries for one if the last did not fail a moment ago.
 	flushes, retries chan chan error
 	// most is how much may wait for a checkpoint.
-	most int
+	most atomic.Int64
 	// onCut is told when a checkpoint begins, between two changes. It is called with changing held.
 	onCut func()
 
@@ -64,8 +64,9 @@ const (
 func newState(f *file) *state {
 	st := &state{
 		file: f, dirty: make(chan struct{}, 1), full: make(chan struct{}, 1), flushes: make(chan chan error), retries: make(chan chan error),
-		written: make(chan struct{}), most: maxUnwritten, onCut: func() {},
+		written: make(chan struct{}), onCut: func() {},
 	}
+	st.most.Store(maxUnwritten)
 	st.now.Store(&version{head: &journalpb.Head{}, fresh: newLayer()})
 	return st
 }
@@ -174,7 +175,7 @@ func (st *state) room(stop <-chan struct{}) error {
 		st.mu.Lock()
 		written, failed := st.written, st.failed
 		st.mu.Unlock()
-		if st.now.Load().waiting < st.most {
+		if int64(st.now.Load().waiting) < st.most.Load() {
 			return nil
 		}
 		if failed != nil {
