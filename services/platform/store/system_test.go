@@ -149,7 +149,7 @@ func TestNothingIsAcknowledgedAfterASyncFailed(t *testing.T) {
 // A full disk is a clear refusal; when there is room again, writing goes on, and nothing acknowledged is lost.
 func TestFullDiskForReal(t *testing.T) {
 	dir := t.TempDir()
-	if out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", dir).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", dir).CombinedOutput(); err != nil {
 		t.Fatalf("mount: %v %s", err, out)
 	}
 	t.Cleanup(func() {
@@ -158,7 +158,7 @@ func TestFullDiskForReal(t *testing.T) {
 		}
 	})
 	ballast := filepath.Join(dir, "ballast")
-	if err := os.WriteFile(ballast, make([]byte, 14<<20), 0o600); err != nil {
+	if err := os.WriteFile(ballast, make([]byte, 50<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	b := open(t, filepath.Join(dir, "data"), func(o *Options) { o.Clock, o.MapSize = nil, 64<<20 })

@@ -15,7 +15,7 @@ func FuzzWAL(f *testing.F) {
 	f.Add(whole)
 	f.Add(whole[:len(whole)-9])
 	f.Add(append(record(nil, 6, mark), whole[24:]...))
-	f.Add(append(bytes.Repeat([]byte{0}, 24), whole...))
+	f.Add(append(make([]byte, 24), whole...))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		u := readUse("log", raw, incarnation)
 		read := 0
