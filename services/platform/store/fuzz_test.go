@@ -53,7 +53,7 @@ func FuzzEntry(f *testing.F) {
 		if next := after(head, e, raw); next.GetPosition() != 1 || next.GetEvents() != eventsIn(e) {
 			t.Errorf("the head moves to %v", next)
 		}
-		journal := newOverlay(nothing{})
+		journal := newOverlay(nowhere{})
 		if err := journal.put(bucketJournal, positionKey(1), raw); err != nil {
 			t.Fatal(err)
 		}
