@@ -51,31 +51,40 @@ func TestBodyLimit(t *testing.T) {
 // INV-TRANSCODE-NOTHING-IGNORED
 func TestBadBodies(t *testing.T) {
 	g := newGate(t)
-	for name, c := range map[string]struct{ body, field, value string }{
-		"deep nesting":              {strings.Repeat("[", 100_000), "", ""},
-		"deep nesting, well formed": {strings.Repeat("[", 9_000) + strings.Repeat("]", 9_000), "unit", ""},
-		"deep nesting in a field":   {`{"displayName":` + strings.Repeat(`{"a":`, 5_000) + "1" + strings.Repeat("}", 5_001), "unit.displayName", ""},
-		"deeper than JSON allows":   {strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000), "", ""},
-		"both spellings":            {`{"displayName":"a","display_name":"b"}`, "unit.display_name", `"display_name": "b"`},
-		"case":                      {`{"DisplayName":"a"}`, "unit.DisplayName", `"DisplayName": "a"`},
-		"extension":                 {`{"[coso.x]":1}`, "unit.[coso.x]", `"[coso.x]": 1`},
-		"escaped key":               {`{"\u0064isplayNam":"a"}`, "unit.displayNam", `"displayNam": "a"`},
-		"lone surrogate":            {`{"displayName":"\ud800"}`, "unit.displayName", `"displayName": "\ud800"`},
-		"not UTF-8":                 {"{\"displayName\":\"\xff\"}", "unit.displayName", "\"displayName\": \"\ufffd\""},
-		"BOM":                       {"\ufeff{}", "", `1:1 "` + "\\ufeff" + `{}"`},
-		"comment":                   {"{}\n// end", "", `2:1 "// end"`},
-		"cut":                       {`{"displayName":"a`, "", ""},
-		"a list for a text":         {`{"displayName":["a"]}`, "unit.displayName", `"displayName": ["a"]`},
-		"list element":              {`{"placements":[{"tree":"party"},{"tree":1}]}`, "unit.placements[1].tree", `"tree": 1`},
-		"list element, no object":   {`{"placements":[{"tree":"party"},7]}`, "unit.placements[1]", `"placements": 7`},
-		"long key":                  {`{"` + strings.Repeat("ố", 2000) + `":1}`, "unit." + strings.Repeat("ố", 100) + "…", ""},
+	for name, c := range map[string]struct{ body, reason, field, value, says string }{
+		"deep nesting":              {strings.Repeat("[", 100_000), "BODY_SYNTAX", "", "", "line 1, column 10001"},
+		"deep nesting, well formed": {strings.Repeat("[", 9_000) + strings.Repeat("]", 9_000), "BODY_INVALID", "unit", "", "write a JSON object"},
+		"deep nesting in a field":   {`{"displayName":` + strings.Repeat(`{"a":`, 5_000) + "1" + strings.Repeat("}", 5_001), "BODY_INVALID", "unit.displayName", "", `write a text like "Tây Hồ"`},
+		"deeper than JSON allows":   {strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000), "BODY_SYNTAX", "", "", ""},
+		"both spellings":            {`{"displayName":"a","display_name":"b"}`, "BODY_INVALID", "unit.display_name", `"b"`, "write it once only"},
+		"case":                      {`{"DisplayName":"a"}`, "BODY_FIELD_UNKNOWN", "unit.DisplayName", `"a"`, "use displayName, or leave it out"},
+		"nothing near":              {`{"khongCo":"a"}`, "BODY_FIELD_UNKNOWN", "unit.khongCo", `"a"`, "use one of the names name / displayName / level / validFrom"},
+		"extension":                 {`{"[coso.x]":1}`, "BODY_FIELD_UNKNOWN", "unit.[coso.x]", "1", ""},
+		"escaped key":               {`{"\u0064isplayNam":"a"}`, "BODY_FIELD_UNKNOWN", "unit.displayNam", `"a"`, "use displayName"},
+		"lone surrogate":            {`{"displayName":"\ud800"}`, "BODY_INVALID", "unit.displayName", `"\ud800"`, "write it in UTF-8"},
+		"not UTF-8":                 {"{\"displayName\":\"\xff\"}", "BODY_INVALID", "unit.displayName", "\"\ufffd\"", "write it in UTF-8"},
+		"BOM":                       {"\ufeff{}", "BODY_SYNTAX", "", `"` + "\\ufeff" + `{}"`, "line 1, column 1,"},
+		"comment":                   {"{}\n// end", "BODY_SYNTAX", "", `"{}\n// end"`, "line 2, column 1,"},
+		"column in characters":      {"{\n \"displayName\": \"Tây Hồ\",\n \"ố\": x}", "BODY_SYNTAX", "", "", "line 3, column 7,"},
+		"cut":                       {`{"displayName":"a`, "BODY_SYNTAX", "", `"layName\":\"a"`, "line 1, column 17,"},
+		"a list for a text":         {`{"displayName":["a"]}`, "BODY_INVALID", "unit.displayName", `["a"]`, `write a text like "Tây Hồ"`},
+		"a text for a list":         {`{"placements":"a"}`, "BODY_INVALID", "unit.placements", `"a"`, "write a JSON list"},
+		"list element":              {`{"placements":[{"tree":"party"},{"tree":1}]}`, "BODY_INVALID", "unit.placements[1].tree", "1", `write a text like "party"`},
+		"list element, unknown":     {`{"placements":[{"tree":"party"},{"fromDat":"2020-11-30"}]}`, "BODY_FIELD_UNKNOWN", "unit.placements[1].fromDat", "", "use fromDate"},
+		"list element, no object":   {`{"placements":[{"tree":"party"},7]}`, "BODY_INVALID", "unit.placements[1]", "7", "write a JSON object"},
+		"a moment":                  {`{"createTime":"hôm qua"}`, "BODY_INVALID", "unit.createTime", `"hôm qua"`, "write a moment like 2020-11-30T08:00:00Z"},
+		"null":                      {`null`, "BODY_INVALID", "unit", "null", "write a JSON object"},
+		"long key":                  {`{"` + strings.Repeat("ố", 2000) + `":1}`, "BODY_FIELD_UNKNOWN", "unit." + strings.Repeat("ố", 100) + "…", "", ""},
 	} {
 		got := refused(t, g.do(t, ask{method: "POST", target: "/v1/units", body: c.body}))
-		if got.http != http.StatusBadRequest || got.reason != "BODY_INVALID" || got.field != c.field {
-			t.Errorf("%s: %d %s field %q, want %q", name, got.http, got.reason, got.field, c.field)
+		if got.http != http.StatusBadRequest || got.reason != c.reason || got.field != c.field {
+			t.Errorf("%s: %d %s field %q, want %s of %q", name, got.http, got.reason, got.field, c.reason, c.field)
 		}
 		if c.value != "" && got.metadata["value"] != c.value {
 			t.Errorf("%s: value %q, want %q", name, got.metadata["value"], c.value)
+		}
+		if !strings.Contains(got.en, c.says) {
+			t.Errorf("%s: %q does not say %q", name, got.en, c.says)
 		}
 	}
 	if n := len(g.taken()); n != 0 {
@@ -155,14 +164,40 @@ func TestQueryValues(t *testing.T) {
 	for i := range 60 {
 		many += fmt.Sprintf("&khongCo%d=1", i)
 	}
-	for _, query := range []string{
-		"?pageSize=", "?pageSize=1.0", "?pageSize=99999999999", "?pageSize=1&pageSize=1", "?kinds=7777", "?kinds[0]=1", "?query=%ff", "?query=%zz",
-		"?query=a;unit=b", "?=1", "?.=1", "?unit.name=x", "?kinds.x=1", "?Unit=x", "?pageSize%00=1", many, "?" + strings.Repeat("a", 5000) + "=1",
+	const unknown, invalid = "QUERY_PARAMETER_UNKNOWN", "QUERY_PARAMETER_INVALID"
+	for query, want := range map[string]struct{ reason, says string }{
+		"?pageSize=":                              {invalid, "write a whole number like 25, of 9 digits at most"},
+		"?pageSize=1.0":                           {invalid, "the value 1.0 of pageSize"},
+		"?pageSize=99999999999":                   {invalid, "of 9 digits at most"},
+		"?pageSize=1&pageSize=1":                  {invalid, "the value 1, 1 of pageSize cannot be read; write it once only"},
+		"?kinds=7777":                             {invalid, "one of the values ORGANISATION_KIND_BASE_PARTY_ORGANISATION / ORGANISATION_KIND_BASE_CELL / "},
+		"?kinds=ORGANISATION_KIND_CELL&kinds=CLB": {invalid, "the value CLB of kinds"},
+		"?state=MO":                               {invalid, "one of the values ORGANISATION_STATE_ACTIVE / "},
+		"?query=%ff":                              {invalid, "write it in UTF-8"},
+		"?query=%zz":                              {invalid, "write special characters"},
+		"?query=a;unit=b":                         {invalid, "write special characters"},
+		"?kinds[0]=1":                             {unknown, "use one of the names pageSize / pageToken / unit / "},
+		"?=1":                                     {unknown, ""},
+		"?.=1":                                    {unknown, ""},
+		"?unit.name=x":                            {unknown, ""},
+		"?kinds.x=1":                              {unknown, "use kinds, or leave it out"},
+		"?Unit=x":                                 {unknown, "use unit, or leave it out"},
+		"?as_of=x":                                {unknown, "use asOf, or leave it out"},
+		"?pageSize%00=1":                          {unknown, "use pageSize, or leave it out"},
+		many:                                      {invalid, "write 50 at most"},
+		"?" + strings.Repeat("a", 5000) + "=1":    {unknown, ""},
 	} {
 		got := refused(t, g.do(t, ask{method: "GET", target: "/v1/organisations" + query}))
-		if got.http != http.StatusBadRequest || got.reason != "QUERY_PARAMETER_INVALID" || len(got.field) > 400 {
-			t.Errorf("%.60s: %d %s %q", query, got.http, got.reason, got.field)
+		if got.http != http.StatusBadRequest || got.reason != want.reason || len(got.field) > 400 {
+			t.Errorf("%.60s: %d %s %q, want %s", query, got.http, got.reason, got.field, want.reason)
 		}
+		if !strings.Contains(got.en, want.says) {
+			t.Errorf("%.60s: %q does not say %q", query, got.en, want.says)
+		}
+	}
+	got := refused(t, g.do(t, ask{method: "GET", target: "/v1/periods/2020?asOf=2020-11-30"}))
+	if got.reason != unknown || !strings.Contains(got.en, "use the address without parameters") {
+		t.Errorf("a method without parameters: %s %q", got.reason, got.en)
 	}
 	if n := len(g.taken()); n != 0 {
 		t.Errorf("%d calls", n)

@@ -17,9 +17,11 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	faultpb "coso/proto/gen/coso/fault/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
 
 	"coso/gateway"
+	"coso/services/platform/fault"
 )
 
 // INV-EXCHANGE-LOG-SILENT
@@ -41,8 +43,8 @@ func TestLogSaysNothingOfTheRequest(t *testing.T) {
 		status float64
 		reason any
 	}{
-		{"/v1/{name=units/*}:close", 400, "REASON_QUERY_PARAMETER_INVALID"},
-		{"/v1/{name=units/*}:close", 400, "REASON_BODY_INVALID"},
+		{"/v1/{name=units/*}:close", 400, "REASON_QUERY_PARAMETER_UNKNOWN"},
+		{"/v1/{name=units/*}:close", 400, "REASON_BODY_FIELD_UNKNOWN"},
 		{"/v1/{name=units/*}", 200, nil},
 		{"", 404, "REASON_METHOD_UNKNOWN"},
 	} {
@@ -53,13 +55,32 @@ func TestLogSaysNothingOfTheRequest(t *testing.T) {
 	}
 }
 
+func TestUnauthenticatedAsksForAToken(t *testing.T) {
+	g := newGate(t)
+	for _, c := range []struct {
+		refusal error
+		code    int
+		asks    string
+	}{
+		{fault.Unauthenticated(faultpb.Reason_REASON_TOKEN_EXPIRED, "token.claims.exp", "value", "a", "current", "b"), http.StatusUnauthorized, "Bearer"},
+		{fault.NotFound(faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "name", "name", "units/a"), http.StatusNotFound, ""},
+	} {
+		g.reply = func(context.Context, call) (proto.Message, error) { return nil, fault.ToStatus(c.refusal, "").Err() }
+		res := g.do(t, ask{method: "GET", target: "/v1/units/a"})
+		if got := res.header.Get("WWW-Authenticate"); res.code != c.code || got != c.asks {
+			t.Errorf("%v: %d, WWW-Authenticate %q", c.refusal, res.code, got)
+		}
+	}
+}
+
 // metricsGate is a gateway whose /metrics is handler.
 func metricsGate(t *testing.T, handler http.HandlerFunc) *gate {
 	t.Helper()
 	g := &gate{echo: &echo{}, log: &bytes.Buffer{}}
 	conn := g.inProcess(t)
 	h, err := gateway.New(gateway.Options{
-		Registry: conn, Membership: conn, Planning: conn, Award: conn,
+		Registry: conn, Membership: conn, Planning: conn, Award: conn, Identity: conn,
+		Keys:   func(context.Context) ([]byte, error) { return nil, nil },
 		Logger: slog.New(slog.NewJSONHandler(g.log, nil)), Metrics: handler,
 		Ready: func(context.Context) error { return nil },
 	})

@@ -35,6 +35,11 @@ import (
 type Options struct {
 	// Registry, Membership, Planning and Award reach the four services.
 	Registry, Membership, Planning, Award grpc.ClientConnInterface
+	// Identity reaches the gateway's own service of accounts, which believes what the gateway says of a client's address: it
+	// must be reached by nobody else.
+	Identity grpc.ClientConnInterface
+	// Keys returns the JWK set with which Identity's tokens are verified.
+	Keys func(context.Context) ([]byte, error)
 	// Hosts are the names, without port, by which clients may address the gateway beside the loopback names.
 	Hosts []string
 	// Logger takes one line per request.
@@ -55,7 +60,7 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
-	pages, err := site.Handlers(site.Options{OpenAPI: gen.OpenAPI, Ready: o.Ready, Metrics: o.Metrics})
+	pages, err := site.Handlers(site.Options{OpenAPI: gen.OpenAPI, Ready: o.Ready, Metrics: o.Metrics, Keys: o.Keys})
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
@@ -65,7 +70,7 @@ func New(o Options) (http.Handler, error) {
 	}
 	maps.Copy(pages, look.Handlers())
 	events := stream.New(stream.Options{Sources: sources(o)})
-	inside := guard.Handler(o.Hosts, press.Handler(route(api, events, http.HandlerFunc(look.Unknown), pages)))
+	inside := guard.Handler(o.Hosts, look.Refuse, press.Handler(route(api, events, http.HandlerFunc(look.Unknown), pages)))
 	return draining{exchange.Handler(o.Logger, inside), events}, nil
 }
 
@@ -98,7 +103,7 @@ func route(api, events, unknown http.Handler, pages map[string]http.Handler) htt
 func (o Options) complete() error {
 	for name, given := range map[string]bool{
 		"Registry": o.Registry != nil, "Membership": o.Membership != nil, "Planning": o.Planning != nil, "Award": o.Award != nil,
-		"Logger": o.Logger != nil, "Ready": o.Ready != nil, "Metrics": o.Metrics != nil,
+		"Identity": o.Identity != nil, "Keys": o.Keys != nil, "Logger": o.Logger != nil, "Ready": o.Ready != nil, "Metrics": o.Metrics != nil,
 	} {
 		if !given {
 			return fmt.Errorf("gateway: option %s is missing", name)

@@ -44,7 +44,8 @@ func (g *gate) open(t *testing.T, conn grpc.ClientConnInterface) {
 	t.Helper()
 	g.log = &bytes.Buffer{}
 	handler, err := gateway.New(gateway.Options{
-		Registry: conn, Membership: conn, Planning: conn, Award: conn,
+		Registry: conn, Membership: conn, Planning: conn, Award: conn, Identity: conn,
+		Keys:   func(context.Context) ([]byte, error) { return []byte(`{"keys":[]}`), nil },
 		Hosts:  []string{"coso.example.vn"},
 		Logger: slog.New(slog.NewJSONHandler(g.log, nil)),
 		Ready:  func(context.Context) error { return g.ready },

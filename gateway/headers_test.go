@@ -38,6 +38,7 @@ func TestHeadersIn(t *testing.T) {
 				"X-Forwarded-Host":            {"inside"},
 				"X-Http-Method-Override":      {"DELETE"},
 				"Principal":                   {"principals/admin"},
+				"Coso-Source":                 {"127.0.0.1"},
 				"Te":                          {"trailers"},
 				"Tracestate":                  {"a=b"},
 				"User-Agent":                  {"van-phong"},
@@ -68,6 +69,8 @@ func TestHeadersIn(t *testing.T) {
 				"coso-position":   {"registry=a:1,planning=b:2"},
 				"traceparent":     {"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"},
 				"x-request-id":    {"van-phong-1"},
+				"authorization":   {"Bearer x"},
+				"coso-source":     {"192.0.2.1"}, // the connection's, whatever the client says
 			}
 			for key, values := range got {
 				if !slices.Equal(values, want[key]) {

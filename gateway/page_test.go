@@ -11,7 +11,10 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
+	faultpb "coso/proto/gen/coso/fault/v1"
+	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/fault"
 )
 
 // asBrowser is what a browser says of itself.
@@ -73,10 +76,80 @@ func TestPagesRefuse(t *testing.T) {
 			t.Errorf("%s: %d %s", target, res.code, res.body)
 		}
 	}
-	if got := refused(t, g.do(t, ask{method: "GET", target: "/nothing"})); got.http != http.StatusNotFound {
-		t.Errorf("a program is told %d", got.http)
+	if got := refused(t, g.do(t, ask{method: "GET", target: "/nothing"})); got.http != http.StatusNotFound || got.reason != "METHOD_UNKNOWN" {
+		t.Errorf("a program is told %d %s", got.http, got.reason)
 	}
 	if line := g.logged(t); len(line) != 4 {
 		t.Errorf("%d lines", len(line))
 	}
+}
+
+// An address that a reader has typed wrong is answered in the reader's language, with the way to the first page; a program
+// that asks for the same is answered as the API does.
+func TestUnknownPages(t *testing.T) {
+	g := newGate(t)
+	for _, c := range []struct {
+		target, language, says, second string
+		code                           int
+	}{
+		{"/foo", "vi", "Không có trang /foo; hãy kiểm tra lại địa chỉ", "There is no page /foo; check the address", http.StatusNotFound},
+		{"/foo", "en", "There is no page /foo; check the address", "Không có trang /foo; hãy kiểm tra lại địa chỉ", http.StatusNotFound},
+		{"/foo/", "vi", "Không có trang /foo/", "There is no page /foo/", http.StatusNotFound},
+		{"/trang%20ch%E1%BB%A7", "vi", "Đường dẫn /trang%20ch%E1%BB%A7 không đúng dạng", "is malformed", http.StatusBadRequest},
+		{"//foo", "en", "The path //foo is malformed", "Đường dẫn //foo không đúng dạng", http.StatusBadRequest},
+	} {
+		res := g.do(t, ask{method: "GET", target: c.target, header: asBrowser("Accept-Language", c.language)})
+		body := string(res.body)
+		first, second := strings.Index(body, c.says), strings.Index(body, c.second)
+		if res.code != c.code || res.header.Get("Content-Language") != c.language || first < 0 || second < first {
+			t.Errorf("%s in %s: %d %s", c.target, c.language, res.code, body)
+		}
+		if !strings.Contains(body, `href="/`) {
+			t.Errorf("%s: no way home: %s", c.target, body)
+		}
+		if got := refused(t, g.do(t, ask{method: "GET", target: c.target, header: http.Header{"Accept": {"application/json"}}})); got.http != c.code {
+			t.Errorf("%s: a program is told %d", c.target, got.http)
+		}
+	}
+	if n := len(g.taken()); n != 0 {
+		t.Errorf("%d calls", n)
+	}
+}
+
+// A day before the period begins, left in the form when another period was chosen, is refused on a page that still has the form.
+func TestPageBeforeThePeriodKeepsItsForm(t *testing.T) {
+	g := newGate(t)
+	period := &planningpb.Period{
+		Name: "periods/2021", DisplayName: "năm 2021", StartDate: "2021-01-01", CutOffDate: "2021-11-30", EndDate: "2021-12-31",
+	}
+	g.reply = func(_ context.Context, c call) (proto.Message, error) {
+		switch c.request.(type) {
+		case *planningpb.ListPeriodsRequest:
+			return &planningpb.ListPeriodsResponse{Periods: []*planningpb.Period{period}}, nil
+		case *planningpb.GetPeriodRequest:
+			return period, nil
+		case *registrypb.GetUnitRequest:
+			return &registrypb.Unit{Name: "units/tay-ho", DisplayName: "Quận ủy Tây Hồ", ValidFrom: "2008-08-01"}, nil
+		}
+		err := fault.FailedPrecondition(faultpb.Reason_REASON_PERIOD_NOT_BEGUN, "asOf", "name", "periods/2021", "value", "2020-11-30", "from", "2021-01-01")
+		return nil, fault.ToStatus(err, "of-the-service").Err()
+	}
+	for language, says := range map[string]string{
+		"vi": "Kỳ báo cáo periods/2021 bắt đầu từ ngày 2021-01-01, nên ngày 2020-11-30 chưa có số liệu; hãy chọn ngày từ 2021-01-01 trở đi.",
+		"en": "The reporting period periods/2021 begins on 2021-01-01, so nothing is counted in it as of 2020-11-30; choose 2021-01-01 or a later day.",
+	} {
+		for _, path := range []string{"/?", "/facts?indicator=party&", "/nominations?"} {
+			res := g.do(t, ask{method: "GET", target: path + "unit=tay-ho&period=2021&asOf=2020-11-30", header: asBrowser("Accept-Language", language)})
+			body := string(res.body)
+			if res.code != http.StatusBadRequest || res.header.Get("Content-Language") != language || !strings.Contains(body, says) {
+				t.Errorf("%s in %s: %d %s", path, language, res.code, body)
+			}
+			for _, part := range []string{`<select id="period"`, `value="2020-11-30"`, `name="unit" value="tay-ho"`, "Quận ủy Tây Hồ"} {
+				if !strings.Contains(body, part) {
+					t.Errorf("%s in %s: without %s: %s", path, language, part, body)
+				}
+			}
+		}
+	}
+	g.logged(t)
 }

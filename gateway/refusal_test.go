@@ -36,6 +36,7 @@ var refusals = []struct {
 	{name: "query-twice", ask: ask{method: "GET", target: "/v1/units/tay-ho/progress?asOf=2020-11-30&asOf=2020-12-31"}},
 	{name: "query-no-number", ask: ask{method: "GET", target: "/v1/units?pageSize=m%C6%B0%E1%BB%9Di"}},
 	{name: "query-enum", ask: ask{method: "GET", target: "/v1/organisations?kinds=KHONG_CO"}},
+	{name: "body-enum", ask: ask{method: "POST", target: "/v1/intakes", body: `{"kind":"INTAKE_KIND_DANG_VIEN"}`}},
 	{name: "mask-snake-case", ask: ask{method: "PATCH", target: "/v1/units/tay-ho?updateMask=display_name", body: `{"displayName":"Quận uỷ Tây Hồ"}`}},
 	{name: "body-unknown-field", ask: ask{method: "POST", target: "/v1/organisations", body: `{"displayName":"Chi bộ", "khongCo": 1}`}},
 	{name: "body-unknown-field-in-batch", ask: ask{method: "POST", target: "/v1/organisations:batchCreate", body: `{"requests":[{"organisation":{"unit":"units/tay-ho"}},{"organisation":{"unitt":"units/tay-ho"}}]}`}},

@@ -2,11 +2,12 @@ package gateway
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"time"
+
+	"coso/services/platform/rpc"
 )
 
 // NewServer returns a server for handler that no slow or greedy client can hold: 5 s for the headers (64 KiB at most),
@@ -29,20 +30,5 @@ func NewServer(log *slog.Logger, handler http.Handler) *http.Server {
 }
 
 // Listen opens addr (`127.0.0.1:8080`, `localhost:0`, `[::1]:8080`; port 0 is any free one). It returns an error for an
-// address that other machines can reach: whoever can connect can do everything, so that must be nobody but this machine.
-func Listen(ctx context.Context, addr string) (net.Listener, error) {
-	tcp, err := net.ResolveTCPAddr("tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("listen on %q: %w", addr, err)
-	}
-	if !tcp.IP.IsLoopback() {
-		return nil, fmt.Errorf("listen on %q: not a loopback address; before clients can prove who they are, "+
-			"the gateway serves its own machine only: use 127.0.0.1, [::1] or localhost", addr)
-	}
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", tcp.String())
-	if err != nil {
-		return nil, fmt.Errorf("listen on %q: %w", addr, err)
-	}
-	return listener, nil
-}
+// address that other machines can reach, and for a name: whoever can connect can do everything, so that must be nobody but this machine.
+func Listen(ctx context.Context, addr string) (net.Listener, error) { return rpc.Listen(ctx, addr) }

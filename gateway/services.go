@@ -2,14 +2,21 @@ package gateway
 
 import (
 	"context"
+	"errors"
+	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 
 	awardpb "coso/proto/gen/coso/award/v1"
+	faultpb "coso/proto/gen/coso/fault/v1"
+	identitypb "coso/proto/gen/coso/identity/v1"
 	membershippb "coso/proto/gen/coso/membership/v1"
+	operationpb "coso/proto/gen/coso/operation/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+
+	"coso/services/platform/fault"
 
 	"coso/gateway/internal/stream"
 	"coso/gateway/internal/transcode"
@@ -27,7 +34,39 @@ func registrations(o Options) []transcode.Service {
 		registration(planningpb.TargetService_ServiceDesc, planningpb.RegisterTargetServiceHandlerClient, planningpb.NewTargetServiceClient, o.Planning),
 		registration(planningpb.ProgressService_ServiceDesc, planningpb.RegisterProgressServiceHandlerClient, planningpb.NewProgressServiceClient, o.Planning),
 		registration(awardpb.NominationService_ServiceDesc, awardpb.RegisterNominationServiceHandlerClient, awardpb.NewNominationServiceClient, o.Award),
+		registration(identitypb.AccountService_ServiceDesc, identitypb.RegisterAccountServiceHandlerClient, identitypb.NewAccountServiceClient, o.Identity),
+		registration(identitypb.SessionService_ServiceDesc, identitypb.RegisterSessionServiceHandlerClient, identitypb.NewSessionServiceClient, o.Identity),
+		registration(identitypb.ApiTokenService_ServiceDesc, identitypb.RegisterApiTokenServiceHandlerClient, identitypb.NewApiTokenServiceClient, o.Identity),
+		registration(operationpb.OperationService_ServiceDesc, operationpb.RegisterOperationServiceHandlerClient, operationpb.NewOperationServiceClient, byService(sources(o))),
 	}
+}
+
+// byService reaches each service by the name that a request gives: `services/registry/operations/…`, or the parent
+// `services/registry`.
+type byService []stream.Source
+
+// Invoke calls the service that the request names. NOT_FOUND if there is none of that name.
+func (b byService) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	field, name := "name", ""
+	switch req := args.(type) {
+	case interface{ GetName() string }:
+		name = req.GetName()
+	case interface{ GetParent() string }:
+		field, name = "parent", req.GetParent()
+	}
+	for _, s := range b {
+		if own := "services/" + s.Name; name == own || strings.HasPrefix(name, own+"/") {
+			return s.Conn.Invoke(ctx, method, args, reply, opts...)
+		}
+	}
+	return fault.ToStatus(fault.NotFound(faultpb.Reason_REASON_RESOURCE_NOT_FOUND, field, "name", name), "").Err()
+}
+
+var errNoStreams = errors.New("a stream whose service no request names")
+
+// NewStream is an error: what is asked of a service by name are single calls.
+func (byService) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
+	return nil, errNoStreams
 }
 
 // sources are the services whose events clients may hear.

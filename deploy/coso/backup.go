@@ -15,8 +15,10 @@ import (
 	"coso/deploy/internal/single"
 	"coso/services/platform/backup"
 	"coso/services/platform/fault"
+	"coso/services/platform/run/settings"
 	"coso/services/platform/store"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 
@@ -25,8 +27,8 @@ import (
 
 // backupCommand takes a backup of a running coso.
 type backupCommand struct {
-	Folder string `arg:"" help:"Folder for the backup; it is made, and must be empty." type:"path"`
-	Data   string `help:"Data folder of the running coso; default: coso in the user's data folder." type:"path" env:"COSO_DATA"`
+	Folder settings.Folder `arg:"" help:"Folder for the backup: a new one, which is made, or an empty one."`
+	Data   settings.Folder `help:"Data folder of the running coso; default: coso in the user's data folder." placeholder:"DIR" env:"COSO_DATA"`
 }
 
 // manifestFile says, in a backup's folder, what the backup holds. It is written last: without it the backup is not whole.
@@ -42,19 +44,29 @@ type manifest struct {
 }
 
 // Run takes followers first: whatever a follower has taken by then, the journal of the service that it follows still holds
-// when its turn comes. Each file is checked as it lies there.
-func (b backupCommand) Run(ctx context.Context, s streams) error {
-	if err := os.MkdirAll(b.Folder, 0o700); err != nil {
-		return err
+// when its turn comes. Each file is checked as it lies there. The folder is made once all services have answered.
+func (b backupCommand) Run(ctx context.Context, s streams) (err error) {
+	ways := map[string]*grpc.ClientConn{}
+	defer func() {
+		for _, way := range ways {
+			err = errors.Join(err, way.Close())
+		}
+	}()
+	for _, service := range single.Services() {
+		if ways[service], err = dialSocket(ctx, b.Data, service); err != nil {
+			delete(ways, service)
+			return fmt.Errorf("no backup was taken: %w", err)
+		}
 	}
-	if there, err := os.ReadDir(b.Folder); err != nil || len(there) > 0 {
-		return errors.Join(err, fmt.Errorf("the folder %s is not empty; name a new one for each backup", b.Folder))
+	folder := string(b.Folder)
+	if err := emptyFolder(folder); err != nil {
+		return err
 	}
 	m := manifest{Version: version, Taken: time.Now().UTC().Truncate(time.Second)}
 	for _, service := range slices.Backward(single.Services()) {
-		taken, err := b.take(ctx, service)
+		taken, err := b.take(ctx, service, ways[service])
 		if err != nil {
-			return fmt.Errorf("%w\nThe backup in %s is not whole; remove it", err, b.Folder)
+			return fmt.Errorf("%w\nThe backup in %s is not whole; remove it", err, folder)
 		}
 		line, err := protojson.Marshal(taken)
 		if err != nil {
@@ -69,15 +81,30 @@ func (b backupCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	err = writeDurably(filepath.Join(b.Folder, manifestFile), func(w io.Writer) error { _, err := w.Write(append(raw, '\n')); return err })
+	err = writeDurably(filepath.Join(folder, manifestFile), func(w io.Writer) error { _, err := w.Write(append(raw, '\n')); return err })
 	if err != nil {
 		return err
 	}
-	folder, err := os.Open(b.Folder)
+	made, err := os.Open(folder)
 	if err != nil {
 		return err
 	}
-	return errors.Join(folder.Sync(), folder.Close())
+	return errors.Join(made.Sync(), made.Close())
+}
+
+// emptyFolder makes a folder, or sees that the one that is there is empty.
+func emptyFolder(folder string) error {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return fmt.Errorf("the folder of the backup cannot be made: %w; name another", err)
+	}
+	there, err := os.ReadDir(folder)
+	if err != nil {
+		return fmt.Errorf("the folder of the backup cannot be read: %w", err)
+	}
+	if len(there) > 0 {
+		return fmt.Errorf("the folder %s is not empty; name a new one for each backup", folder)
+	}
+	return nil
 }
 
 func describe(w io.Writer, b *backuppb.Backup) error {
@@ -86,13 +113,8 @@ func describe(w io.Writer, b *backuppb.Backup) error {
 }
 
 // take writes one service's file and walks its journal.
-func (b backupCommand) take(ctx context.Context, service string) (taken *backuppb.Backup, err error) {
-	conn, err := dialSocket(ctx, b.Data, service)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	err = writeDurably(filepath.Join(b.Folder, service+".db"), func(w io.Writer) error {
+func (b backupCommand) take(ctx context.Context, service string, conn *grpc.ClientConn) (taken *backuppb.Backup, err error) {
+	err = writeDurably(filepath.Join(string(b.Folder), service+".db"), func(w io.Writer) error {
 		if taken, err = backup.Take(ctx, conn, w); status.Code(err) != 0 {
 			return fault.FromStatus(status.Convert(err))
 		}
@@ -101,7 +123,7 @@ func (b backupCommand) take(ctx context.Context, service string) (taken *backupp
 	if err != nil {
 		return nil, fmt.Errorf("backup of %s: %w", service, err)
 	}
-	found, err := store.VerifyBackup(ctx, b.Folder, service, nil)
+	found, err := store.VerifyBackup(ctx, string(b.Folder), service, nil)
 	if err == nil && found.Entries != taken.GetPosition() {
 		err = fmt.Errorf("the file ends at position %d, not %d", found.Entries, taken.GetPosition())
 	}

@@ -97,8 +97,12 @@ func TestRestoreRefusals(t *testing.T) {
 	if err != nil || twice == nil || !strings.Contains(twice.Error(), "is not empty") {
 		t.Fatalf("backup says %v, twice %v", err, twice)
 	}
-	if _, _, err := run(t, "backup", filepath.Join(root, "c"), "--data", dir); err == nil || !strings.Contains(err.Error(), "no coso runs") {
+	none := filepath.Join(root, "c")
+	if _, _, err := run(t, "backup", none, "--data", dir); err == nil || !strings.Contains(err.Error(), "no coso runs") {
 		t.Errorf("backup of a stopped coso says %v", err)
+	}
+	if _, err := os.Stat(none); err == nil {
+		t.Error("backup of a stopped coso made the folder")
 	}
 	target := filepath.Join(root, "b")
 	for _, c := range []struct {
@@ -106,7 +110,8 @@ func TestRestoreRefusals(t *testing.T) {
 	}{
 		{"no backup", dir, target, "holds no backup.json"},
 		{"a folder with data", saved, dir, "is not empty"},
-		{"no such folder", filepath.Join(root, "none"), target, "none"},
+		{"no such folder", filepath.Join(root, "none"), target, "none holds no backup.json"},
+		{"a file", filepath.Join(saved, "planning.db"), target, "planning.db holds no backup.json"},
 	} {
 		if _, _, err := run(t, "restore", c.from, "--data", c.to); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("restore of %s says %v", c.what, err)

@@ -16,8 +16,8 @@ import (
 
 // demoCommand runs a demo from start to end and checks it.
 type demoCommand struct {
-	Name string `arg:"" help:"Which demo." default:"hanoi-2020"`
-	From string `help:"Take the sheets from this folder instead." type:"existingdir"`
+	Name string `arg:"" help:"Which demo; there is hanoi-2020." default:"hanoi-2020"`
+	From string `help:"Take the sheets from this folder instead." type:"existingdir" placeholder:"DIR"`
 }
 
 // Run starts coso in a temporary folder on a free port, loads the sheets through the HTTP API, prints the report and

@@ -18,11 +18,13 @@ import (
 // exportCommand writes sheets.
 type exportCommand struct {
 	serverFlag
-	Sheets []string   `arg:"" optional:"" name:"sheet" help:"Which sheets, e.g. organisations; default: all."`
-	Dir    string     `help:"Folder for the files, <sheet>.csv each; - for one sheet to standard output." default:"." short:"d"`
-	Excel  bool       `help:"Write as Excel in Viet Nam opens it: semicolons, byte order mark, CR LF."`
-	Force  bool       `help:"Write over files that are there."`
-	Lang   sheet.Lang `help:"Language of messages: vi or en." enum:"vi,en" default:"vi" env:"COSO_LANG"`
+	Sheets []string `arg:"" optional:"" name:"sheet" help:"Which sheets, e.g. organisations; default: all."`
+	Dir    string   `help:"Folder for the files, <sheet>.csv each; - for one sheet to standard output." default:"." short:"d"`
+	Excel  bool     `help:"Write as Excel in Viet Nam opens it: semicolons, byte order mark, CR LF."`
+	// Corrections tells more than an import takes back.
+	Corrections bool       `help:"Add to units and organisations why they were last corrected; an import passes that column over."`
+	Force       bool       `help:"Write over files that are there."`
+	Lang        sheet.Lang `help:"Language of messages: vi or en." enum:"vi,en" default:"vi" env:"COSO_LANG"`
 }
 
 // Run writes every sheet into its file. A file appears only when it is complete.
@@ -45,7 +47,7 @@ func (e exportCommand) Run(ctx context.Context, s streams) error {
 		if len(wanted) != 1 {
 			return errors.New(e.tell("chỉ xuất được một bảng ra màn hình; hãy nêu tên bảng", "only one sheet can go to standard output; name it"))
 		}
-		_, err := sheet.Export(ctx, c, wanted[0], s.out, dialect, nil)
+		_, err := sheet.Export(ctx, c, wanted[0], s.out, dialect, e.Corrections, nil)
 		return err
 	}
 	if err := e.free(wanted); err != nil {
@@ -56,7 +58,7 @@ func (e exportCommand) Run(ctx context.Context, s streams) error {
 	for _, n := range wanted {
 		file := filepath.Join(e.Dir, n+".csv")
 		rows, err := exportFile(file, func(w io.Writer) (int, error) {
-			return sheet.Export(ctx, c, n, w, dialect, func(more int) { meter.count(n, more) })
+			return sheet.Export(ctx, c, n, w, dialect, e.Corrections, func(more int) { meter.count(n, more) })
 		})
 		if err != nil {
 			return errors.New(n + ": " + sheet.TextOf(err, e.Lang))

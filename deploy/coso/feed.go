@@ -13,6 +13,7 @@ import (
 	"coso/deploy/internal/single"
 	"coso/services/platform/fault"
 	"coso/services/platform/rpc"
+	"coso/services/platform/run/settings"
 
 	"google.golang.org/grpc/status"
 
@@ -21,7 +22,7 @@ import (
 
 // feedCommand is about the change events between the services of a running coso.
 type feedCommand struct {
-	Data   string            `help:"Data folder of the running coso; default: coso in the user's data folder." type:"path" env:"COSO_DATA"`
+	Data   settings.Folder   `help:"Data folder of the running coso; default: coso in the user's data folder." placeholder:"DIR" env:"COSO_DATA"`
 	Status feedStatusCommand `cmd:"" help:"Show how far each service's events have come, and what has stopped."`
 	Skip   feedSkipCommand   `cmd:"" help:"Let a stopped follower pass over the one event at which it stopped."`
 }
@@ -33,8 +34,8 @@ type feedStatusCommand struct{}
 type feedSkipCommand struct {
 	Service string `arg:"" help:"Service whose follower stopped, e.g. planning."`
 	Source  string `arg:"" help:"Service that it follows, e.g. registry."`
-	Number  uint64 `arg:"" help:"Number of the event at which it stopped."`
-	Reason  string `help:"Why nobody needs the event; kept in the journal." required:""`
+	Number  uint64 `arg:"" help:"Number of the event at which it stopped; feed status shows it." example:"42"`
+	Reason  string `help:"Why nobody needs the event; kept in the journal." required:"" placeholder:"TEXT"`
 }
 
 // askLimit bounds one question to a running service.
@@ -44,24 +45,24 @@ const askLimit = 10 * time.Second
 func (feedStatusCommand) Run(ctx context.Context, s streams, c *feedCommand) error {
 	var all []*feedpb.FeedStatus
 	var silent []string
-	var why error
+	var why []error
 	for _, service := range single.Services() {
 		one, err := ask(ctx, c.Data, service, func(ctx context.Context, client feedpb.FeedServiceClient) (*feedpb.FeedStatus, error) {
 			return client.GetFeedStatus(ctx, &feedpb.GetFeedStatusRequest{})
 		})
 		if err != nil {
-			silent, why = append(silent, service), errors.Join(why, err)
+			silent, why = append(silent, service), append(why, err)
 			continue
 		}
 		all = append(all, one)
 	}
 	if len(all) == 0 {
-		return why
+		return why[0] // what keeps one from answering keeps all
 	}
 	if err := showFeed(s.out, all); err != nil || len(silent) == 0 {
 		return err
 	}
-	return fmt.Errorf("of the services on this folder, these do not answer: %s; start them again (%w)", strings.Join(silent, ", "), why)
+	return fmt.Errorf("of the services on this folder, these do not answer: %s; start them again (%w)", strings.Join(silent, ", "), errors.Join(why...))
 }
 
 // Run skips the event and prints how the service does then.
@@ -83,7 +84,7 @@ func (k feedSkipCommand) Run(ctx context.Context, s streams, c *feedCommand) err
 }
 
 // ask asks a service of the coso that runs on a data folder.
-func ask[T any](ctx context.Context, data, service string, question func(context.Context, feedpb.FeedServiceClient) (T, error)) (T, error) {
+func ask[T any](ctx context.Context, data settings.Folder, service string, question func(context.Context, feedpb.FeedServiceClient) (T, error)) (T, error) {
 	var none T
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()

@@ -83,11 +83,11 @@ func exportEverything(t *testing.T, base, dir string) {
 		t.Error(err)
 	}
 	raw, err := os.ReadFile(filepath.Join(dir, "periods.csv"))
-	if err != nil || string(raw) != "\ufeffid;display_name;kind;start_date;end_date;cut_off_date\r\n2020;năm 2020;CALENDAR_YEAR;2020-01-01;2020-12-31;2020-11-30\r\n" {
+	if err != nil || string(raw) != "\ufeffid;display_name;kind;start_date;end_date;cut_off_date;withdrawal_reason\r\n2020;năm 2020;CALENDAR_YEAR;2020-01-01;2020-12-31;2020-11-30;\r\n" {
 		t.Errorf("periods are %q, %v", raw, err)
 	}
 	out, _, err = run(t, "export", "--server", base, "--dir", "-", "periods")
-	if err != nil || out != "id,display_name,kind,start_date,end_date,cut_off_date\n2020,năm 2020,CALENDAR_YEAR,2020-01-01,2020-12-31,2020-11-30\n" {
+	if err != nil || out != "id,display_name,kind,start_date,end_date,cut_off_date,withdrawal_reason\n2020,năm 2020,CALENDAR_YEAR,2020-01-01,2020-12-31,2020-11-30,\n" {
 		t.Errorf("to standard output: %q, %v", out, err)
 	}
 	for want, args := range map[string][]string{

@@ -1,5 +1,5 @@
 // Command coso runs coso in one process and is the operator's and the clerk's tool: up, demo, import, export, progress,
-// feed, verify, version.
+// feed, verify, checkpoint, version.
 package main
 
 import (
@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"coso/services/platform/run/settings"
@@ -27,6 +26,7 @@ type commands struct {
 	Progress   progressCommand   `cmd:"" help:"Show how far a unit is, with everything below it."`
 	Feed       feedCommand       `cmd:"" help:"See and mend the change events between the services of a running coso."`
 	Verify     verifyCommand     `cmd:"" help:"Check the journals of a stopped coso: every entry, and the chain between them."`
+	Checkpoint checkpointCommand `cmd:"" help:"Sign the journals of a running coso, for another organisation to keep."`
 	Backup     backupCommand     `cmd:"" help:"Take a backup of a running coso: one file per service, checked."`
 	Restore    restoreCommand    `cmd:"" help:"Put a backup into an empty data folder."`
 	Completion completionCommand `cmd:"" help:"Print a script with which a shell completes coso's command lines."`
@@ -51,6 +51,9 @@ func main() {
 
 // execute runs one command line.
 func execute(ctx context.Context, args []string, s streams) error {
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
 	var c commands
 	exited := false
 	reader := &settings.Reader{Prefix: "COSO_", Others: []string{"COSO_REGISTRYD_", "COSO_MEMBERSHIPD_", "COSO_PLANNINGD_", "COSO_AWARDD_", "COSO_GATEWAYD_"}}
@@ -63,9 +66,6 @@ func execute(ctx context.Context, args []string, s streams) error {
 	if err != nil {
 		return err
 	}
-	if err := namedFolder(args); err != nil {
-		return err
-	}
 	parsed, err := parser.Parse(args)
 	if exited {
 		return nil
@@ -74,7 +74,7 @@ func execute(ctx context.Context, args []string, s streams) error {
 		err = reader.Check(parsed)
 	}
 	if err != nil {
-		return fmt.Errorf("%w; `coso --help` lists everything", err)
+		return fmt.Errorf("%w; `%s --help` tells more", err, about(err))
 	}
 	level := slog.LevelWarn
 	if c.Verbose {
@@ -88,20 +88,11 @@ func execute(ctx context.Context, args []string, s streams) error {
 	return err
 }
 
-// namedFolder refuses a --data that names nothing, as an unset variable in a script does: taken for the default or the
-// present folder, it would start another office's coso, or a new one.
-func namedFolder(args []string) error {
-	if len(args) > 0 && args[0] == "complete" {
-		return nil // a shell asks, and nothing is started
+// about is the command that a command line was about when it was refused.
+func about(err error) string {
+	refused, ok := errors.AsType[*kong.ParseError](err)
+	if !ok || refused.Context == nil || refused.Context.Selected() == nil {
+		return "coso"
 	}
-	for i, a := range args {
-		value, given := strings.CutPrefix(a, "--data=")
-		if a == "--data" && i+1 < len(args) {
-			value, given = args[i+1], true
-		}
-		if given && strings.TrimSpace(value) == "" {
-			return fmt.Errorf("--data %q names no folder; give its path, or leave --data out for the default", value)
-		}
-	}
-	return nil
+	return refused.Context.Selected().FullPath()
 }

@@ -62,25 +62,74 @@ func TestDemoCommandFailsOnAnotherFigure(t *testing.T) {
 }
 
 func TestBadCommandLines(t *testing.T) {
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args []string
 		want string
 	}{
-		{[]string{"dem"}, "unexpected argument dem"},
+		{[]string{"dem"}, "unexpected argument dem, did you mean \"demo\"?; `coso --help` tells more"},
 		{[]string{"demo", "saigon"}, "no demo is called"},
-		{[]string{"progress", "--unit", "ha-noi"}, "--period"},
-		{[]string{"progress", "--unit", "ha-noi", "--period", "2020", "--server", "http://127.0.0.1:1"}, "no server answers at http://127.0.0.1:1"},
-		{[]string{"import", "not-there.csv"}, "not-there.csv"},
-		{[]string{"up", "--data", ""}, `--data "" names no folder`},
-		{[]string{"up", "--data="}, `--data "" names no folder`},
-		{[]string{"verify", "--data", " "}, `--data " " names no folder`},
-		{[]string{"feed", "status", "--data", ""}, `--data "" names no folder`},
+		{[]string{"progress", "--unit", "ha-noi"}, "missing flags: --period=PERIOD; `coso progress --help` tells more"},
+		{[]string{"progress", "ha-noi"}, "unexpected argument ha-noi; `coso progress --help` tells more"},
+		{[]string{"progress", "--unit", "ha-noi", "--period", "2020", "--server", "http://127.0.0.1:1"}, "không có máy chủ nào trả lời ở http://127.0.0.1:1"},
+		{[]string{"progress", "--unit", "ha-noi", "--period", "2020", "--server", "127.0.0.1:8080"}, `--server: "127.0.0.1:8080" is no address of a server; write it like http://127.0.0.1:8080`},
+		{[]string{"import", "main.go", "--server", ""}, `--server: "" is no address of a server`},
+		{[]string{"import", "not-there.csv"}, "there is no file " + filepath.Join(here, "not-there.csv")},
+		{[]string{"import", "testdata"}, filepath.Join(here, "testdata") + " is no file"},
+		{[]string{"demo", "--from", "main.go"}, filepath.Join(here, "main.go") + " is no folder"},
+		{[]string{"up", "--data", ""}, `--data: "" names no folder`},
+		{[]string{"up", "--data="}, `--data: "" names no folder`},
+		{[]string{"verify", "--data", " "}, `--data: " " names no folder`},
+		{[]string{"feed", "status", "--data", ""}, `--data: "" names no folder`},
+		{[]string{"backup", "", "--data", t.TempDir()}, `"" names no folder`},
+		{[]string{"feed", "status", "--data", t.TempDir()}, "registry does not answer: no coso runs on the data in "},
+		{[]string{"feed", "skip", "planning", "registry", "x", "--reason", "y"}, `<number>: "x" is no whole number; write one in digits, e.g. 42`},
 		{[]string{"up", "--data", t.TempDir(), "--http", "0.0.0.0:0"}, `--http: "0.0.0.0:0": without sign-in only loopback addresses`},
 	} {
 		_, _, err := run(t, c.args...)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("coso %s says %v, want %s", strings.Join(c.args, " "), err, c.want)
 		}
+	}
+}
+
+// What can be no unit, period or day is refused before the server is asked, and what the server refuses comes in the clerk's
+// language.
+func TestBadProgress(t *testing.T) {
+	nobody := "http://127.0.0.1:1" // nothing answers there
+	for _, c := range []struct{ unit, period, day, want string }{
+		{"", "2020", "", `--unit: "" không thể là mã`},
+		{"Hà Nội", "2020", "", `--unit: "Hà Nội" không thể là mã; mã chỉ gồm chữ thường không dấu`},
+		{"HA-NOI", "2020", "", `--unit: "HA-NOI" không thể là mã`},
+		{"ha-noi-", "2020", "", `--unit: "ha-noi-" không thể là mã`},
+		{"../ha-noi", "2020", "", `--unit: "../ha-noi" không thể là mã`},
+		{"units/", "2020", "", `--unit: "units/" không thể là mã`},
+		{"periods/2020", "2020", "", `--unit: "periods/2020" không thể là mã`},
+		{strings.Repeat("a", 64), "2020", "", "không thể là mã"},
+		{"ha-noi", "năm 2020", "", "--period: \"năm 2020\" không thể là mã; mã chỉ gồm chữ thường không dấu, chữ số và gạch nối, dài tối đa 63 ký tự, ví dụ 2020; `coso export --dir - periods`"},
+		{"ha-noi", "", "", `--period: "" không thể là mã`},
+		{"ha-noi", "units/2020", "", `--period: "units/2020" không thể là mã`},
+		{"ha-noi", "2020", "30/11/2020", `--as-of: "30/11/2020" không phải là một ngày`},
+		{"ha-noi", "2020", "2021-02-29", `--as-of: "2021-02-29" không phải là một ngày`},
+		{"units/ha-noi", "periods/2020", "2020-11-30", "không có máy chủ nào trả lời ở " + nobody},
+	} {
+		_, _, err := run(t, "progress", "--server", nobody, "--unit="+c.unit, "--period="+c.period, "--as-of="+c.day)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: says %v", c, err)
+		}
+	}
+	if _, _, err := run(t, "progress", "--server", nobody, "--unit=Hà Nội", "--period=2020", "--lang=en"); err == nil || !strings.Contains(err.Error(), "can be no id; an id is of small letters without marks") {
+		t.Errorf("in English it says %v", err)
+	}
+}
+
+func TestNoCommandIsHelped(t *testing.T) {
+	out, _, err := run(t)
+	if err != nil || !strings.Contains(out, "Usage: coso <command>") {
+		t.Errorf("%q, %v", out, err)
 	}
 }
 
@@ -112,6 +161,11 @@ func TestUpImportProgress(t *testing.T) {
 	got, _, err := run(t, "progress", "--server", base, "--unit", "ha-noi", "--period", "2020", "--as-of", "2020-11-30")
 	if err != nil || !strings.Contains(got, "thành lập được 101/70 tổ chức đảng, đạt 144,29% kế hoạch năm 2020.") {
 		t.Errorf("progress says %q, %v", got, err)
+	}
+	for lang, want := range map[string]string{"vi": "units/noi-khac không tồn tại", "en": "units/noi-khac does not exist"} {
+		if _, _, err := run(t, "progress", "--server", base, "--unit", "noi-khac", "--period", "2020", "--lang", lang); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("of a unit that is not there it says %v, want %s", err, want)
+		}
 	}
 	stop()
 	if err := <-ended; err != nil {

@@ -7,11 +7,15 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
+
+	"coso/deploy/internal/sheet"
 )
 
 // meter shows how long work goes on: a bar on a terminal, a line per sheet elsewhere.
 type meter struct {
-	w        io.Writer
+	w io.Writer
+	// lang is the language of its lines; empty: English.
+	lang     sheet.Lang
 	terminal bool
 	file     string
 	bar      *progressbar.ProgressBar
@@ -37,7 +41,11 @@ func (m *meter) step(file string, all, more int) {
 	if m.bar != nil {
 		_ = m.bar.Add(more)
 	} else if m.done == all && more > 0 {
-		_, _ = fmt.Fprintf(m.w, "%s: %d of %d rows\n", file, m.done, all)
+		line := "%s: %d of %d rows\n"
+		if m.lang == sheet.Vietnamese {
+			line = "%s: %d/%d dòng\n"
+		}
+		_, _ = fmt.Fprintf(m.w, line, file, m.done, all)
 	}
 }
 
@@ -51,6 +59,14 @@ func (m *meter) count(what string, more int) {
 			progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
 	}
 	_ = m.bar.Add(more)
+}
+
+// say prints a line between the bars.
+func (m *meter) say(line string) {
+	if m.bar != nil {
+		_ = m.bar.Clear()
+	}
+	_, _ = fmt.Fprintln(m.w, line)
 }
 
 // end leaves the bar of the last file.

@@ -12,11 +12,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"coso/deploy/internal/single"
 	"coso/services/platform/fault"
 	shell "coso/services/platform/run"
+	"coso/services/platform/run/settings"
 	"coso/services/platform/store"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -27,8 +29,8 @@ import (
 
 // restoreCommand puts a backup back.
 type restoreCommand struct {
-	Folder string `arg:"" help:"Folder of the backup." type:"existingdir"`
-	Data   string `help:"Data folder to restore into; it must be empty or not there." type:"path" required:"" env:"COSO_DATA"`
+	Folder settings.Folder `arg:"" help:"Folder of the backup."`
+	Data   settings.Folder `help:"Data folder to restore into; it must be empty or not there." required:"" placeholder:"DIR" env:"COSO_DATA"`
 }
 
 // Run checks every file against the manifest, and every journal, before anything is written.
@@ -36,23 +38,24 @@ func (r restoreCommand) Run(ctx context.Context, s streams) error {
 	if err := r.empty(); err != nil {
 		return err
 	}
-	taken, err := readManifest(r.Folder)
+	from, to := string(r.Folder), string(r.Data)
+	taken, err := readManifest(from)
 	if err != nil {
 		return err
 	}
 	for _, b := range taken {
-		if err := sameFile(filepath.Join(r.Folder, b.GetService()+".db"), b); err != nil {
+		if err := sameFile(filepath.Join(from, b.GetService()+".db"), b); err != nil {
 			return err
 		}
 	}
-	restored, err := store.Restore(ctx, r.Folder, r.Data, single.Services(), time.Now())
+	restored, err := store.Restore(ctx, from, to, single.Services(), time.Now())
 	if reason := fault.ReasonOf(err); reason == faultpb.Reason_REASON_RESOURCE_EXISTS {
 		return fmt.Errorf("the data folder %s holds data; name an empty one, and keep the other until you have looked: %w", r.Data, err)
 	}
 	if err != nil {
 		return err
 	}
-	if err := shell.Settled(r.Data, single.Services()...); err != nil {
+	if err := shell.Settled(to, single.Services()...); err != nil {
 		return err
 	}
 	for _, one := range restored {
@@ -66,7 +69,7 @@ func (r restoreCommand) Run(ctx context.Context, s streams) error {
 
 // empty refuses a folder with anything in it.
 func (r restoreCommand) empty() error {
-	there, err := os.ReadDir(r.Data)
+	there, err := os.ReadDir(string(r.Data))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -79,8 +82,8 @@ func (r restoreCommand) empty() error {
 // readManifest reads what a backup says it holds: every service, once.
 func readManifest(folder string) ([]*backuppb.Backup, error) {
 	raw, err := os.ReadFile(filepath.Join(folder, manifestFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s holds no %s: it is no backup, or one that was cut off", folder, manifestFile)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil, fmt.Errorf("%s holds no %s: it is no backup, or one that was cut off; name the folder that `coso backup` filled", folder, manifestFile)
 	}
 	if err != nil {
 		return nil, err

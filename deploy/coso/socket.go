@@ -2,17 +2,21 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
+	"syscall"
 
 	"coso/services/platform/rpc"
 	shell "coso/services/platform/run"
+	"coso/services/platform/run/settings"
 
 	"google.golang.org/grpc"
 )
 
 // dialSocket reaches a service of the coso that runs on a data folder.
-func dialSocket(ctx context.Context, data, service string) (*grpc.ClientConn, error) {
+func dialSocket(ctx context.Context, data settings.Folder, service string) (*grpc.ClientConn, error) {
 	dir, err := dataFolder(data)
 	if err != nil {
 		return nil, err
@@ -23,7 +27,10 @@ func dialSocket(ctx context.Context, data, service string) (*grpc.ClientConn, er
 	path := shell.Socket(dir, service)
 	probe, err := new(net.Dialer).DialContext(ctx, "unix", path)
 	if err != nil {
-		return nil, fmt.Errorf("%s does not answer: no coso runs on the data in %s (%w); start it, or name its folder with --data", service, dir, err)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+			return nil, fmt.Errorf("%s does not answer: no coso runs on the data in %s; start it, or name its folder with --data", service, dir)
+		}
+		return nil, fmt.Errorf("%s does not answer on %s: %w", service, path, err)
 	}
 	if err := probe.Close(); err != nil {
 		return nil, err

@@ -7,13 +7,16 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"time"
 
 	"coso/deploy/demo"
 	"coso/deploy/internal/client"
 	"coso/deploy/internal/single"
 	"coso/deploy/internal/trial"
+	"coso/gateway/identity"
 	"coso/services/platform/rpc"
 	shell "coso/services/platform/run"
+	"coso/services/platform/run/daemon"
 	"coso/services/platform/run/settings"
 
 	"github.com/alecthomas/kong"
@@ -23,10 +26,18 @@ import (
 type upCommand struct {
 	settings.Flags `embed:""`
 
-	Data string `help:"Data folder; default: coso in the user's data folder." env:"COSO_DATA"`
-	HTTP string `help:"Address of the gateway; loopback only." default:"127.0.0.1:8080" env:"COSO_HTTP"`
-	NATS int    `name:"nats-port" help:"Port on 127.0.0.1 where integrators may listen to the change events; 0: none." default:"0" env:"COSO_NATS_PORT"`
-	Demo string `help:"Load this demo once started, and print its report." placeholder:"hanoi-2020"`
+	Data            settings.Folder `help:"Data folder; default: coso in the user's data folder." placeholder:"DIR" env:"COSO_DATA"`
+	HTTP            string          `help:"Address of the page and the API; loopback only; port 0: any free one." default:"127.0.0.1:8080" env:"COSO_HTTP"`
+	NATS            int             `name:"nats-port" help:"Port on 127.0.0.1 where integrators may listen to the change events; 0: none." default:"0" example:"4222" env:"COSO_NATS_PORT"`
+	MaxStreams      size            `help:"How much the streams of change events may hold, e.g. 20GiB; 0: what they hold at the start and half of what is free then." default:"0" env:"COSO_MAX_STREAMS"`
+	Checkpoints     settings.File   `help:"File to which signed checkpoints of the journals are appended, best where another organisation keeps it; default: checkpoints.txt in the data folder." placeholder:"FILE" env:"COSO_CHECKPOINTS"`
+	CheckpointEvery time.Duration   `help:"How often the journals are signed if they have changed." default:"1h" env:"COSO_CHECKPOINT_EVERY"`
+	CheckpointKey   settings.File   `help:"File of the key that signs them, made if it is not there; default: checkpoint.key in the data folder." placeholder:"FILE" env:"COSO_CHECKPOINT_KEY"`
+	AdminPassword   settings.Secret `help:"Password of the first account, admin, where there is none yet; better in the environment than on the command line. Empty: a one-time password is made and shown." placeholder:"PASSWORD" env:"COSO_ADMIN_PASSWORD"`
+	TokenLife       time.Duration   `help:"How long a signed token holds; at most 15m." default:"10m" env:"COSO_TOKEN_LIFE"`
+	SessionIdle     time.Duration   `help:"How long a session holds that is not used." default:"2h" env:"COSO_SESSION_IDLE"`
+	SessionLife     time.Duration   `help:"How long any session holds; then one signs in again." default:"12h" env:"COSO_SESSION_LIFE"`
+	Demo            string          `help:"Load this demo once started, and print its report: hanoi-2020." placeholder:"NAME"`
 }
 
 // Run checks the settings, shows them if asked to, and otherwise runs until interrupted.
@@ -35,8 +46,8 @@ func (u *upCommand) Run(ctx context.Context, s streams, logger *slog.Logger, rea
 	if err != nil {
 		return err
 	}
-	u.Data = dir
-	wrong := u.check(ctx)
+	u.Data = settings.Folder(dir)
+	wrong := u.check()
 	if u.CheckConfig {
 		return settings.Report(s.out, "coso up", reader.InForce(parsed), wrong)
 	}
@@ -47,11 +58,15 @@ func (u *upCommand) Run(ctx context.Context, s streams, logger *slog.Logger, rea
 	defer cancel(nil)
 	loaded := make(chan struct{})
 	started := false
-	err = single.Run(run, single.Options{Dir: dir, HTTP: u.HTTP, NATSPort: u.NATS, Logger: logger}, func(base string) {
+	var first identity.First
+	err = single.Run(run, single.Options{
+		Dir: dir, HTTP: u.HTTP, NATSPort: u.NATS, MaxStreams: int64(u.MaxStreams), Checkpoints: u.checkpoints().Options(), Logger: logger,
+		Limits: u.limits(), AdminPassword: string(u.AdminPassword), First: func(f identity.First) { first = f },
+	}, func(base string) {
 		started = true
 		go func() {
 			defer close(loaded)
-			if err := u.greet(run, s, base, dir); err != nil {
+			if err := u.greet(run, s, base, dir, first); err != nil {
 				cancel(err)
 			}
 		}()
@@ -65,23 +80,36 @@ func (u *upCommand) Run(ctx context.Context, s streams, logger *slog.Logger, rea
 	return err
 }
 
+func (u *upCommand) limits() identity.Limits {
+	return identity.Limits{Token: u.TokenLife, Idle: u.SessionIdle, Longest: u.SessionLife}
+}
+
+func (u *upCommand) checkpoints() daemon.Checkpoints {
+	return daemon.Checkpoints{File: u.Checkpoints, Every: u.CheckpointEvery, Key: u.CheckpointKey}
+}
+
 // dataFolder is where the data lies: the folder given, or the user's.
-func dataFolder(given string) (string, error) {
+func dataFolder(given settings.Folder) (string, error) {
 	if given != "" {
-		return given, nil
+		return string(given), nil
 	}
 	return shell.DataFolder()
 }
 
 // check joins everything that is wrong with the settings.
-func (u *upCommand) check(ctx context.Context) error {
-	wrong := []error{shell.Usable(u.Data)}
-	if err := rpc.Loopback(ctx, u.HTTP); err != nil {
+func (u *upCommand) check() error {
+	var wrong []error
+	if err := shell.Usable(string(u.Data)); err != nil {
+		wrong = append(wrong, fmt.Errorf("--data: %w", err))
+	}
+	if err := rpc.Loopback(u.HTTP); err != nil {
 		wrong = append(wrong, fmt.Errorf("--http: %w", err))
 	}
 	if u.NATS < 0 || u.NATS > math.MaxUint16 {
-		wrong = append(wrong, fmt.Errorf("--nats-port: %d is no port", u.NATS))
+		wrong = append(wrong, fmt.Errorf("--nats-port: %d is no port; choose one from 1024 to 65535, e.g. 4222, or 0 for none", u.NATS))
 	}
+	wrong = append(wrong, rpc.Apart(rpc.Place{Setting: "http", Addr: u.HTTP}, rpc.Place{Setting: "nats-port", Addr: fmt.Sprintf("127.0.0.1:%d", u.NATS)}),
+		u.checkpoints().Check(), u.limits().Check(), identity.CheckFirst(string(u.AdminPassword)))
 	if u.Demo != "" {
 		if _, err := demo.Set(u.Demo); err != nil {
 			wrong = append(wrong, fmt.Errorf("--demo: %w", err))
@@ -91,7 +119,7 @@ func (u *upCommand) check(ctx context.Context) error {
 }
 
 // greet loads the demo, if one is asked for, and says where everything is.
-func (u *upCommand) greet(ctx context.Context, s streams, base, dir string) error {
+func (u *upCommand) greet(ctx context.Context, s streams, base, dir string, first identity.First) error {
 	if u.Demo != "" {
 		// A demo that does not load (its data was changed here, or came with another version) is no reason not to serve.
 		if err := show(ctx, s, base, u.Demo); err != nil && ctx.Err() == nil {
@@ -100,7 +128,7 @@ func (u *upCommand) greet(ctx context.Context, s streams, base, dir string) erro
 			}
 		}
 	}
-	_, err := fmt.Fprintf(s.out, "\ncoso answers at %s\n  progress  %s/\n  API page  %s/docs\n  data      %s\nStop with Ctrl-C.\n", base, base, base, dir)
+	_, err := fmt.Fprintf(s.out, "\ncoso answers at %s\n  progress  %s/\n  API page  %s/docs\n  data      %s\n%sStop with Ctrl-C.\n", base, base, base, dir, first.Greeting())
 	return err
 }
 

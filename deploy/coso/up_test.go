@@ -19,7 +19,7 @@ func TestUpSettings(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write(`{"http": "127.0.0.1:9000", "nats-port": 4333, "data": "/nowhere"}`)
+	write(`{"http": "127.0.0.1:9000", "nats-port": 4333, "max-streams": "2048MiB", "data": "/nowhere"}`)
 	t.Setenv("COSO_NATS_PORT", "4444")
 	t.Setenv("COSO_REGISTRYD_GRPC", "of another process")
 	out, _, err := run(t, "up", "--check-config", "--config", file, "--data", dir)
@@ -29,21 +29,36 @@ func TestUpSettings(t *testing.T) {
 	got := strings.Join(strings.Fields(out), " ")
 	for _, want := range []string{
 		"data " + dir + " command line", "http 127.0.0.1:9000 file " + file, "nats-port 4444 environment COSO_NATS_PORT",
-		`demo "" default`, "coso up: all settings are good",
+		"max-streams 2GiB file " + file, `demo "" default`, "coso up: all settings are good",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("it does not say %q:\n%s", want, out)
 		}
 	}
+	if err := os.Unsetenv("COSO_NATS_PORT"); err != nil { // Setenv above puts it back
+		t.Fatal(err)
+	}
 	for _, c := range []struct{ file, want string }{
 		{`{"htttp": "127.0.0.1:9000"}`, `unknown setting "htttp"; is it http?`},
 		{`{"http": "0.0.0.0:9000"}`, `--http: "0.0.0.0:9000": without sign-in only loopback`},
 		{`{"http": ":9000"}`, "only loopback"},
-		{`{"nats-port": 4.5}`, `expected a valid 64 bit int but got "4.5"`},
+		{`{"http": "coso.example:9000"}`, "names are not looked up"},
+		{`{"nats-port": 4.5}`, `"4.5" is no whole number; write one in digits, e.g. 4222`},
+		{`{"nats-port": 65536}`, "--nats-port: 65536 is no port; choose one from 1024 to 65535, e.g. 4222, or 0 for none"},
+		{`{"nats-port": 8080}`, "--http and --nats-port are both 127.0.0.1:8080; give each an address of its own"},
+		{`{"max-streams": 20}`, `"20" is no size; write a whole number and its unit (MiB, GiB or TiB), e.g. 20GiB, or 0`},
+		{`{"max-streams": "-1GiB"}`, `"-1GiB" is no size`},
+		{`{"max-streams": "8388608TiB"}`, `"8388608TiB" is no size`},
+		{`{"data": ""}`, `"" names no folder`},
 		{`{"demo": "saigon"}`, "--demo: "},
+		{"{\n\"http\": 1,\n}", "the file of settings " + file + ": line 3, column 1: '}' cannot stand there"},
 	} {
 		write(c.file)
-		_, _, err := run(t, "up", "--check-config", "--config", file, "--data", dir)
+		args := []string{"up", "--check-config", "--config", file}
+		if !strings.Contains(c.file, "data") {
+			args = append(args, "--data", dir)
+		}
+		_, _, err := run(t, args...)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: says %v, want %s", c.file, err, c.want)
 		}
@@ -54,7 +69,7 @@ func TestUpSettings(t *testing.T) {
 	}
 }
 
-// A port for listeners that another program has is said at once.
+// A port that another program has is said at once, with the setting that chooses another.
 func TestUpOnATakenPort(t *testing.T) {
 	lis, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -69,6 +84,10 @@ func TestUpOnATakenPort(t *testing.T) {
 	_, _, err = run(t, "up", "--data", t.TempDir(), "--http", "127.0.0.1:0", "--nats-port", port)
 	if err == nil || !strings.Contains(err.Error(), "cannot listen on port "+port) || time.Since(begun) > 5*time.Second {
 		t.Errorf("after %s it says %v", time.Since(begun), err)
+	}
+	_, _, err = run(t, "up", "--data", t.TempDir(), "--http", "127.0.0.1:"+port)
+	if err == nil || !strings.Contains(err.Error(), "--http: another program listens on port "+port) {
+		t.Errorf("of the gateway's port it says %v", err)
 	}
 }
 

@@ -5,10 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"time"
 
+	"coso/deploy/internal/sheet"
 	"coso/deploy/internal/single"
 	"coso/services/platform/fault"
+	"coso/services/platform/run/settings"
 	"coso/services/platform/store"
 
 	"github.com/schollz/progressbar/v3"
@@ -16,43 +20,81 @@ import (
 	faultpb "coso/proto/gen/coso/fault/v1"
 )
 
-// verifyCommand checks the journals of a stopped coso.
+// verifyCommand checks the journals of a stopped coso, or of a backup.
 type verifyCommand struct {
-	Data string `help:"Data folder; default: coso in the user's data folder." type:"path" env:"COSO_DATA"`
+	Data       settings.Folder `help:"Data folder, or folder of a backup; default: coso in the user's data folder." placeholder:"DIR" env:"COSO_DATA"`
+	Checkpoint settings.File   `help:"File of signed checkpoints, as another organisation keeps it: hold the journals against it." placeholder:"FILE"`
+	Key        []string        `help:"Public key with which the checkpoints must be signed; may be given again for one before a change." placeholder:"KEY"`
+	Lang       sheet.Lang      `help:"Language of what is said about checkpoints: vi or en." enum:"vi,en" default:"vi" env:"COSO_LANG"`
 }
 
-// Run prints a line per service: its entries and events, and OK or the first entry that does not fit.
-func (v verifyCommand) Run(ctx context.Context, s streams) error {
+// Run prints a line per service: its entries and events, and OK or the first entry that does not fit; and what the journal
+// says of the checkpoints, if there are any.
+func (v verifyCommand) Run(ctx context.Context, s streams) (err error) {
 	dir, err := dataFolder(v.Data)
 	if err != nil {
 		return err
 	}
+	var h *held
+	switch {
+	case v.Checkpoint != "":
+		if h, err = readHeld(s, string(v.Checkpoint), v.Key, v.Lang); err != nil {
+			return err
+		}
+	case len(v.Key) > 0:
+		return errors.New("--key is for --checkpoint FILE; name the file of checkpoints")
+	}
+	_, none := os.Stat(filepath.Join(dir, manifestFile))
 	bad := 0
 	for _, service := range single.Services() {
-		walk := newWalk(s.err, service)
-		found, err := store.VerifyFile(ctx, dir, service, walk.step)
-		walk.end()
-		if reason := fault.ReasonOf(err); reason == faultpb.Reason_REASON_DATA_LOCKED {
-			return fmt.Errorf("the data in %s is used by a running coso; stop it, verify, and start it again", dir)
-		} else if reason == faultpb.Reason_REASON_RESOURCE_NOT_FOUND {
-			return fmt.Errorf("there is no coso data of %s in %s; name the data folder with --data", service, dir)
-		}
-		if errors.Is(err, context.Canceled) {
-			return err
-		}
-		verdict := "OK"
+		sound, err := v.journal(ctx, s, store.Walk{Dir: dir, Service: service, Backup: none == nil}, h)
 		if err != nil {
-			bad++
-			verdict = fmt.Sprintf("DAMAGED at entry %d or the one before it: %s", found.Entries+1, err)
-		}
-		if _, err := fmt.Fprintf(s.out, "%-10s  %8d entries  %8d events  %s\n", service, found.Entries, found.Events, verdict); err != nil {
 			return err
 		}
+		if !sound {
+			bad++
+		}
+	}
+	if h != nil {
+		err = h.end()
 	}
 	if bad > 0 {
-		return fmt.Errorf("%d of %d journals are damaged; do not start coso on %s: restore the latest backup, and keep this folder to look into", bad, len(single.Services()), dir)
+		return errors.Join(fmt.Errorf("%d of %d journals are damaged; do not start coso on %s: restore the latest backup, and keep this folder to look into",
+			bad, len(single.Services()), dir), err)
 	}
-	return nil
+	return err
+}
+
+// journal walks one journal and says how it is.
+func (v verifyCommand) journal(ctx context.Context, s streams, w store.Walk, h *held) (sound bool, err error) {
+	walk := newWalk(s.err, w.Service)
+	trail, tell := h.trail(w.Service, w.Backup)
+	w.Progress, w.Tell = walk.step, tell
+	found, err := w.Run(ctx)
+	walk.end()
+	switch reason := fault.ReasonOf(err); {
+	case reason == faultpb.Reason_REASON_DATA_LOCKED:
+		return false, fmt.Errorf("the data in %s is used by a running coso; stop it, verify, and start it again", w.Dir)
+	case reason == faultpb.Reason_REASON_RESOURCE_NOT_FOUND:
+		return false, fmt.Errorf("there is no coso data of %s in %s; name the data folder with --data", w.Service, w.Dir)
+	case errors.Is(err, context.Canceled):
+		return false, err
+	}
+	verdict := "OK"
+	switch {
+	case err != nil && found.Damaged > 0:
+		verdict = fmt.Sprintf("DAMAGED at entry %d: %s", found.Damaged, err)
+	case err != nil:
+		verdict = fmt.Sprintf("DAMAGED at entry %d or the one before it: %s", found.Entries+1, err)
+	}
+	if _, err := fmt.Fprintf(s.out, "%-10s  %8d entries  %8d events  %s\n", w.Service, found.Entries, found.Events, verdict); err != nil {
+		return false, err
+	}
+	if h == nil {
+		return err == nil, nil
+	}
+	trail.Whole = err == nil
+	return err == nil, h.judge(w.Service, trail)
 }
 
 // walk shows how a journal's check goes on: a bar on a terminal, a line every few seconds elsewhere.

@@ -147,9 +147,9 @@ func badCounts() []bad {
 		"-1": "FIELD_RANGE", `"-5"`: "FIELD_RANGE", "0": "FIELD_RANGE", "10000001": "FIELD_RANGE", `"9223372036854775807"`: "FIELD_RANGE", `"-9223372036854775808"`: "FIELD_RANGE",
 		"9223372036854775807": "FIELD_RANGE", "1e7000": "BODY_INVALID",
 		`"9223372036854775808"`: "BODY_INVALID", `"-9223372036854775809"`: "BODY_INVALID", "9223372036854775808": "BODY_INVALID", `"` + strings.Repeat("9", 5000) + `"`: "BODY_INVALID",
-		"NaN": "BODY_INVALID", `"NaN"`: "BODY_INVALID", "Infinity": "BODY_INVALID", `"Infinity"`: "BODY_INVALID", "-Infinity": "BODY_INVALID", `"-Infinity"`: "BODY_INVALID",
+		"NaN": "BODY_SYNTAX", `"NaN"`: "BODY_INVALID", "Infinity": "BODY_SYNTAX", `"Infinity"`: "BODY_INVALID", "-Infinity": "BODY_SYNTAX", `"-Infinity"`: "BODY_INVALID",
 		"1e999": "BODY_INVALID", "-1e999": "BODY_INVALID", `"1e999"`: "BODY_INVALID", "1e-999": "BODY_INVALID", "1e2147483648": "BODY_INVALID",
-		"1.5": "BODY_INVALID", `"0x10"`: "BODY_INVALID", `" 5"`: "BODY_INVALID", `"5 "`: "BODY_INVALID", `""`: "BODY_INVALID", `"٥"`: "BODY_INVALID", "05": "BODY_INVALID", "+5": "BODY_INVALID",
+		"1.5": "BODY_INVALID", `"0x10"`: "BODY_INVALID", `" 5"`: "BODY_INVALID", `"5 "`: "BODY_INVALID", `""`: "BODY_INVALID", `"٥"`: "BODY_INVALID", "05": "BODY_SYNTAX", "+5": "BODY_SYNTAX",
 		"true": "BODY_INVALID", "[5]": "BODY_INVALID", `{"value":5}`: "BODY_INVALID",
 	} {
 		cases = append(cases, bad{"count " + count[:min(len(count), 30)], "POST", "/v1/intakes", counted(count), 400, reason})
@@ -166,23 +166,24 @@ func badBytes() []bad {
 		{"1 MiB and a byte", "POST", "/v1/enterprises", named(strings.Repeat("a", 1<<20+1-len(named("")))), 413, "TOO_LARGE"},
 		{"1 MiB of one name", "POST", "/v1/enterprises", named(strings.Repeat("a", 1<<20-len(named("")))), 400, "FIELD_LENGTH"},
 		{"1 MiB and a byte of spaces", "POST", "/v1/enterprises", goodEnterprise + strings.Repeat(" ", 1<<20+1-len(goodEnterprise)), 413, "TOO_LARGE"},
-		{"half a record in UTF-16", "POST", "/v1/enterprises", "\xff\xfe{\x00}\x00", 400, "BODY_INVALID"},
-		{"broken UTF-8 in a key", "POST", "/v1/enterprises", replace(goodEnterprise, "displayName", "displayName\xff"), 400, "BODY_INVALID"},
+		{"half a record in UTF-16", "POST", "/v1/enterprises", "\xff\xfe{\x00}\x00", 400, "BODY_SYNTAX"},
+		{"broken UTF-8 in a key", "POST", "/v1/enterprises", replace(goodEnterprise, "displayName", "displayName\xff"), 400, "BODY_FIELD_UNKNOWN"},
 		{"broken UTF-8 in a query", "GET", "/v1/units?query=%ff%fe", "", 400, "QUERY_PARAMETER_INVALID"},
 		{"NUL in a query", "GET", "/v1/units?query=a%00b", "", 400, "TEXT_INVALID"},
-		{"NUL in a name of a query", "GET", "/v1/units?query%00=a", "", 400, "QUERY_PARAMETER_INVALID"},
+		{"NUL in a name of a query", "GET", "/v1/units?query%00=a", "", 400, "QUERY_PARAMETER_UNKNOWN"},
 		{"NUL in an id", "POST", "/v1/enterprises?enterpriseId=a%00b", named("Công ty Khác"), 400, "TEXT_INVALID"},
 		{"NUL, escaped", "POST", "/v1/enterprises", named(`a\u0000b`), 400, "TEXT_INVALID"},
-		{"NUL behind the record", "POST", "/v1/enterprises", goodEnterprise + "\x00", 400, "BODY_INVALID"},
+		{"NUL behind the record", "POST", "/v1/enterprises", goodEnterprise + "\x00", 400, "BODY_SYNTAX"},
 		{"10,000 lists deep", "POST", "/v1/enterprises", deep("[", "", "]"), 400, "BODY_INVALID"},
-		{"10,000 objects deep", "POST", "/v1/enterprises", deep(`{"a":`, "1", "}"), 400, "BODY_INVALID"},
-		{"10,000 objects deep in a field", "POST", "/v1/enterprises", replace(goodEnterprise, `"Công ty Thử Nghiệm"`, deep(`{"displayName":`, "1", "}")), 400, "BODY_INVALID"},
-		{"10,000 lists deep, not closed", "POST", "/v1/enterprises", strings.Repeat("[", 10_000), 400, "BODY_INVALID"},
-		{"10,000 lists deep where a list belongs", "POST", "/v1/units", `{"placements":` + deep("[", "", "]") + "}", 400, "BODY_INVALID"},
+		{"10,000 objects deep", "POST", "/v1/enterprises", deep(`{"a":`, "1", "}"), 400, "BODY_FIELD_UNKNOWN"},
+		{"10,000 objects deep in a field", "POST", "/v1/enterprises", replace(goodEnterprise, `"Công ty Thử Nghiệm"`, deep(`{"displayName":`, "1", "}")), 400, "BODY_SYNTAX"},
+		{"10,000 lists deep, not closed", "POST", "/v1/enterprises", strings.Repeat("[", 10_000), 400, "BODY_SYNTAX"},
+		{"NUL as it is", "POST", "/v1/enterprises", named("Công ty \x00 Khác"), 400, "BODY_SYNTAX"},
+		{"10,000 lists deep where a list belongs", "POST", "/v1/units", `{"placements":` + deep("[", "", "]") + "}", 400, "BODY_SYNTAX"},
 	}
 	for name, broken := range map[string]string{
 		"a byte that begins nothing": "\xff", "a cut letter": "\xe1\xbb", "an overlong slash": "\xc0\xaf", "half a surrogate": "\xed\xa0\x80",
-		"half a surrogate, escaped": `\ud800`, "beyond Unicode": "\xf4\x90\x80\x80", "NUL as it is": "\x00", "an overlong NUL": "\xc0\x80",
+		"half a surrogate, escaped": `\ud800`, "beyond Unicode": "\xf4\x90\x80\x80", "an overlong NUL": "\xc0\x80",
 	} {
 		cases = append(cases, bad{name, "POST", "/v1/enterprises", named("Công ty " + broken + " Khác"), 400, "BODY_INVALID"})
 	}
@@ -192,11 +193,11 @@ func badBytes() []bad {
 func badValues() []bad {
 	kind := func(k string) string { return replace(goodOrganisation, `"ORGANISATION_KIND_BASE_CELL"`, k) }
 	cases := []bad{
-		{"an unknown kind by name", "POST", "/v1/organisations", kind(`"ORGANISATION_KIND_CLUB_OF_CLUBS"`), 400, "BODY_INVALID"},
+		{"an unknown kind by name", "POST", "/v1/organisations", kind(`"ORGANISATION_KIND_CLUB_OF_CLUBS"`), 400, "ENUM_UNKNOWN"},
 		{"an unknown kind by number", "POST", "/v1/organisations", kind("7777"), 400, "ENUM_UNKNOWN"},
 		{"a negative kind", "POST", "/v1/organisations", kind("-1"), 400, "ENUM_UNKNOWN"},
 		{"a kind beyond 32 bits", "POST", "/v1/organisations", kind("4294967297"), 400, "BODY_INVALID"},
-		{"a kind in small letters", "POST", "/v1/organisations", kind(`"organisation_kind_base_cell"`), 400, "BODY_INVALID"},
+		{"a kind in small letters", "POST", "/v1/organisations", kind(`"organisation_kind_base_cell"`), 400, "ENUM_UNKNOWN"},
 		{"no kind", "POST", "/v1/organisations", kind(`"ORGANISATION_KIND_UNSPECIFIED"`), 400, "FIELD_REQUIRED"},
 		{"an unknown kind in a query", "GET", "/v1/organisations?kinds=KHONG_CO", "", 400, "QUERY_PARAMETER_INVALID"},
 		{"an unknown kind in a query by number", "GET", "/v1/organisations?kinds=7777", "", 400, "QUERY_PARAMETER_INVALID"},

@@ -39,9 +39,15 @@ func TestMain(m *testing.M) {
 // made says that build has begun.
 var made atomic.Bool //nolint:gochecknoglobals // as built
 
+// commands is the variable in which make gives the sum of what build builds and this test does not import: go test, which
+// knows nothing of it, keeps a result for as long as the variables that were read are the same. Without make, say -count=1
+// after a change of a command.
+const commands = "E2E_COMMANDS"
+
 // build builds every process of coso, and the nats-server that the module already requires.
 func build() (dir string, err error) {
 	made.Store(true)
+	os.Getenv(commands)
 	if dir, err = os.MkdirTemp("", "coso-e2e-"); err != nil {
 		return "", err
 	}

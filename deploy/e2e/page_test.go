@@ -216,7 +216,7 @@ func (s pages) organisations(t *testing.T) {
 			}
 			for _, o := range list.GetOrganisations() {
 				if partyKind(o.GetKind()) && o.GetFoundedOn() <= asOf && (unit == "ha-noi" || o.GetUnit() == "units/"+unit) {
-					want = append(want, o.GetDisplayName()+" "+o.GetFoundedOn())
+					want = append(want, o.GetName()+" "+o.GetFoundedOn())
 				}
 			}
 			if list.GetNextPageToken() == "" {

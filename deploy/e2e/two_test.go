@@ -11,7 +11,7 @@ import (
 	"coso/deploy/internal/single"
 )
 
-const lockedOut = "is used by another process; stop that process or choose another folder"
+const lockedOut = "is used by another process, perhaps a coso that runs; stop that process or choose another folder"
 
 // refusedFolder starts a second coso, whole and part by part, on a folder in use: each is refused by name, within seconds.
 func refusedFolder(t *testing.T, dir string) {
@@ -34,7 +34,7 @@ func refusedFolder(t *testing.T, dir string) {
 			}
 			return nil
 		})
-		if said := m.log.String(); m.err == nil || !strings.Contains(said, "/"+service+".") || !strings.Contains(said, lockedOut) {
+		if said := m.log.String(); m.err == nil || !strings.Contains(said, "store of "+service+": The data folder "+dir+" ") || !strings.Contains(said, lockedOut) {
 			t.Errorf("%s ended with %v and says %q", m.name, m.err, said)
 		}
 	}

@@ -102,7 +102,8 @@ func ready(s *server.Server, fatal <-chan string, o Options) error {
 	select {
 	case why := <-fatal:
 		if o.Port != 0 && strings.Contains(why, "listening on port") {
-			return fmt.Errorf("the embedded nats-server cannot listen on port %d of 127.0.0.1: is another program there? (%s)", o.Port, why)
+			return fmt.Errorf("the embedded nats-server cannot listen on port %d of 127.0.0.1: another program has it, perhaps another "+
+				"coso; stop it, or choose another port, or 0 for none (%s)", o.Port, why)
 		}
 		return fmt.Errorf("embedded nats-server: %s", why)
 	case ok := <-up:
@@ -131,33 +132,3 @@ func (s *Server) Stop() {
 	s.s.Shutdown()
 	s.s.WaitForShutdown()
 }
-
-// logged hands the server's log to slog; what it tells for debugging is left out.
-type logged struct {
-	l *slog.Logger
-	// fatal takes the first reason why the server cannot go on.
-	fatal chan string
-}
-
-func (g logged) Noticef(format string, v ...any) {
-	g.l.Debug("nats-server", "says", fmt.Sprintf(format, v...))
-}
-
-func (g logged) Warnf(format string, v ...any) {
-	g.l.Warn("nats-server", "says", fmt.Sprintf(format, v...))
-}
-
-func (g logged) Fatalf(format string, v ...any) {
-	why := fmt.Sprintf(format, v...)
-	select {
-	case g.fatal <- why:
-	default:
-	}
-	g.l.Error("nats-server", "says", why)
-}
-
-func (g logged) Errorf(format string, v ...any) {
-	g.l.Error("nats-server", "says", fmt.Sprintf(format, v...))
-}
-func (g logged) Debugf(string, ...any) {}
-func (g logged) Tracef(string, ...any) {}

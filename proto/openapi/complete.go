@@ -118,8 +118,8 @@ func (d *document) completeOne(s shared, path, verb string, op *operation) error
 	if !ok {
 		return fmt.Errorf("%s answers nothing", op.OperationID)
 	}
-	read, single := verb == "get", d.hasETag(answer)
-	conditional := !read && (verb == "patch" || strings.Contains(path, "}:"))
+	read, single := verb == "get", d.hasETag(answer.Content[kindJSON])
+	conditional := verb == "patch" || !read && strings.Contains(path, "}:") && op.RequestBody != nil && d.hasETag(op.RequestBody.Content[kindJSON])
 	answer.Headers = map[string]*header{"Coso-Position": {headerRef + "CosoPosition"}, "X-Request-Id": {headerRef + "XRequestId"}}
 	take := []string{"CosoPosition"}
 	refuse := []string{"400", "503", "default"}
@@ -156,15 +156,14 @@ func (op *operation) refuse(s shared, codes ...string) {
 	}
 }
 
-// hasETag reports whether what is answered is one resource.
-func (d *document) hasETag(r *response) bool {
+// hasETag reports whether what is answered is one resource, or what is asked names a version of it.
+func (d *document) hasETag(m *media) bool {
 	ref := struct {
 		Ref string `json:"$ref"`
 	}{}
 	schema := struct {
 		Properties map[string]json.RawMessage `json:"properties"`
 	}{}
-	m := r.Content[kindJSON]
 	if m == nil || json.Unmarshal(m.Schema, &ref) != nil || json.Unmarshal(d.Components.Schemas[strings.TrimPrefix(ref.Ref, schemaRef)], &schema) != nil {
 		return false
 	}

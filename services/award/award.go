@@ -17,6 +17,7 @@ const Name = "award"
 // of store.Open.
 func New(o run.Options) (*run.Service, error) {
 	return run.New(o, run.Parts{
-		Name: Name, Schema: records.Schema, Register: server.Register, Follow: []feed.Follower{follow.Planning()},
+		Name: Name, Schema: records.Schema, Authority: records.Book, Register: server.Register,
+		Follow: []feed.Follower{follow.Planning(), follow.Registry()},
 	})
 }

@@ -17,6 +17,6 @@ const Name = "membership"
 // of store.Open.
 func New(o run.Options) (*run.Service, error) {
 	return run.New(o, run.Parts{
-		Name: Name, Schema: records.Schema, Register: server.Register, Follow: []feed.Follower{follow.Registry()},
+		Name: Name, Schema: records.Schema, Authority: records.Book, Register: server.Register, Follow: []feed.Follower{follow.Registry()},
 	})
 }

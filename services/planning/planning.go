@@ -21,7 +21,7 @@ const Name = "planning"
 func New(o run.Options) (*run.Service, error) {
 	atlas := records.NewAtlas()
 	return run.New(o, run.Parts{
-		Name: Name, Schema: records.Schema, Follow: follow.Followers(atlas),
+		Name: Name, Schema: records.Schema, Authority: records.Book, Follow: follow.Followers(atlas),
 		Register: func(r grpc.ServiceRegistrar, s *store.Store) { server.Register(r, s, atlas) },
 		Timers:   map[string]store.TimerHandler{records.TimerJudge: atlas.JudgeOn},
 	})

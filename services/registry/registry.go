@@ -15,5 +15,5 @@ const Name = "registry"
 // New opens the service's store in o.Dir and registers its methods; nothing runs before its Part does. Errors are those
 // of store.Open.
 func New(o run.Options) (*run.Service, error) {
-	return run.New(o, run.Parts{Name: Name, Schema: records.Schema, Register: server.Register})
+	return run.New(o, run.Parts{Name: Name, Schema: records.Schema, Authority: records.Book, Register: server.Register})
 }

@@ -78,6 +78,24 @@ func (c *Client) Reached(ctx context.Context, path string) ([]store.Position, er
 	return c.do(ctx, http.MethodGet, path, url.Values{"pageSize": {"1"}}, nil, nil)
 }
 
+// Unready is what the server says it lacks; empty if it is ready.
+func (c *Client) Unready(ctx context.Context) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/readyz", http.NoBody)
+	if err != nil {
+		return "", fmt.Errorf("request: %w", err)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return "", unreachable(c.base, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil || resp.StatusCode == http.StatusOK {
+		return "", err
+	}
+	return string(raw), nil
+}
+
 func (c *Client) do(
 	ctx context.Context, method, path string, query url.Values, body []byte, out proto.Message,
 ) ([]store.Position, error) {
@@ -102,7 +120,7 @@ func (c *Client) do(
 	defer func() { _ = resp.Body.Close() }()
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return nil, fmt.Errorf("read the answer of %s: %w", c.base, err)
+		return nil, &UnreachableError{Base: c.base, Err: err}
 	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, refusal(resp.StatusCode, raw)
@@ -146,9 +164,26 @@ func refusal(code int, raw []byte) error {
 	return fault.FromProto(st)
 }
 
-func unreachable(base string, err error) error {
-	if errors.Is(err, syscall.ECONNREFUSED) {
-		return fmt.Errorf("no server answers at %s; start one with `coso up`, or name another with --server", base)
+// UnreachableError says that no answer came from the server.
+type UnreachableError struct {
+	// Base is the server's address.
+	Base string
+	// Refused: nothing listens there, so nothing was sent.
+	Refused bool
+	Err     error
+}
+
+// Error is the English text.
+func (u *UnreachableError) Error() string {
+	if u.Refused {
+		return fmt.Sprintf("no server answers at %s; start one with `coso up`, or name another with --server", u.Base)
 	}
-	return fmt.Errorf("cannot reach %s: %w", base, err)
+	return fmt.Sprintf("cannot reach %s: %v", u.Base, u.Err)
+}
+
+// Unwrap is what happened.
+func (u *UnreachableError) Unwrap() error { return u.Err }
+
+func unreachable(base string, err error) error {
+	return &UnreachableError{Base: base, Refused: errors.Is(err, syscall.ECONNREFUSED), Err: err}
 }

@@ -2,6 +2,7 @@ package sheet
 
 import (
 	"errors"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,8 +12,6 @@ import (
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-
-	faultpb "coso/proto/gen/coso/fault/v1"
 )
 
 // request makes the create request of a row; all errors of form that can be seen without the server.
@@ -24,6 +23,10 @@ func (n *noun) request(r Row) (proto.Message, []error) {
 	var wrong []error
 	for _, c := range n.columns {
 		value := r.Cell(c.name)
+		if err := failure(value); err != nil && !c.told {
+			wrong = append(wrong, &columnError{column: c.name, value: value, err: err})
+			continue
+		}
 		if value == "" && !c.empty {
 			wrong = append(wrong, &columnError{column: c.name, err: say("không được để trống", "must not be empty")})
 		}
@@ -57,18 +60,21 @@ func (n *noun) unnamed(named []error, err error) []error {
 		return nil
 	}
 	left := *f
-	left.Violations = slices.DeleteFunc(slices.Clone(f.Violations), func(v fault.Violation) bool {
-		return slices.ContainsFunc(named, func(e error) bool {
-			cell, ok := e.(*columnError) //nolint:errorlint // made bare above
-			return ok && cell.column == n.columnOf(v.Field)
-		})
-	})
+	left.Violations = slices.DeleteFunc(slices.Clone(f.Violations), func(v fault.Violation) bool { return names(named, n.columnOf(v.Field)) })
 	if len(left.Violations) == 0 {
 		return nil
 	}
 	first := left.Violations[0]
 	left.Field, left.Reason, left.Msg, left.MsgVi = first.Field, first.Reason, first.Msg, first.MsgVi
 	return []error{&left}
+}
+
+// names says whether one of errors is about a column.
+func names(errs []error, column string) bool {
+	return slices.ContainsFunc(errs, func(e error) bool {
+		cell, ok := e.(*columnError) //nolint:errorlint // they are made bare
+		return ok && cell.column == column
+	})
 }
 
 // set puts a cell into the resource's field of the column's name.
@@ -100,11 +106,11 @@ func set(m protoreflect.Message, c column, value string) error {
 	return nil
 }
 
-// cells writes a resource as the cells of its row.
-func (n *noun) cells(m proto.Message) []string {
-	out := make([]string, len(n.columns))
-	for i, c := range n.columns {
-		out[i] = n.cell(m, c)
+// cells writes a resource as the cells of its row, in the columns named.
+func (n *noun) cells(m proto.Message, names []string) []string {
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = n.cell(m, *n.column(name))
 	}
 	return out
 }
@@ -181,39 +187,21 @@ func integer(s string) (int64, error) {
 	if errors.Is(err, strconv.ErrRange) {
 		return 0, say("số quá lớn", "the number is too large")
 	}
-	if err != nil {
-		return 0, say("không phải số nguyên chỉ gồm chữ số, không có dấu ngăn cách hàng nghìn",
-			"not a whole number written in digits only, without thousands separators")
+	switch {
+	case err == nil:
+		return n, nil
+	case grouped.MatchString(s):
+		plain := strings.Map(func(r rune) rune {
+			if r >= '0' && r <= '9' || r == '-' {
+				return r
+			}
+			return -1
+		}, s)
+		return 0, say("số không được có dấu ngăn cách hàng nghìn hay phần thập phân; nếu là %s thì hãy viết liền như vậy",
+			"a number has neither thousands separators nor decimals; if %s is meant, write it so", plain)
 	}
-	return n, nil
+	return 0, say("không phải số nguyên; hãy nhập số chỉ gồm chữ số, như 1200", "not a whole number; write it in digits only, like 1200")
 }
 
-// hinted says more of a refused cell than a service can: what a spreadsheet probably did to it, and how an id is written.
-func (n *noun) hinted(err error, f *fault.Error, column, value string) error {
-	digits := strings.Trim(value, "0123456789") == ""
-	c := n.column(column)
-	switch {
-	case f.Reason == faultpb.Reason_REASON_TAX_CODE_FORMAT && digits && (len(value) == 9 || len(value) == 11):
-		return &phrase{
-			vi: f.MsgVi + " Có lẽ Excel đã bỏ số 0 ở đầu: hãy đặt cột này ở dạng Text.",
-			en: f.Msg + " A spreadsheet probably dropped the leading 0: give the column the format Text.",
-		}
-	case f.Reason == faultpb.Reason_REASON_TAX_CODE_FORMAT && strings.ContainsAny(value, "E+,"):
-		return &phrase{
-			vi: f.MsgVi + " Có lẽ Excel đã đổi mã thành số: hãy đặt cột này ở dạng Text rồi nhập lại.",
-			en: f.Msg + " A spreadsheet probably made a number of it: give the column the format Text and enter it again.",
-		}
-	case c == nil || f.Reason != faultpb.Reason_REASON_FIELD_FORMAT:
-		return err
-	case c.to != "" || c.name == "id":
-		return say("mã chỉ gồm chữ thường không dấu, chữ số và gạch nối, nhiều nhất 63 ký tự, như ba-dinh",
-			"an id has small letters without marks, digits and hyphens, 63 at most, like ba-dinh")
-	case c.name == "tree":
-		return say("tên cây chỉ gồm chữ thường không dấu, chữ số và gạch nối, như party; NONE: không thuộc cây nào",
-			"a tree has small letters without marks, digits and hyphens, like party; NONE: in no tree")
-	case c.name == "level", c.name == "kinds":
-		return say("phải là từ viết hoa không dấu, nối bằng gạch dưới, như DISTRICT_COMMITTEE",
-			"it must be words in capitals without marks, joined by underscores, like DISTRICT_COMMITTEE")
-	}
-	return err
-}
+// grouped is a number with separators every three digits.
+var grouped = regexp.MustCompile(`^-?\d{1,3}(([.,]|\s|\x{a0})\d{3})+$`)

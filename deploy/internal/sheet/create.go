@@ -88,19 +88,19 @@ func (im *importer) createChunk(ctx context.Context, n *noun, chunk []item) erro
 	return nil
 }
 
-// cut puts rows into batches that a service takes.
+// cut puts rows into batches that a service takes; bundles stay whole.
 func cut(n *noun, rows []ready) iter.Seq[[]ready] {
 	return func(yield func([]ready) bool) {
-		from, size := 0, 0
-		for at, r := range rows {
-			weight := proto.Size(r.req) + rowBytes
-			if at > from && (n.batch == nil || size+weight > batchBytes) {
+		from, at, size := 0, 0, 0
+		for b := range together(rows) {
+			w := weight(b)
+			if at > from && (n.batch == nil || size+w > batchBytes || at+len(b)-from > chunkRows) {
 				if !yield(rows[from:at]) {
 					return
 				}
 				from, size = at, 0
 			}
-			size += weight
+			at, size = at+len(b), size+w
 		}
 		if from < len(rows) {
 			yield(rows[from:])
@@ -140,7 +140,9 @@ func (im *importer) prepare(n *noun, i item) (ready, bool) {
 	if n.steps != nil && i.row.unfit == nil {
 		steps, errs := n.steps(i.row)
 		for _, err := range errs {
-			wrong = append(wrong, err)
+			if !names(wrong, err.column) {
+				wrong = append(wrong, err)
+			}
 		}
 		for _, s := range steps {
 			wrong = append(wrong, n.unnamed(wrong, fault.Validate(s.in))...)
@@ -163,6 +165,7 @@ func (im *importer) put(ctx context.Context, n *noun, rows []ready) error {
 			return nil
 		}
 		if !aboutRows(err) {
+			im.doubt(err, itemsOf(rows)...)
 			return err
 		}
 		if fault.ReasonOf(err) == faultpb.Reason_REASON_RESOURCE_EXISTS {
@@ -179,13 +182,17 @@ func (im *importer) put(ctx context.Context, n *noun, rows []ready) error {
 		if len(rows) == 1 {
 			bad = []int{0}
 		}
-		if len(bad) == 0 || round >= patience {
-			half := len(rows) / 2
+		if half := middle(rows); half > 0 && (len(bad) == 0 || round >= patience) {
 			if err := im.put(ctx, n, rows[:half]); err != nil {
 				return err
 			}
 			rows, round = rows[half:], -1
 			continue
+		}
+		if len(bad) == 0 { // together they are too much
+			for at := range rows {
+				bad = append(bad, at)
+			}
 		}
 		for _, at := range bad {
 			im.refuse(rows[at].item, im.explained(n, rows[at].item, ofRow(err, at)))
@@ -274,14 +281,19 @@ func (im *importer) post(ctx context.Context, n *noun, rows []ready) (fate, erro
 		}
 		return im.write(ctx, "/v1/"+n.name, query, body)
 	}
+	in := n.batchOf(rows)
+	im.sign(in, n, "create", itemsOf(rows)...)
+	return im.write(ctx, "/v1/"+n.name+":batchCreate", nil, in)
+}
+
+// batchOf is a batch request of rows.
+func (n *noun) batchOf(rows []ready) proto.Message {
 	batch := n.batch.ProtoReflect().New()
 	list := batch.Mutable(batch.Descriptor().Fields().ByName("requests")).List()
 	for _, r := range rows {
 		list.Append(protoreflect.ValueOfMessage(r.req.ProtoReflect()))
 	}
-	in := batch.Interface()
-	im.sign(in, n, "create", itemsOf(rows)...)
-	return im.write(ctx, "/v1/"+n.name+":batchCreate", nil, in)
+	return batch.Interface()
 }
 
 // sign gives a request its request id, or says that it only checks.
@@ -302,6 +314,9 @@ func requestID(n *noun, act string, items ...item) string {
 	}
 	for _, i := range items {
 		for _, c := range n.columns {
+			if c.told {
+				continue
+			}
 			_, _ = io.WriteString(h, strconv.Quote(i.row.Cell(c.name))+",")
 		}
 		_, _ = io.WriteString(h, "\n")

@@ -25,14 +25,17 @@ func Nouns() []string {
 // exportPage is how many resources are asked for at once.
 const exportPage = "500"
 
-// Export writes everything of a noun as a sheet, in order of ids, and answers how many rows it wrote; more is told of rows
-// as they are written, and may be nil. It reads page by page: what changes meanwhile may be in it or not.
-func Export(ctx context.Context, c *client.Client, noun string, w io.Writer, d Dialect, more func(rows int)) (int, error) {
+// Export writes everything of a noun as a sheet, what was withdrawn too, in order of ids, and answers how many rows it wrote;
+// more is told of rows as they are written, and may be nil. It reads page by page: what changes meanwhile may be in it or not.
+// corrections adds why a closing, a placement or a dissolution was last corrected. An import passes that over: to bring it
+// back, it would have to invent what was wrong before.
+func Export(ctx context.Context, c *client.Client, noun string, w io.Writer, d Dialect, corrections bool, more func(rows int)) (int, error) {
 	n := nounNamed(noun)
 	if n == nil {
 		return 0, say("không có bảng nào tên là %q", "there is no sheet called %q", noun)
 	}
-	out, err := newWriter(w, d, n.names())
+	names := n.names(corrections)
+	out, err := newWriter(w, d, names)
 	if err != nil {
 		return 0, err
 	}
@@ -45,7 +48,7 @@ func Export(ctx context.Context, c *client.Client, noun string, w io.Writer, d D
 		if n.rows != nil {
 			of = n.rows(m)
 		} else {
-			of[0] = n.cells(m)
+			of[0] = n.cells(m, names)
 		}
 		for _, cells := range of {
 			if err := out.write(cells); err != nil {

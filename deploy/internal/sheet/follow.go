@@ -83,6 +83,7 @@ func (im *importer) take(ctx context.Context, n *noun, i item) (wrong, broken er
 			return err, nil
 		}
 		if err != nil {
+			im.doubt(err, i)
 			return nil, err
 		}
 		became = fateNew
@@ -90,6 +91,9 @@ func (im *importer) take(ctx context.Context, n *noun, i item) (wrong, broken er
 	if n.create == nil {
 		im.pass(became, i)
 	}
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	im.finished[i.place()] = true
 	return nil, nil
 }
 

@@ -1,6 +1,7 @@
 package sheet
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -14,7 +15,7 @@ func (im *importer) gather(n *noun, sheets []*Sheet) []item {
 		}
 		files = append(files, s.File)
 		for _, r := range s.Rows {
-			items = append(items, item{s, r})
+			items = append(items, item{sheet: s, row: r})
 		}
 	}
 	if len(items) == 0 {
@@ -23,8 +24,12 @@ func (im *importer) gather(n *noun, sheets []*Sheet) []item {
 	im.meters[n] = &group{label: strings.Join(files, ", "), all: len(items)}
 	im.tell(n, 0)
 	im.refuseTwins(items, n.keyColumns(), true)
+	standing := items
+	if n.room != nil {
+		standing = slices.DeleteFunc(slices.Clone(items), func(i item) bool { return n.room(i.row) })
+	}
 	for _, columns := range n.unique {
-		im.refuseTwins(items, columns, false)
+		im.refuseTwins(standing, columns, false)
 	}
 	if n.self != "" {
 		im.refuseCircles(n, items)

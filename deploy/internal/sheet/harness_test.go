@@ -23,6 +23,12 @@ const dataSet = "../../demo/hanoi-2020"
 // start runs a coso of its own until the test ends.
 func start(t testing.TB) *client.Client {
 	t.Helper()
+	return client.New(serve(t))
+}
+
+// serve is start, and answers the address.
+func serve(t testing.TB) string {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, done := make(chan string, 1), make(chan error, 1)
 	dir := t.TempDir()
@@ -38,14 +44,14 @@ func start(t testing.TB) *client.Client {
 	})
 	select {
 	case base := <-ready:
-		return client.New(base)
+		return base
 	case err := <-done:
 		done <- nil
 		t.Fatalf("coso did not start: %v", err)
 	case <-time.After(time.Minute):
 		t.Fatal("coso did not start within a minute")
 	}
-	return nil
+	return ""
 }
 
 func parse(t testing.TB, file, raw string) *sheet.Sheet {
@@ -95,7 +101,7 @@ func contents(t testing.TB, c *client.Client, d sheet.Dialect) map[string]string
 	out := map[string]string{}
 	for _, n := range sheet.Nouns() {
 		var b bytes.Buffer
-		if _, err := sheet.Export(t.Context(), c, n, &b, d, nil); err != nil {
+		if _, err := sheet.Export(t.Context(), c, n, &b, d, false, nil); err != nil {
 			t.Fatalf("export %s: %v", n, err)
 		}
 		out[n] = b.String()

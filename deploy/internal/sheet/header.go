@@ -55,14 +55,14 @@ func nounOf(h *head) (*noun, error) {
 		for _, c := range names {
 			if best.column(c) == nil {
 				return nil, say("bảng %s không có cột %q; các cột của bảng là %s",
-					"%s have no column %q; their columns are %s", best.name, c, strings.Join(best.names(), ", "))
+					"%s have no column %q; their columns are %s", best.name, c, strings.Join(best.names(true), ", "))
 			}
 		}
 		return best, nil
 	}
 	var known []string
 	for _, n := range nouns {
-		known = append(known, "\n  "+n.name+": "+strings.Join(n.names(), ","))
+		known = append(known, "\n  "+n.name+": "+strings.Join(n.names(false), ","))
 	}
 	foreign := len(slices.DeleteFunc(slices.Clone(names), func(c string) bool { return best.column(c) != nil }))
 	if 2*foreign < len(names) {

@@ -26,7 +26,12 @@ const (
 // small is a province with one district and one enterprise.
 func small(t testing.TB) *client.Client {
 	t.Helper()
-	c := start(t)
+	return smallAt(t, serve(t))
+}
+
+func smallAt(t testing.TB, base string) *client.Client {
+	t.Helper()
+	c := client.New(base)
 	bring(t, c,
 		parse(t, "units.csv", unitsHead+"tinh,Tỉnh ủy,PROVINCIAL_COMMITTEE,party,,2000-01-01,\nhuyen,Huyện ủy,DISTRICT_COMMITTEE,party,tinh,2000-01-01,\n"),
 		parse(t, "enterprises.csv", enterprisesHead+"sao-mai,0199000017,Công ty Sao Mai,LLC,huyen\n"))
@@ -118,8 +123,8 @@ func TestEveryBadRowIsNamedAndTheOthersComeIn(t *testing.T) {
 		t.Errorf("%d new, %d refused, %d errors:\n%s", o.New, o.Bad(), len(o.Refused), strings.Join(vi, "\n"))
 	}
 	for _, want := range []string{
-		`organisations.csv, dòng 62, cột founded_on, giá trị "2021-02-29": founded_on ghi 2021-02-29, không phải một ngày có thật`,
-		`organisations.csv, dòng 63, cột founded_on, giá trị "30/11/2020": founded_on ghi 30/11/2020, không phải một ngày có thật`,
+		`organisations.csv, dòng 62, cột founded_on, giá trị "2021-02-29": không có ngày 29 trong tháng 2 năm 2021, tháng này có 28 ngày`,
+		`organisations.csv, dòng 63, cột founded_on, giá trị "30/11/2020": ngày phải viết theo thứ tự năm-tháng-ngày; hãy viết lại là 2020-11-30`,
 		`organisations.csv, dòng 64, cột id, giá trị "Bad Id": mã chỉ gồm chữ thường không dấu, chữ số và gạch nối`,
 		`organisations.csv, dòng 65, cột unit, giá trị "o-dau": Không có đơn vị units/o-dau`,
 		`organisations.csv, dòng 66, cột enterprise, giá trị "o-dau": Không có doanh nghiệp enterprises/o-dau`,
@@ -236,45 +241,6 @@ func errorsOf(o *sheet.Outcome) []error {
 		out = append(out, e)
 	}
 	return out
-}
-
-// All or none: one bad row keeps everything out, all bad rows are named; what one command cannot hold is refused.
-func TestAtomic(t *testing.T) {
-	c := small(t)
-	good := "a,BASE_PARTY_ORGANISATION,Đảng bộ,sao-mai,huyen,,2020-01-02,\nb,CELL,Chi bộ,sao-mai,huyen,a,2020-01-02,\n"
-	bad := parse(t, "o.csv", organisationHead+good+"x,CELL,Chi bộ,sao-mai,nowhere,,2020-01-02,\ny,CELL,Chi bộ,nowhere,huyen,,2020-01-02,\n")
-	before := contents(t, c, sheet.Plain())
-	outcomes, err := sheet.Import(t.Context(), c, []*sheet.Sheet{bad}, sheet.Options{Atomic: true})
-	if err != nil || outcomes[0].New != 0 || outcomes[0].Bad() != 2 {
-		t.Errorf("%+v, %v", outcomes[0], err)
-	}
-	same(t, contents(t, c, sheet.Plain()), before)
-	outcomes, err = sheet.Import(t.Context(), c, []*sheet.Sheet{parse(t, "o.csv", organisationHead+good)}, sheet.Options{Atomic: true})
-	if err != nil || outcomes[0].New != 2 || outcomes[0].Bad() != 0 {
-		t.Errorf("%+v, %v", outcomes[0], err)
-	}
-	outcomes, err = sheet.Import(t.Context(), c, []*sheet.Sheet{parse(t, "o.csv", organisationHead+good+"c,CELL,Chi bộ,sao-mai,huyen,a,2020-01-02,\n")}, sheet.Options{Atomic: true})
-	if err != nil || outcomes[0].New != 1 || outcomes[0].There != 2 {
-		t.Errorf("%+v, %v", outcomes[0], err)
-	}
-	for why, one := range map[string]*sheet.Sheet{
-		"row by row":       parse(t, "u.csv", unitsHead+"x,X,DISTRICT_COMMITTEE,,tinh,2000-01-01,\n"),
-		"a second request": parse(t, "o.csv", "id,kind,display_name,enterprise,unit,founded_on,withdrawal_reason\nz,CELL,Z,sao-mai,huyen,2020-01-02,nhập nhầm\n"),
-		"501 rows":         parse(t, "o.csv", organisationHead+many(501)),
-	} {
-		_, err := sheet.Import(t.Context(), c, []*sheet.Sheet{one}, sheet.Options{Atomic: true})
-		if err == nil || !strings.Contains(err.Error(), why) || !strings.Contains(sheet.TextOf(err, sheet.Vietnamese), "Chưa ghi gì") {
-			t.Errorf("%s: %v", why, err)
-		}
-	}
-}
-
-func many(n int) string {
-	var b strings.Builder
-	for i := range n {
-		fmt.Fprintf(&b, "m%d,BASE_CELL,Chi bộ,sao-mai,huyen,,2020-01-02,\n", i)
-	}
-	return b.String()
 }
 
 // The longest names that may be: batches are cut so that a service takes each of them.

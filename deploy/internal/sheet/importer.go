@@ -18,10 +18,22 @@ type Progress func(what string, all, more int)
 type Options struct {
 	// DryRun: the services check every row and nothing is recorded.
 	DryRun bool
-	// Atomic: all rows come in or none. For one sheet that fits into one command.
+	// Atomic: all rows come in or none. For sheets of one noun with new records only, up to 200,000 rows.
 	Atomic bool
+	// Lang is the language of what Tell is told; empty: Vietnamese.
+	Lang Lang
 	// Tell may be nil.
 	Tell Progress
+	// Wait may be nil. It is told why nothing goes on, within 5 seconds, and again when the cause is another; nil when it goes
+	// on. It is not called from two goroutines at once, nor while Tell is.
+	Wait func(cause error)
+}
+
+func (o Options) words(vi, en string) string {
+	if o.Lang == English {
+		return en
+	}
+	return vi
 }
 
 // Outcome is what became of one sheet.
@@ -29,10 +41,14 @@ type Outcome struct {
 	Sheet *Sheet
 	// New rows were recorded, There were there already as they say.
 	New, There int
+	// Told rows say something that only a server knows, why it was corrected: that is passed over.
+	Told int
 	// Leaning rows were checked but for what they refer to: a row of the same import, which a dry run does not record.
 	Leaning int
 	// Refused are all errors, in order of lines; a row may have several.
 	Refused []*Error
+	// Rest is set if the import broke off, unless it was only a rehearsal.
+	Rest *Rest
 }
 
 // Bad is how many rows were refused.
@@ -59,6 +75,8 @@ const (
 type item struct {
 	sheet *Sheet
 	row   Row
+	// bundle is the number of the rows that go together with this one; 0: it may go alone.
+	bundle int
 }
 
 func (i item) key() string { return name(i.sheet.noun.name, i.row.Cell("id")) }
@@ -77,11 +95,17 @@ type importer struct {
 	// passed and refused are the rows that are through, and those that have an error, in any phase.
 	passed  map[place]fate
 	refused map[place]bool
+	// finished rows have had their steps; open ones may be recorded or not.
+	finished map[place]bool
+	open     []item
 	// marks are how far each service was before this import.
 	marks map[string]store.Position
 	// reached: the server has answered.
 	reached bool
-	meters  map[*noun]*group
+	// causes are why nothing goes on, as far as they were told; ended: nobody listens any more.
+	causes []string
+	ended  bool
+	meters map[*noun]*group
 }
 
 // place tells a row from all others of an import.
@@ -103,6 +127,10 @@ type group struct {
 func Import(ctx context.Context, c *client.Client, sheets []*Sheet, o Options) ([]*Outcome, error) {
 	im, out := newImporter(c, sheets, o)
 	err := im.run(ctx, sheets)
+	if err != nil && !o.DryRun {
+		im.takeStock(ctx, sheets)
+	}
+	im.end()
 	for _, one := range out {
 		slices.SortStableFunc(one.Refused, func(a, b *Error) int { return a.Line - b.Line })
 	}
@@ -112,11 +140,11 @@ func Import(ctx context.Context, c *client.Client, sheets []*Sheet, o Options) (
 func newImporter(c *client.Client, sheets []*Sheet, o Options) (*importer, []*Outcome) {
 	im := &importer{
 		c: c, o: o, outcomes: map[*Sheet]*Outcome{}, fates: map[string]fate{}, exists: map[string]bool{},
-		passed: map[place]fate{}, refused: map[place]bool{}, meters: map[*noun]*group{}, marks: map[string]store.Position{},
+		passed: map[place]fate{}, refused: map[place]bool{}, finished: map[place]bool{}, meters: map[*noun]*group{}, marks: map[string]store.Position{},
 	}
 	out := make([]*Outcome, len(sheets))
 	for i, s := range sheets {
-		out[i] = &Outcome{Sheet: s}
+		out[i] = &Outcome{Sheet: s, Told: s.told()}
 		im.outcomes[s] = out[i]
 	}
 	return im, out
@@ -133,7 +161,9 @@ func (im *importer) run(ctx context.Context, sheets []*Sheet) error {
 	for _, n := range nouns {
 		var err error
 		if n.create != nil {
-			err = im.create(ctx, n, items[n])
+			if items[n], err = im.makeRoom(ctx, n, items[n]); err == nil {
+				err = im.create(ctx, n, items[n])
+			}
 		} else {
 			err = im.follow(ctx, n, items[n])
 		}
@@ -150,6 +180,58 @@ func (im *importer) run(ctx context.Context, sheets []*Sheet) error {
 		}
 	}
 	return nil
+}
+
+// makeRoom brings in the rows that end before others with the same unique columns begin, each with its end, and answers the
+// others. Of several with the same columns one goes after the other. What is there is looked up first: the service may
+// refuse to begin anew what has ended since.
+func (im *importer) makeRoom(ctx context.Context, n *noun, items []item) (others []item, err error) {
+	if n.room == nil {
+		return items, nil
+	}
+	var rounds [][]item
+	met := map[string]int{}
+	for _, i := range items {
+		if !n.room(i.row) {
+			others = append(others, i)
+			continue
+		}
+		key, _ := joined(i.row, n.unique[0])
+		if met[key] == len(rounds) {
+			rounds = append(rounds, nil)
+		}
+		rounds[met[key]] = append(rounds[met[key]], i)
+		met[key]++
+	}
+	for _, round := range rounds {
+		var sound []ready
+		for _, i := range round {
+			if one, ok := im.prepare(n, i); ok {
+				sound = append(sound, one)
+			}
+		}
+		left, err := im.settle(ctx, n, sound)
+		if err != nil {
+			return nil, err
+		}
+		if err := im.create(ctx, n, itemsOf(left)); err != nil {
+			return nil, err
+		}
+		if err := im.follow(ctx, n, round); err != nil {
+			return nil, err
+		}
+	}
+	return others, nil
+}
+
+// told is how many rows say what only a server knows.
+func (s *Sheet) told() (rows int) {
+	for _, r := range s.Rows {
+		if slices.ContainsFunc(s.noun.columns, func(c column) bool { return c.told && r.Cell(c.name) != "" }) {
+			rows++
+		}
+	}
+	return rows
 }
 
 // Send imports one sheet; done is told how many rows are through. Every refused row is one of the joined errors.
@@ -204,17 +286,22 @@ func (im *importer) pass(f fate, items ...item) {
 	im.mu.Lock()
 	defer im.mu.Unlock()
 	for _, i := range items {
-		o := im.outcomes[i.sheet]
-		if f == fateNew {
-			o.New++
-		} else {
-			o.There++
-		}
-		im.passed[place{i.sheet, i.row.Line}] = f
-		if k := i.key(); k != "" {
-			im.fates[k] = f
-		}
+		im.note(f, i)
 		im.tell(i.sheet.noun, 1)
+	}
+}
+
+// note is called with mu held.
+func (im *importer) note(f fate, i item) {
+	o := im.outcomes[i.sheet]
+	if f == fateNew {
+		o.New++
+	} else {
+		o.There++
+	}
+	im.passed[place{i.sheet, i.row.Line}] = f
+	if k := i.key(); k != "" {
+		im.fates[k] = f
 	}
 }
 

@@ -40,6 +40,8 @@ type noun struct {
 	ordered bool
 	// before orders steps that are ordered.
 	before func(a, b Row) int
+	// room says of a row that its steps make room for another with the same unique columns: such rows go first.
+	room func(r Row) bool
 	// show writes a column that is not the field of its name.
 	show func(m proto.Message, column string) string
 	// rows makes the rows of a resource, where that is not one.
@@ -57,12 +59,16 @@ type column struct {
 	to string
 	// apart says that the column is no field of the create request: finish or steps take it.
 	apart bool
+	// told is what the server tells of a row's life and no row can bring: written where it is asked for, passed over when
+	// it is read.
+	told bool
 }
 
 func plain(name string) column   { return column{name: name, required: true} }
 func free(name string) column    { return column{name: name, empty: true} }
 func ref(name, to string) column { return column{name: name, required: true, to: to} }
 func extra(name string) column   { return column{name: name, empty: true, apart: true} }
+func told(name string) column    { return column{name: name, empty: true, apart: true, told: true} }
 func maybe(name, to string) column {
 	return column{name: name, empty: true, to: to}
 }
@@ -79,7 +85,7 @@ func units() *noun {
 		columns: []column{
 			plain("id"), plain("display_name"), plain("level"), extra("tree"),
 			{name: "parent", to: "units", apart: true, required: true, empty: true},
-			plain("valid_from"), extra("closed_on"),
+			plain("valid_from"), extra("closed_on"), told("correction_reason"),
 		},
 		stands: map[string]string{"fromDate": "valid_from"},
 		self:   "parent", finish: placeUnit, show: showUnit, steps: closeUnit, ordered: true, before: youngestFirst,
@@ -115,7 +121,7 @@ func organisations() *noun {
 		columns: []column{
 			plain("id"), plain("kind"), plain("display_name"), ref("enterprise", "enterprises"), ref("unit", "units"),
 			maybe("superior", "organisations"), plain("founded_on"), free("founding_decision"),
-			extra("dissolved_on"), extra("dissolution_decision"), extra("withdrawal_reason"),
+			extra("dissolved_on"), extra("dissolution_decision"), extra("withdrawal_reason"), told("correction_reason"),
 		},
 		stands: map[string]string{"reason": "withdrawal_reason"},
 		self:   "superior", steps: endOrganisation,
@@ -139,33 +145,41 @@ func intakes() *noun {
 func indicators() *noun {
 	return &noun{
 		name: "indicators", field: "indicator", create: &planningpb.CreateIndicatorRequest{}, resource: &planningpb.Indicator{},
-		list: &planningpb.ListIndicatorsResponse{}, lists: everything,
+		list: &planningpb.ListIndicatorsResponse{}, lists: []map[string]string{{}, {"state": "INDICATOR_STATE_WITHDRAWN"}},
 		columns: []column{
 			plain("id"), plain("display_name"), plain("measure"), plain("kinds"), plain("comparator"), plain("result_verb"), plain("counted_noun"),
+			extra("withdrawal_reason"),
 		},
+		stands: map[string]string{"reason": "withdrawal_reason"},
+		steps:  withdrawIndicator,
 	}
 }
 
 func periods() *noun {
 	return &noun{
 		name: "periods", field: "period", create: &planningpb.CreatePeriodRequest{}, resource: &planningpb.Period{},
-		list: &planningpb.ListPeriodsResponse{}, lists: everything,
+		list: &planningpb.ListPeriodsResponse{}, lists: []map[string]string{{}, {"state": "PERIOD_STATE_WITHDRAWN"}},
 		columns: []column{
 			plain("id"), plain("display_name"), plain("kind"), plain("start_date"), plain("end_date"), plain("cut_off_date"),
+			extra("withdrawal_reason"),
 		},
+		stands: map[string]string{"reason": "withdrawal_reason"},
+		steps:  withdrawPeriod,
 	}
 }
 
 func targets() *noun {
 	return &noun{
 		name: "targets", field: "target", create: &planningpb.CreateTargetRequest{}, resource: &planningpb.Target{},
-		batch: &planningpb.BatchCreateTargetsRequest{}, list: &planningpb.ListTargetsResponse{}, lists: everything,
+		batch: &planningpb.BatchCreateTargetsRequest{}, list: &planningpb.ListTargetsResponse{},
+		lists: []map[string]string{{}, {"state": "TARGET_STATE_WITHDRAWN"}},
 		columns: []column{
 			plain("id"), ref("unit", "units"), ref("indicator", "indicators"), ref("period", "periods"), free("registered_value"),
-			extra("assigned_value"), extra("assigned_decision"),
+			extra("assigned_value"), extra("assigned_decision"), extra("withdrawal_reason"),
 		},
+		stands: map[string]string{"reason": "withdrawal_reason"},
 		unique: [][]string{{"unit", "indicator", "period"}},
-		steps:  assignTarget,
+		steps:  liveTarget, room: withdrawnTarget,
 	}
 }
 
@@ -178,10 +192,13 @@ func (n *noun) column(name string) *column {
 	return nil
 }
 
-func (n *noun) names() []string {
-	out := make([]string, len(n.columns))
-	for i, c := range n.columns {
-		out[i] = c.name
+// names are the columns that rows bring; with told, those too that only the server says.
+func (n *noun) names(told bool) []string {
+	var out []string
+	for _, c := range n.columns {
+		if told || !c.told {
+			out = append(out, c.name)
+		}
 	}
 	return out
 }

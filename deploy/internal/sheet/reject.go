@@ -8,12 +8,23 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
 
+// notIn are all rows that are not known to be in as their sheet says, in order of lines.
+func (o *Outcome) notIn() []*Error {
+	if o.Rest == nil {
+		return o.Refused
+	}
+	all := slices.Concat(o.Refused, o.Rest.rows)
+	slices.SortStableFunc(all, func(a, b *Error) int { return a.Line - b.Line })
+	return all
+}
+
 // WriteRefused writes the refused rows as a sheet of the same columns and dialect, with the reasons in one more column,
-// which is passed over when the sheet is sent again.
+// which is passed over when the sheet is sent again; after an import that broke off, all rows that are not known to be in.
 func (o *Outcome) WriteRefused(w io.Writer, lang Lang) error {
 	s := o.Sheet
 	var columns []int
@@ -27,11 +38,12 @@ func (o *Outcome) WriteRefused(w io.Writer, lang Lang) error {
 	if err != nil {
 		return err
 	}
-	for i := 0; i < len(o.Refused); {
-		row := o.Refused[i].row
+	rows := o.notIn()
+	for i := 0; i < len(rows); {
+		row := rows[i].row
 		var reasons []string
-		for ; i < len(o.Refused) && o.Refused[i].Line == row.Line; i++ {
-			reasons = append(reasons, o.Refused[i].short(lang))
+		for ; i < len(rows) && rows[i].Line == row.Line; i++ {
+			reasons = append(reasons, rows[i].short(lang))
 		}
 		cells := make([]string, 0, len(columns)+1)
 		for _, at := range columns {
@@ -92,6 +104,9 @@ func (o *Outcome) SaveRefused(source string, lang Lang) (string, error) {
 			return "", err
 		}
 		_, err = f.Write(content.Bytes())
-		return file, errors.Join(err, f.Close())
+		if err = errors.Join(err, f.Close()); err != nil {
+			err = errors.Join(err, os.Remove(file)) // half a file is worse than none
+		}
+		return file, err
 	}
 }

@@ -46,7 +46,7 @@ func TestSheetsWithErrors(t *testing.T) {
 		{"empty cell", header + "b,BASE_CELL,,e,tay-ho,2020-01-02,\n", `x.csv:2: display_name "": must not be empty`},
 		{
 			"thousands separator", "id,unit,kind,admitted_on,member_count\nx,tay-ho,PARTY_MEMBER,2020-01-02,29.793\n",
-			`x.csv:2: member_count "29.793": not a whole number written in digits only, without thousands separators`,
+			`x.csv:2: member_count "29.793": a number has neither thousands separators nor decimals; if 29793 is meant, write it so`,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

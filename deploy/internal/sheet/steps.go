@@ -148,26 +148,55 @@ func endOrganisation(r Row) ([]*step, []*columnError) {
 		}})
 	}
 	if reason != "" {
-		in := &registrypb.WithdrawOrganisationRequest{Name: resource, Reason: reason}
-		out = append(out, &step{name: resource, verb: "withdraw", in: in, done: func(now proto.Message) (bool, *columnError) {
-			o, _ := now.(*registrypb.Organisation)
-			return was("withdrawal_reason", reason, resource, o.GetWithdrawalReason())
-		}})
+		out = append(out, withdrawal(resource, reason, &registrypb.WithdrawOrganisationRequest{Name: resource, Reason: reason}))
 	}
 	return out, nil
 }
 
-func withdrawIntake(r Row) ([]*step, []*columnError) {
-	reason := text.NFC(r.Cell("withdrawal_reason"))
-	if reason == "" {
-		return nil, nil
-	}
-	in := &membershippb.WithdrawIntakeRequest{Name: name("intakes", r.Cell("id")), Reason: reason}
-	return []*step{{name: in.GetName(), verb: "withdraw", in: in, done: func(now proto.Message) (bool, *columnError) {
-		i, _ := now.(*membershippb.Intake)
-		return was("withdrawal_reason", reason, in.GetName(), i.GetWithdrawalReason())
-	}}}, nil
+// withdrawal is the step by which a resource that was entered in error is withdrawn.
+func withdrawal(resource, reason string, in proto.Message) *step {
+	return &step{name: resource, verb: "withdraw", in: in, done: func(now proto.Message) (bool, *columnError) {
+		m := now.ProtoReflect()
+		return was("withdrawal_reason", reason, resource, m.Get(m.Descriptor().Fields().ByName("withdrawal_reason")).String())
+	}}
 }
+
+// withdrawn is the withdrawal of a row that says why; none for others.
+func withdrawn(r Row, collection string, request func(resource, reason string) proto.Message) []*step {
+	resource, reason := name(collection, r.Cell("id")), text.NFC(r.Cell("withdrawal_reason"))
+	if reason == "" {
+		return nil
+	}
+	return []*step{withdrawal(resource, reason, request(resource, reason))}
+}
+
+func withdrawIntake(r Row) ([]*step, []*columnError) {
+	return withdrawn(r, "intakes", func(resource, reason string) proto.Message {
+		return &membershippb.WithdrawIntakeRequest{Name: resource, Reason: reason}
+	}), nil
+}
+
+func withdrawIndicator(r Row) ([]*step, []*columnError) {
+	return withdrawn(r, "indicators", func(resource, reason string) proto.Message {
+		return &planningpb.WithdrawIndicatorRequest{Name: resource, Reason: reason}
+	}), nil
+}
+
+func withdrawPeriod(r Row) ([]*step, []*columnError) {
+	return withdrawn(r, "periods", func(resource, reason string) proto.Message {
+		return &planningpb.WithdrawPeriodRequest{Name: resource, Reason: reason}
+	}), nil
+}
+
+// liveTarget is what becomes of a target: an assignment, a withdrawal.
+func liveTarget(r Row) ([]*step, []*columnError) {
+	steps, wrong := assignTarget(r)
+	return append(steps, withdrawn(r, "targets", func(resource, reason string) proto.Message {
+		return &planningpb.WithdrawTargetRequest{Name: resource, Reason: reason}
+	})...), wrong
+}
+
+func withdrawnTarget(r Row) bool { return r.Cell("withdrawal_reason") != "" }
 
 // assignTarget assigns the value of a row that has one.
 func assignTarget(r Row) ([]*step, []*columnError) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/url"
 	"slices"
-	"time"
 
 	"coso/deploy/internal/client"
 	"coso/services/platform/fault"
@@ -42,9 +41,14 @@ func (im *importer) settle(ctx context.Context, n *noun, rows []ready) ([]ready,
 func (im *importer) get(ctx context.Context, n *noun, resource string) (proto.Message, error) {
 	now := n.resource.ProtoReflect().New().Interface()
 	err := im.call(ctx, func() error {
-		return im.c.Get(ctx, "/v1/"+url.PathEscape(n.collection())+"/"+url.PathEscape(bare(resource)), nil, now)
+		return im.c.Get(ctx, n.path(resource), nil, now)
 	})
 	return now, err
+}
+
+// path is where a resource is read.
+func (n *noun) path(resource string) string {
+	return "/v1/" + url.PathEscape(n.collection()) + "/" + url.PathEscape(bare(resource))
 }
 
 // collection is where the resources are that the noun's rows are about.
@@ -120,52 +124,6 @@ func (im *importer) write(ctx context.Context, path string, query url.Values, in
 		return err
 	})
 	return became, err
-}
-
-const (
-	// tries is how often a request is sent to a server that does not answer any more.
-	tries = 6
-	// longest is how long a service that says to try later is asked again, for it lags behind or stops and starts.
-	longest = 2 * time.Minute
-	// longestPause bounds the pause between two tries.
-	longestPause = 2 * time.Second
-)
-
-// call sends a request until it is answered. Every request may be repeated: it reads, only checks, or carries a request id.
-func (im *importer) call(ctx context.Context, send func() error) error {
-	pause, began := 100*time.Millisecond, time.Now()
-	for try := 1; ; try++ {
-		err := send()
-		if err == nil || aboutRows(err) {
-			im.mu.Lock()
-			im.reached = true
-			im.mu.Unlock()
-			return err
-		}
-		if ctx.Err() != nil || !im.passing(err, try, time.Since(began)) {
-			return err
-		}
-		wait := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			wait.Stop()
-			return ctx.Err()
-		case <-wait.C:
-		}
-		pause = min(2*pause, longestPause)
-	}
-}
-
-// passing says whether an error may pass by itself: a service that says so, or a server that answered before and does not
-// now.
-func (im *importer) passing(err error, try int, since time.Duration) bool {
-	if f, ok := errors.AsType[*fault.Error](err); ok {
-		return since < longest &&
-			(f.Kind == fault.KindUnavailable || f.Kind == fault.KindDeadlineExceeded || f.Kind == fault.KindAborted)
-	}
-	im.mu.Lock()
-	defer im.mu.Unlock()
-	return im.reached && try < tries
 }
 
 // Wait asks a list until the service behind it has heard of everything that the client wrote, so that whoever asks next

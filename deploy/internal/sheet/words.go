@@ -1,12 +1,14 @@
 package sheet
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
 
+	"coso/deploy/internal/client"
 	"coso/services/platform/fault"
 )
 
@@ -102,6 +104,15 @@ func TextOf(err error, lang Lang) string {
 	}
 	if p, ok := errors.AsType[*phrase](err); ok && lang == Vietnamese {
 		return p.vi
+	}
+	if u, ok := errors.AsType[*client.UnreachableError](err); ok && lang == Vietnamese {
+		if u.Refused {
+			return "không có máy chủ nào trả lời ở " + u.Base + "; hãy khởi động bằng `coso up`, hoặc chỉ máy chủ khác bằng --server"
+		}
+		return "không liên lạc được với máy chủ " + u.Base + " (" + u.Err.Error() + ")"
+	}
+	if errors.Is(err, context.Canceled) && lang == Vietnamese {
+		return "đã dừng theo yêu cầu"
 	}
 	if f, ok := errors.AsType[*fault.Error](err); ok {
 		if lang == Vietnamese && f.MsgVi != "" {

@@ -1,4 +1,4 @@
-// Package single runs coso whole in one process: an embedded nats-server, the four services and the gateway over them,
+// Package single runs coso whole in one process: an embedded nats-server, the services and the gateway over them,
 // with all state in one folder. It is what `coso up` starts and what the demo and the end-to-end tests run.
 //
 // It guarantees that parts start in order, that the address answers when ready is called, and that Run ends in bounded
@@ -17,9 +17,11 @@ import (
 
 	embedded "coso/deploy/nats"
 	"coso/gateway"
+	"coso/gateway/identity"
 	"coso/services/award"
 	"coso/services/membership"
 	"coso/services/planning"
+	"coso/services/platform/checkpoint"
 	"coso/services/platform/run"
 	"coso/services/platform/run/ops"
 	"coso/services/registry"
@@ -28,8 +30,10 @@ import (
 	"google.golang.org/grpc"
 )
 
-// Services are the names of the four services, in the order in which events flow.
-func Services() []string { return []string{registry.Name, membership.Name, planning.Name, award.Name} }
+// Services are the names of the four services and of the gateway's own, in the order in which events flow.
+func Services() []string {
+	return []string{registry.Name, membership.Name, planning.Name, award.Name, identity.Name}
+}
 
 // Options say where a coso keeps its state and answers.
 type Options struct {
@@ -39,6 +43,18 @@ type Options struct {
 	HTTP string
 	// NATSPort is where the embedded nats-server listens on 127.0.0.1 for integrators; 0: nowhere.
 	NATSPort int
+	// MaxStreams is how many bytes the streams of the embedded nats-server may hold; 0: what they hold when it starts and half
+	// of what is free then.
+	MaxStreams int64
+	// Checkpoints say where signed checkpoints of the journals go; what is left open lies in Dir.
+	Checkpoints checkpoint.Options
+	// Limits say how long sessions and tokens hold.
+	Limits identity.Limits
+	// AdminPassword is the first account's password; empty: a one-time password is made for it.
+	AdminPassword string
+	// First is told how to sign in for the first time, with each start until somebody has; nil: nobody is, and the next start
+	// makes another one-time password.
+	First func(identity.First)
 	// Clock answers the time; nil: the machine's.
 	Clock func() time.Time
 	// Logger takes what an operator must know.
@@ -56,16 +72,16 @@ func Run(ctx context.Context, o Options, ready func(base string)) (err error) {
 	}
 	listener, err := gateway.Listen(ctx, o.HTTP)
 	if err != nil {
-		return err
+		return fmt.Errorf("--http: %w", err)
 	}
-	services, err := open(o)
+	services, accounts, err := open(ctx, o)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	if err := run.Settled(o.Dir, Services()...); err != nil {
 		return errors.Join(err, listener.Close(), closeAll(services))
 	}
-	bus, err := embedded.Start(embedded.Options{Dir: filepath.Join(o.Dir, "nats"), Port: o.NATSPort, Logger: o.Logger})
+	bus, err := embedded.Start(embedded.Options{Dir: filepath.Join(o.Dir, "nats"), Port: o.NATSPort, MaxStore: o.MaxStreams, Logger: o.Logger})
 	if err != nil {
 		return errors.Join(err, listener.Close(), closeAll(services))
 	}
@@ -79,36 +95,48 @@ func Run(ctx context.Context, o Options, ready func(base string)) (err error) {
 	if err != nil {
 		return errors.Join(err, listener.Close(), closeAll(services))
 	}
-	web, err := site(o, services, listener, ready)
+	web, err := site(o, services, accounts, listener, ready)
 	if err != nil {
 		return errors.Join(err, listener.Close(), closeAll(services))
 	}
 	parts := append(make([]run.Part, 0, len(services)+2), run.Answer("operator's sockets", func(ctx context.Context) ([]run.On, error) {
 		return run.Sockets(ctx, o.Dir, o.Logger, services...)
 	}))
-	conns := map[string]grpc.ClientConnInterface{}
 	for _, s := range services {
-		conns[s.Name()] = s.Conn()
-	}
-	for _, s := range services {
+		conns := map[string]grpc.ClientConnInterface{}
+		for _, followed := range services {
+			conns[followed.Name()] = followed.ConnOf(s.Name())
+		}
 		parts = append(parts, s.Part(js, conns))
 	}
 	return run.All(ctx, o.Logger, append(parts, web)...)
 }
 
-// open opens the four services in the order in which events flow. It comes before the nats-server: the stores' locks keep
-// a second process away from the folder.
-func open(o Options) ([]*run.Service, error) {
-	options := run.Options{Dir: o.Dir, Clock: o.Clock, Logger: o.Logger}
-	var services []*run.Service
+// open opens the services in the order in which events flow, the gateway's own last, and sees to it that somebody can sign
+// in. It comes before the nats-server: the stores' locks keep a second process away from the folder.
+func open(ctx context.Context, o Options) (services []*run.Service, accounts *identity.Service, err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, closeAll(services))
+		}
+	}()
+	options := run.Options{Dir: o.Dir, Clock: o.Clock, Logger: o.Logger, Checkpoints: o.Checkpoints}
 	for _, n := range []func(run.Options) (*run.Service, error){registry.New, membership.New, planning.New, award.New} {
 		s, err := n(options)
 		if err != nil {
-			return nil, errors.Join(err, closeAll(services))
+			return services, nil, err
 		}
 		services = append(services, s)
 	}
-	return services, nil
+	if accounts, err = identity.New(ctx, identity.Options{Options: options, Limits: o.Limits}); err != nil {
+		return services, nil, err
+	}
+	services = append(services, accounts.Service)
+	first, err := accounts.EnsureFirst(ctx, o.AdminPassword)
+	if err == nil && first.Principal != "" && o.First != nil {
+		o.First(first)
+	}
+	return services, accounts, err
 }
 
 func closeAll(services []*run.Service) error {
@@ -120,17 +148,18 @@ func closeAll(services []*run.Service) error {
 }
 
 // site is the gateway as a part: it serves until stopped and lets requests under way finish.
-func site(o Options, services []*run.Service, listener net.Listener, ready func(base string)) (run.Part, error) {
+func site(o Options, services []*run.Service, accounts *identity.Service, listener net.Listener, ready func(base string)) (run.Part, error) {
 	meters, err := ops.Meters()
 	if err != nil {
 		return run.Part{}, err
 	}
 	health := &ops.Readiness{}
 	for _, s := range services {
-		health.Whole = append(health.Whole, ops.Peer{Name: s.Name(), Conn: s.Conn(), Sound: s.Store().Healthy})
+		health.Whole = append(health.Whole, ops.Peer{Name: s.Name(), Conn: s.Conn(), Sound: s.Store().Healthy, Signed: s.Signed})
 	}
 	handler, err := gateway.New(gateway.Options{
 		Registry: services[0].Conn(), Membership: services[1].Conn(), Planning: services[2].Conn(), Award: services[3].Conn(),
+		Identity: accounts.Conn(), Keys: accounts.Published,
 		Logger: o.Logger, Metrics: meters, Ready: health.Ready,
 	})
 	if err != nil {

@@ -1,16 +1,19 @@
-// Command gatewayd is the gateway as a process of its own: HTTP/JSON before four services that are processes too.
+// Command gatewayd is the gateway as a process of its own: HTTP/JSON before four services that are processes too, and the
+// accounts with which one signs in.
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
 
+	"coso/gateway/identity"
 	"coso/services/platform/rpc"
+	"coso/services/platform/run"
 	"coso/services/platform/run/daemon"
+	"coso/services/platform/run/settings"
 )
 
 // version is set by the build (`make build` takes it from git).
@@ -25,7 +28,12 @@ type flags struct {
 	Planning   string   `help:"Address of planning; loopback only." default:"127.0.0.1:8103"`
 	Award      string   `help:"Address of award; loopback only." default:"127.0.0.1:8104"`
 
-	daemon.Common `embed:""`
+	Data          settings.Folder `help:"Data folder of the accounts; default: coso in the user's data folder." placeholder:"DIR"`
+	AdminPassword settings.Secret `help:"Password of the first account, admin, where there is none yet; better in the environment than on the command line. Empty: a one-time password is made, and a file in the data folder says it." placeholder:"PASSWORD" env:"COSO_ADMIN_PASSWORD"`
+
+	identity.Limits    `embed:""`
+	daemon.Checkpoints `embed:""`
+	daemon.Common      `embed:""`
 }
 
 // service is one of the four, by name and address.
@@ -40,26 +48,41 @@ func main() { os.Exit(daemon.Main(program())) }
 func program() daemon.Program {
 	f := &flags{}
 	return daemon.Program{
-		Name: "gatewayd", Version: version, Flags: f, Common: &f.Common, Check: f.check, Run: f.run, Defaults: map[string]string{"ops": "127.0.0.1:8200"},
+		Name: "gatewayd", Version: version, Flags: f, Common: &f.Common, Complete: f.complete, Check: f.check, Run: f.run, Defaults: map[string]string{"ops": "127.0.0.1:8200"},
 		About: "Serves coso's HTTP/JSON API on this machine, over services that are processes of their own.",
 	}
 }
 
+func (f *flags) complete() (err error) {
+	if f.Data == "" {
+		var dir string
+		dir, err = run.DataFolder()
+		f.Data = settings.Folder(dir)
+	}
+	return err
+}
+
 // check joins everything that is wrong with the settings.
-func (f *flags) check(ctx context.Context) error {
+func (f *flags) check() error {
 	var wrong []error
+	places := []rpc.Place{{Setting: "ops", Addr: f.Ops}}
 	for _, s := range append(f.services(), service{"http", f.HTTP}) {
-		if err := rpc.Loopback(ctx, s.addr); err != nil {
+		if err := rpc.Loopback(s.addr); err != nil {
 			wrong = append(wrong, fmt.Errorf("--%s: %w", s.name, err))
 		}
+		places = append(places, rpc.Place{Setting: s.name, Addr: s.addr})
 	}
-	if len(wrong) > 0 {
-		return errors.Join(wrong...)
+	if err := run.Usable(string(f.Data)); err != nil {
+		wrong = append(wrong, fmt.Errorf("--data: %w", err))
+	}
+	wrong = append(wrong, rpc.Apart(places...), f.Limits.Check(), f.Checkpoints.Check(), identity.CheckFirst(string(f.AdminPassword)))
+	if err := errors.Join(wrong...); err != nil {
+		return err
 	}
 	// What is left can only be wrong for the gateway itself, which is made and not used.
-	ways, err := f.dial(ctx)
+	ways, err := f.dial()
 	if err == nil {
-		_, err = f.handler(slog.New(slog.DiscardHandler), ways, http.NotFoundHandler())
+		_, err = f.handler(slog.New(slog.DiscardHandler), ways, http.NotFoundHandler(), ways.conns[0], noKeys)
 	}
 	return errors.Join(err, ways.close())
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -22,10 +23,10 @@ type ways struct {
 }
 
 // dial makes the connections; no service need be there.
-func (f *flags) dial(ctx context.Context) (*ways, error) {
+func (f *flags) dial() (*ways, error) {
 	w := &ways{}
 	for _, s := range f.services() {
-		conn, err := rpc.Dial(ctx, s.addr)
+		conn, err := rpc.Dial(s.addr)
 		if err != nil {
 			return w, err
 		}
@@ -43,10 +44,16 @@ func (w *ways) close() error {
 	return failed
 }
 
+// noKeys stands for the keys of a gateway that is made and not used.
+func noKeys(context.Context) ([]byte, error) { return nil, nil }
+
 // handler is the gateway over the services.
-func (f *flags) handler(logger *slog.Logger, w *ways, metrics http.Handler) (http.Handler, error) {
+func (f *flags) handler(
+	logger *slog.Logger, w *ways, metrics http.Handler, accounts grpc.ClientConnInterface, keys func(context.Context) ([]byte, error),
+) (http.Handler, error) {
 	return gateway.New(gateway.Options{
 		Registry: w.conns[0], Membership: w.conns[1], Planning: w.conns[2], Award: w.conns[3],
+		Identity: accounts, Keys: keys,
 		Hosts: f.Hosts, Logger: logger, Ready: w.ready.Ready, Metrics: metrics,
 	})
 }
@@ -57,25 +64,34 @@ func (f *flags) run(ctx context.Context, logger *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	w, err := f.dial(ctx)
+	w, err := f.dial()
 	defer func() { err = errors.Join(err, w.close()) }()
-	if err != nil {
-		return err
-	}
-	handler, err := f.handler(logger, w, metrics)
 	if err != nil {
 		return err
 	}
 	web, err := rpc.Listen(ctx, f.Ops)
 	if err != nil {
-		return err
+		return fmt.Errorf("--ops: %w", err)
 	}
 	site, err := gateway.Listen(ctx, f.HTTP)
 	if err != nil {
-		return errors.Join(err, web.Close())
+		return errors.Join(fmt.Errorf("--http: %w", err), web.Close())
+	}
+	accounts, err := f.open(ctx, logger)
+	if err != nil {
+		return errors.Join(err, web.Close(), site.Close())
+	}
+	w.ready.Reached = append(w.ready.Reached, ops.Peer{Name: accounts.Name(), Conn: accounts.Conn(), Sound: accounts.Store().Healthy, Signed: accounts.Signed})
+	handler, err := f.handler(logger, w, metrics, accounts.Conn(), accounts.Published)
+	if err != nil {
+		return errors.Join(err, web.Close(), site.Close(), accounts.Close())
 	}
 	logger.InfoContext(ctx, "starts", "http", site.Addr().String(), "ops", web.Addr().String())
 	return run.All(ctx, logger,
 		run.Web("operations", logger, ops.Server(logger, &w.ready, metrics), web, nil),
+		run.Answer("operator's socket", func(ctx context.Context) ([]run.On, error) {
+			return run.Sockets(ctx, string(f.Data), logger, accounts.Service)
+		}),
+		accounts.Part(nil, nil),
 		run.Web("gateway", logger, gateway.NewServer(logger, handler), site, nil))
 }

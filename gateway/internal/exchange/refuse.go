@@ -28,7 +28,7 @@ func (c coded) Unwrap() error { return c.error }
 func WithCode(code int, err error) error { return coded{error: err, code: code} }
 
 // Refuse answers with err: the HTTP status of its kind (or WithCode's) and its google.rpc.Status as JSON. What err is,
-// fault.From decides. It must be called before the answer has begun.
+// fault.From decides. An answer of 401 says that a bearer token is wanted. It must be called before the answer has begun.
 func Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	x := Of(r.Context())
 	st, code := x.judge(err)
@@ -42,8 +42,11 @@ func Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	h.Del("ETag")
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
+	if code == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", "Bearer") // RFC 6750; the body says what was wrong
+	}
 	w.WriteHeader(code)
-	_, writeErr := w.Write(body)
+	_, writeErr := w.Write(Compact(body))
 	if writeErr != nil {
 		x.refused = x.refused.With(errors.Join(x.refused.Err, writeErr))
 	}

@@ -25,8 +25,8 @@ import (
 
 // Handler passes on only requests that may be answered. hosts are the names, without port, that count beside the
 // loopback ones (localhost, 127.0.0.0/8, ::1); any port is accepted. A foreign Host is refused with 421, a foreign Origin
-// with 403, a path of more than one reading with 400.
-func Handler(hosts []string, next http.Handler) http.Handler {
+// with 403, a path of more than one reading with 400; the last, which a reader may have typed, by refuse.
+func Handler(hosts []string, refuse func(http.ResponseWriter, *http.Request, error), next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
 			w.Header().Set("Connection", "close")
@@ -38,7 +38,7 @@ func Handler(hosts []string, next http.Handler) http.Handler {
 		case !sameOrigin(r):
 			exchange.Refuse(w, r, fault.PermissionDenied(faultpb.Reason_REASON_FOREIGN_ORIGIN, "", "value", originOf(r)))
 		case !plainPath(r.URL):
-			exchange.Refuse(w, r, fault.InvalidArgument(faultpb.Reason_REASON_PATH_INVALID, "", "value", r.URL.EscapedPath()))
+			refuse(w, r, fault.InvalidArgument(faultpb.Reason_REASON_PATH_INVALID, "", "value", r.URL.EscapedPath()))
 		default:
 			next.ServeHTTP(w, r)
 		}

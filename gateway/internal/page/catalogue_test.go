@@ -66,10 +66,10 @@ func TestTemplatesAndCatalogueFit(t *testing.T) {
 func TestEveryKindHasAName(t *testing.T) {
 	var words []string
 	for _, name := range registrypb.OrganisationKind_name {
-		words = append(words, strings.TrimPrefix(name, organisationKind))
+		words = append(words, strings.TrimPrefix(name, "ORGANISATION_KIND_"))
 	}
 	for _, name := range membershippb.IntakeKind_name {
-		words = append(words, strings.TrimPrefix(name, intakeKind))
+		words = append(words, strings.TrimPrefix(name, "INTAKE_KIND_"))
 	}
 	for _, word := range words {
 		if _, ok := catalogue["kind-"+word]; !ok && word != "UNSPECIFIED" {

@@ -9,18 +9,8 @@ import (
 	registrypb "coso/proto/gen/coso/registry/v1"
 )
 
-const (
-	// factsShown is how many facts a page holds, and maxLists how many lists it looks into for them: a page of units with
-	// nothing to show ends too, and says where to go on.
-	factsShown = 50
-	maxLists   = 150
-)
-
-// The prefixes of the enums whose bare words an indicator's kinds are.
-const (
-	organisationKind = "ORGANISATION_KIND_"
-	intakeKind       = "INTAKE_KIND_"
-)
+// factsShown is how many facts a page holds.
+const factsShown = 50
 
 // factsView is what the page of a number's facts shows.
 type factsView struct {
@@ -41,12 +31,13 @@ type factsView struct {
 	Back, First, Next string
 }
 
-// fact is one record that was counted.
+// fact is one record that was counted, with what its service says of it.
 type fact struct {
-	Name, Kind, Date, Decision string
-	Unit                       link
-	Organisation               string
-	Amount, Members            int64
+	// Source is the record's resource name, Name what it is called.
+	Source, Name, Kind, Date string
+	Unit                     link
+	Decision, Organisation   string
+	Amount, Members          int64
 }
 
 // facts builds the page of what was counted for one figure.
@@ -68,7 +59,7 @@ func (s *Site) facts(ctx context.Context, a *asker, q *question) (view string, d
 		Persons: in.GetMeasure() != planningpb.Measure_MEASURE_ORGANISATIONS_FOUNDED,
 		Back:    q.link(overviewPath, unitKey, id(at.Unit.GetName())),
 	}
-	if q.given[atKey] != "" || q.given[tokenKey] != "" {
+	if q.given[tokenKey] != "" {
 		f.First = q.link(factsPath)
 	}
 	if err := f.split(ctx, a, q); err != nil {
@@ -102,95 +93,45 @@ func (f *factsView) split(ctx context.Context, a *asker, q *question) error {
 	return err
 }
 
-// gather collects a page of facts, unit by unit.
+// gather collects a page of what planning counted.
 func (f *factsView) gather(ctx context.Context, a *asker, q *question) error {
-	w, ok, err := walkFrom(ctx, f.tree, f.Unit.GetName(), q.name(atKey, "units"))
+	page, err := call(ctx, a, a.progress.ListCountedFacts, &planningpb.ListCountedFactsRequest{
+		Unit: f.Unit.GetName(), Period: f.Period.GetName(), Indicator: f.Indicator.GetName(), AsOf: f.AsOf,
+		PageSize: factsShown, PageToken: q.given[tokenKey],
+	})
 	if err != nil {
 		return err
 	}
-	if !ok {
-		return invalid(atKey, q.given[atKey])
+	for _, n := range page.GetCountedFacts() {
+		f.Sum += n.GetAmount()
+		f.Rows = append(f.Rows, fact{
+			Source: n.GetSource(), Name: n.GetSource(), Kind: n.GetKind(), Date: n.GetLegalDate(), Amount: n.GetAmount(),
+			Unit: link{Text: n.GetUnitDisplayName(), Address: q.link(overviewPath, unitKey, id(n.GetUnit()))},
+		})
 	}
-	token := q.given[tokenKey]
-	for lists := 0; w.at != "" && len(f.Rows) < factsShown && lists < maxLists; lists++ {
-		u, err := w.unit(ctx, w.at)
-		if err != nil {
-			return err
-		}
-		rows, next, err := f.list(ctx, a, w.at, token, factsShown-len(f.Rows))
-		if err != nil {
-			return err
-		}
-		for _, row := range rows {
-			row.Unit = link{Text: u.GetDisplayName(), Address: q.link(overviewPath, unitKey, id(u.GetName()))}
-			f.Sum += row.Amount
-			f.Rows = append(f.Rows, row)
-		}
-		if token = next; token == "" {
-			if err := w.next(ctx); err != nil {
-				return err
-			}
-		}
+	if token := page.GetNextPageToken(); token != "" {
+		f.Next = q.link(factsPath, tokenKey, token)
 	}
-	if w.at != "" {
-		f.Next = q.link(factsPath, atKey, id(w.at), tokenKey, token)
-	}
-	return f.nameOrganisations(ctx, a)
-}
-
-// list is a page of what one unit itself contributed, with the token of the next page.
-func (f *factsView) list(ctx context.Context, a *asker, unit, token string, size int) ([]fact, string, error) {
 	if f.Persons {
-		return f.admitted(ctx, a, unit, token, size)
+		return f.describeIntakes(ctx, a)
 	}
-	req := &registrypb.ListOrganisationsRequest{Unit: unit, PageToken: token, PageSize: int32(size)} //nolint:gosec // at most factsShown
-	for _, kind := range f.Indicator.GetKinds() {
-		if k, ok := registrypb.OrganisationKind_value[organisationKind+kind]; ok {
-			req.Kinds = append(req.Kinds, registrypb.OrganisationKind(k))
-		}
-	}
-	page, err := call(ctx, a, a.organisations.ListOrganisations, req)
-	var rows []fact
-	for _, o := range page.GetOrganisations() {
-		if on := o.GetFoundedOn(); f.Progress.GetCountedFrom() <= on && on <= f.Progress.GetCountedTo() {
-			rows = append(rows, fact{
-				Name: o.GetDisplayName(), Kind: o.GetKind().String()[len(organisationKind):], Date: on, Decision: o.GetFoundingDecision(), Amount: 1,
-			})
-		}
-	}
-	return rows, page.GetNextPageToken(), err
+	return each(ctx, len(f.Rows), func(ctx context.Context, i int) error {
+		o, err := call(ctx, a, a.organisations.GetOrganisation, &registrypb.GetOrganisationRequest{Name: f.Rows[i].Source})
+		f.Rows[i].Name, f.Rows[i].Decision = o.GetDisplayName(), o.GetFoundingDecision()
+		return err
+	})
 }
 
-// admitted is list where persons are counted.
-func (f *factsView) admitted(ctx context.Context, a *asker, unit, token string, size int) ([]fact, string, error) {
-	req := &membershippb.ListIntakesRequest{
-		Unit: unit, PageToken: token, PageSize: int32(size), //nolint:gosec // at most factsShown
-		FromDate: f.Progress.GetCountedFrom(), ToDate: f.Progress.GetCountedTo(),
+// describeIntakes says of each row how many were admitted together, and into which organisation.
+func (f *factsView) describeIntakes(ctx context.Context, a *asker) error {
+	err := each(ctx, len(f.Rows), func(ctx context.Context, i int) error {
+		n, err := call(ctx, a, a.intakes.GetIntake, &membershippb.GetIntakeRequest{Name: f.Rows[i].Source})
+		f.Rows[i].Organisation, f.Rows[i].Members = n.GetOrganisation(), n.GetMemberCount()
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	for _, kind := range f.Indicator.GetKinds() {
-		if k, ok := membershippb.IntakeKind_value[intakeKind+kind]; ok {
-			req.Kinds = append(req.Kinds, membershippb.IntakeKind(k))
-		}
-	}
-	page, err := call(ctx, a, a.intakes.ListIntakes, req)
-	var rows []fact
-	for _, n := range page.GetIntakes() {
-		row := fact{
-			Name: n.GetName(), Kind: n.GetKind().String()[len(intakeKind):], Date: n.GetAdmittedOn(), Organisation: n.GetOrganisation(),
-			Amount: n.GetMemberCount(), Members: n.GetMemberCount(),
-		}
-		if f.Indicator.GetMeasure() == planningpb.Measure_MEASURE_OWNERS_ADMITTED {
-			row.Amount = n.GetOwnerCount()
-		}
-		if row.Amount > 0 {
-			rows = append(rows, row)
-		}
-	}
-	return rows, page.GetNextPageToken(), err
-}
-
-// nameOrganisations puts the names of the organisations in the place of their resource names.
-func (f *factsView) nameOrganisations(ctx context.Context, a *asker) error {
 	var asked []string
 	for _, row := range f.Rows {
 		if row.Organisation != "" && !slices.Contains(asked, row.Organisation) {
@@ -198,7 +139,7 @@ func (f *factsView) nameOrganisations(ctx context.Context, a *asker) error {
 		}
 	}
 	names := make([]string, len(asked))
-	err := each(ctx, len(asked), func(ctx context.Context, i int) error {
+	err = each(ctx, len(asked), func(ctx context.Context, i int) error {
 		o, err := call(ctx, a, a.organisations.GetOrganisation, &registrypb.GetOrganisationRequest{Name: asked[i]})
 		names[i] = o.GetDisplayName()
 		return err

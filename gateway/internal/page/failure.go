@@ -3,6 +3,8 @@ package page
 import (
 	"net/http"
 
+	"coso/services/platform/fault"
+
 	"coso/gateway/internal/exchange"
 )
 
@@ -18,6 +20,37 @@ type failure struct {
 type message struct {
 	Lang language
 	Text string
+}
+
+// tooEarly is the refusal of a day before the period's first. Another period was chosen, most often: the reader is shown where
+// they are, why there is nothing, and the form to choose a day.
+type tooEarly struct {
+	*Place
+
+	err error
+}
+
+func (e *tooEarly) Error() string { return e.err.Error() }
+
+func (e *tooEarly) Unwrap() error { return e.err }
+
+// early is what the page shows then.
+type early struct {
+	*Place
+
+	Refusal string
+}
+
+// askAgain answers with the form and why the day in it cannot be shown.
+func (s *Site) askAgain(w http.ResponseWriter, r *http.Request, q *question, stale string, at *tooEarly) {
+	e, code := exchange.Refused(r, at)
+	data := &early{Place: at.Place, Refusal: e.MsgVi}
+	if q.language == english {
+		data.Refusal = e.Msg
+	}
+	if err := s.show(w, r, code, q.language, "early", &frame{Question: q, Stale: stale, Data: data}); err != nil {
+		s.refuse(w, r, fault.Internal(err))
+	}
 }
 
 // refuse answers with an error page in both languages. It must be called before the answer has begun.

@@ -4,8 +4,8 @@
 //
 // It is rendered here, from what the services answer; it needs no script and loads nothing from elsewhere. It knows the
 // services only by their public methods, stores nothing, and computes no figure: values, percentages and standings are
-// planning's. Which units and records a number is made of is read from registry and membership at the moment of asking, by
-// the rule by which planning counted (INV-PAGE-SAME-RULE).
+// planning's, and so are the records that a number counted. What these are called is asked of registry and membership, for
+// the rows of the page; so are the units above and below, to which the pages lead.
 //
 // INV-PAGE-ESCAPED: whatever a name holds, it is shown as text.
 // INV-PAGE-NO-FOREIGN-LOAD: a page loads its own style sheet and icon and nothing else; no script, no inline style.
@@ -17,6 +17,7 @@ package page
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -105,12 +106,24 @@ func (s *Site) Handlers() map[string]http.Handler {
 
 // Unknown answers for a path that nobody serves: with a page if a browser asks for one, else as the API refuses.
 func (s *Site) Unknown(w http.ResponseWriter, r *http.Request) {
-	if !strings.Contains(r.Header.Get("Accept"), "text/html") {
+	if !asksForPage(r) {
 		exchange.RefuseRoute(w, r)
 		return
 	}
-	s.refuse(w, r, fault.NotFound(faultpb.Reason_REASON_METHOD_UNKNOWN, "", "value", r.URL.Path))
+	s.refuse(w, r, fault.NotFound(faultpb.Reason_REASON_PAGE_UNKNOWN, "", "value", r.URL.Path))
 }
+
+// Refuse answers with err: by an error page if a browser asks for one, else as the API refuses. It must be called before the
+// answer has begun.
+func (s *Site) Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if !asksForPage(r) {
+		exchange.Refuse(w, r, err)
+		return
+	}
+	s.refuse(w, r, err)
+}
+
+func asksForPage(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), "text/html") }
 
 // builder makes what a page shows. view is the name of its template.
 type builder func(ctx context.Context, a *asker, q *question) (view string, data any, err error)
@@ -134,6 +147,10 @@ func (s *Site) page(path string, build builder) http.Handler {
 		ctx, cancel := context.WithTimeout(r.Context(), deadline)
 		defer cancel()
 		view, data, stale, err := s.ask(ctx, w, r, q, build)
+		if at, ok := errors.AsType[*tooEarly](err); ok {
+			s.askAgain(w, r, q, stale, at)
+			return
+		}
 		if err != nil {
 			s.refuse(w, r, err)
 			return

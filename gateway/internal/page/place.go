@@ -5,8 +5,10 @@ import (
 	"slices"
 	"strings"
 
+	faultpb "coso/proto/gen/coso/fault/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/fault"
 )
 
 // Place is what the pages about a unit have in common: which unit, in which period, as of which day.
@@ -24,7 +26,7 @@ type Place struct {
 }
 
 // locate finds out where a page is: the unit and period asked for, else a top of the tree and the present period. Unit or
-// Period is nil if there are none yet; Progress is set if both are there.
+// Period is nil if there are none yet; Progress is set if both are there. The error is a tooEarly for a day before the period.
 func locate(ctx context.Context, a *asker, q *question) (*Place, error) {
 	at := &Place{AsOf: q.given[asOfKey]}
 	var err error
@@ -46,6 +48,9 @@ func locate(ctx context.Context, a *asker, q *question) (*Place, error) {
 	at.Progress, err = call(ctx, a, a.progress.GetProgress, &planningpb.GetProgressRequest{
 		Unit: at.Unit.GetName(), Period: at.Period.GetName(), AsOf: at.AsOf,
 	})
+	if fault.ReasonOf(err) == faultpb.Reason_REASON_PERIOD_NOT_BEGUN {
+		return nil, &tooEarly{Place: at, err: err}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,6 @@ const (
 	asOfKey      = "asOf"
 	indicatorKey = "indicator"
 	sortKey      = "sort"
-	atKey        = "at"
 	tokenKey     = "token"
 	queryKey     = "query"
 	languageKey  = "lang"
@@ -28,7 +27,7 @@ func keys(path string) []string {
 	common := []string{unitKey, periodKey, asOfKey}
 	switch path {
 	case factsPath:
-		return append(common, indicatorKey, atKey, tokenKey, languageKey)
+		return append(common, indicatorKey, tokenKey, languageKey)
 	case nominationsPath:
 		return append(common, languageKey)
 	case unitsPath:
@@ -49,12 +48,17 @@ type question struct {
 func read(r *http.Request, path string) (*question, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, invalid("", r.URL.RawQuery)
+		return nil, invalid("", r.URL.RawQuery, fault.Form{Name: fault.FormEscaped})
 	}
 	q := &question{path: path, given: map[string]string{}, language: languageOf(r)}
 	for key, given := range values {
-		if !slices.Contains(keys(path), key) || len(given) > 1 {
-			return nil, invalid(key, strings.Join(given, ", "))
+		if known := keys(path); !slices.Contains(known, key) {
+			key = strings.ToValidUTF8(key, "?")
+			return nil, fault.InvalidArgument(faultpb.Reason_REASON_QUERY_PARAMETER_UNKNOWN, key,
+				append(fault.FormOfName(key, known).Params(), "value", strings.Join(given, ", "))...)
+		}
+		if len(given) > 1 {
+			return nil, invalid(key, strings.Join(given, ", "), fault.Form{Name: fault.FormOnce})
 		}
 		if given[0] != "" {
 			q.given[key] = given[0]
@@ -62,7 +66,7 @@ func read(r *http.Request, path string) (*question, error) {
 	}
 	if lang := q.given[languageKey]; lang != "" {
 		if _, ok := languageNamed(lang); !ok {
-			return nil, invalid(languageKey, lang)
+			return nil, invalid(languageKey, lang, fault.Form{Name: fault.FormKnown, Known: []string{string(vietnamese), string(english)}})
 		}
 		// A link repeats the language only until the browser has shown that it keeps the choice.
 		if kept, ok := languageKept(r); ok && kept == q.language {
@@ -72,8 +76,8 @@ func read(r *http.Request, path string) (*question, error) {
 	return q, nil
 }
 
-func invalid(key, value string) error {
-	return fault.InvalidArgument(faultpb.Reason_REASON_QUERY_PARAMETER_INVALID, strings.ToValidUTF8(key, "?"), "value", value)
+func invalid(key, value string, form fault.Form) error {
+	return fault.InvalidArgument(faultpb.Reason_REASON_QUERY_PARAMETER_INVALID, key, append(form.Params(), "value", value)...)
 }
 
 // name is the resource that a parameter names; empty if it is not given.
@@ -95,7 +99,7 @@ func (q *question) link(path string, changes ...string) string {
 	between := "?"
 	for _, key := range keys(path) {
 		value := q.given[key]
-		if key == atKey || key == tokenKey || key == queryKey {
+		if key == tokenKey || key == queryKey {
 			value = "" // a place in another list
 		}
 		for i := 0; i+1 < len(changes); i += 2 {
@@ -114,7 +118,7 @@ func (q *question) link(path string, changes ...string) string {
 // Switch is the address of the same page in another language.
 func (q *question) Switch(lang language) string {
 	changes := []string{languageKey, string(lang)}
-	for _, key := range []string{atKey, tokenKey, queryKey} {
+	for _, key := range []string{tokenKey, queryKey} {
 		changes = append(changes, key, q.given[key])
 	}
 	return q.link(q.path, changes...)
@@ -142,7 +146,7 @@ func (q *question) Hidden() []link {
 	var out []link
 	for _, key := range keys(q.path) {
 		asked := q.path == unitsPath && key == queryKey || q.path != unitsPath && (key == periodKey || key == asOfKey)
-		if value := q.given[key]; value != "" && !asked && key != atKey && key != tokenKey {
+		if value := q.given[key]; value != "" && !asked && key != tokenKey {
 			out = append(out, link{Text: key, Address: value})
 		}
 	}

@@ -18,7 +18,8 @@ const (
 	maxDepth = 64
 )
 
-// tree is the Party tree of one day, read as far as it is asked for. It belongs to one goroutine.
+// tree is the Party tree of one day, read as far as a page leads up and down it: no figure and no record rests on it. It
+// belongs to one goroutine.
 //
 // INV-PAGE-SAME-RULE: a unit hangs where planning counts it: under the placement that began last by the day, a closed unit
 // where it was on its last day; one that has not begun hangs nowhere.

@@ -72,14 +72,14 @@ func TestBars(t *testing.T) {
 
 func TestLinks(t *testing.T) {
 	q := &question{path: factsPath, given: map[string]string{
-		unitKey: "tay-ho", asOfKey: "2020-06-30", indicatorKey: "a&b", atKey: "x", tokenKey: "y",
+		unitKey: "tay-ho", asOfKey: "2020-06-30", indicatorKey: "a&b", tokenKey: "y",
 	}}
 	for got, want := range map[string]string{
 		q.link(overviewPath):                          "/?unit=tay-ho&asOf=2020-06-30&indicator=a%26b",
 		q.link(factsPath, unitKey, "", tokenKey, "z"): "/facts?asOf=2020-06-30&indicator=a%26b&token=z",
 		q.link(unitsPath):                             "/units?unit=tay-ho&asOf=2020-06-30",
 		q.Home():                                      "/?asOf=2020-06-30",
-		q.Switch(english):                             "/facts?unit=tay-ho&asOf=2020-06-30&indicator=a%26b&at=x&token=y&lang=en",
+		q.Switch(english):                             "/facts?unit=tay-ho&asOf=2020-06-30&indicator=a%26b&token=y&lang=en",
 	} {
 		if got != want {
 			t.Errorf("%s, want %s", got, want)

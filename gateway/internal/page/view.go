@@ -24,7 +24,7 @@ type frame struct {
 }
 
 func viewNames() []string {
-	return []string{"overview", "facts", "nominations", "units", "empty", "failure"}
+	return []string{"overview", "facts", "nominations", "units", "empty", "early", "failure"}
 }
 
 // parse parses every page's template once for each language.

@@ -40,7 +40,12 @@ type Options struct {
 	Ready func(context.Context) error
 	// Metrics answers GET /metrics.
 	Metrics http.Handler
+	// Keys returns the JWK set with which the installation's own tokens are verified.
+	Keys func(context.Context) ([]byte, error)
 }
+
+// KeysPath is where the keys are published, as issuers do.
+const KeysPath = "/.well-known/jwks.json"
 
 // Handlers returns the handler of each path. They answer GET and HEAD and refuse other methods; whether the request's
 // path is theirs is the caller's question.
@@ -50,6 +55,7 @@ func Handlers(o Options) (map[string]http.Handler, error) {
 		"/healthz":      http.HandlerFunc(alive),
 		"/readyz":       ready(o.Ready),
 		"/metrics":      o.Metrics,
+		KeysPath:        published(o.Keys),
 	}
 	for path, file := range map[string]struct{ name, kind string }{
 		"/docs":          {"index.html", "text/html; charset=utf-8"},
@@ -103,6 +109,23 @@ func page(h http.Handler) http.Handler {
 		w.Header().Set("Content-Security-Policy", policy)
 		w.Header().Set("Cache-Control", "no-cache")
 		h.ServeHTTP(w, r)
+	})
+}
+
+// keysAge is for how long a verifier may go by the keys that it has read: a new one is published weeks before it signs.
+const keysAge = "public, max-age=300"
+
+// published answers the keys.
+func published(keys func(context.Context) ([]byte, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		set, err := keys(r.Context())
+		if err != nil {
+			exchange.Refuse(w, r, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/jwk-set+json")
+		w.Header().Set("Cache-Control", keysAge)
+		_, _ = w.Write(set) // who went away needs no answer
 	})
 }
 

@@ -43,11 +43,16 @@ type place struct {
 func (h *Hub) question(r *http.Request) (*question, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, badParameter("", r.URL.RawQuery)
+		return nil, badParameter("", r.URL.RawQuery, fault.Form{Name: fault.FormEscaped})
 	}
 	for name, given := range values {
-		if !slices.Contains([]string{"service", "type", "unit", "after"}, name) || len(given) > 1 && (name == "unit" || name == "after") {
-			return nil, badParameter(name, strings.Join(given, ", "))
+		switch known := []string{"service", "type", "unit", "after"}; {
+		case !slices.Contains(known, name):
+			name = clipped(name)
+			return nil, fault.InvalidArgument(faultpb.Reason_REASON_QUERY_PARAMETER_UNKNOWN, name,
+				append(fault.FormOfName(name, known).Params(), "value", strings.Join(given, ", "))...)
+		case len(given) > 1 && (name == "unit" || name == "after"):
+			return nil, badParameter(name, strings.Join(given, ", "), fault.Form{Name: fault.FormOnce})
 		}
 	}
 	q := &question{unit: values.Get("unit"), types: split(values["type"])}
@@ -67,7 +72,7 @@ func (h *Hub) question(r *http.Request) (*question, error) {
 		}
 	case after != "":
 		if q.after, err = places(after); err != nil {
-			return nil, badParameter("after", after)
+			return nil, badParameter("after", after, fault.Form{Name: fault.FormDocumented})
 		}
 	}
 	return q, nil
@@ -81,13 +86,13 @@ func (h *Hub) sources(named, types []string) ([]Source, error) {
 		service, found := strings.CutPrefix(t, "coso.")
 		service, _, _ = strings.Cut(service, ".")
 		if err != nil || !found || h.source(service) == nil || len(named) > 0 && !slices.Contains(named, service) {
-			return nil, badParameter("type", t)
+			return nil, badParameter("type", t, fault.Form{Name: fault.FormLike, Example: "coso.registry.v1.UnitCreated"})
 		}
 		speak = append(speak, service)
 	}
 	for _, name := range named {
 		if h.source(name) == nil {
-			return nil, badParameter("service", name)
+			return nil, badParameter("service", name, fault.Form{Name: fault.FormKnown, Known: h.names()})
 		}
 	}
 	var out []Source
@@ -98,6 +103,14 @@ func (h *Hub) sources(named, types []string) ([]Source, error) {
 		}
 	}
 	return out, nil
+}
+
+func (h *Hub) names() []string {
+	var names []string
+	for _, s := range h.o.Sources {
+		names = append(names, s.Name)
+	}
+	return names
 }
 
 func (h *Hub) source(name string) *Source {
@@ -153,8 +166,13 @@ func format(sources []Source, at map[string]place) string {
 	return b.String()
 }
 
-func badParameter(name, value string) error {
+func badParameter(name, value string, form fault.Form) error {
+	return fault.InvalidArgument(faultpb.Reason_REASON_QUERY_PARAMETER_INVALID, clipped(name), append(form.Params(), "value", value)...)
+}
+
+// clipped makes a name that the client chose fit to be repeated as a field.
+func clipped(name string) string {
 	const limit = 200
-	value, name = strings.ToValidUTF8(value, "?"), strings.ToValidUTF8(name, "?")
-	return fault.InvalidArgument(faultpb.Reason_REASON_QUERY_PARAMETER_INVALID, name[:min(len(name), limit)], "value", value[:min(len(value), limit)])
+	name = strings.ToValidUTF8(name, "?")
+	return strings.ToValidUTF8(name[:min(len(name), limit)], "")
 }

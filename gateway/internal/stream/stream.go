@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
@@ -68,6 +70,8 @@ type Options struct {
 type Hub struct {
 	o       Options
 	streams atomic.Int64
+	// open tells what streams counts: coso.stream.open.
+	open metric.Int64UpDownCounter
 	// draining ends when the server stops.
 	draining context.Context //nolint:containedctx // the signal that ends streams
 	drain    context.CancelFunc
@@ -88,6 +92,11 @@ func New(o Options) *Hub {
 		o.WriteLimit = writeLimit
 	}
 	h := &Hub{o: o}
+	var err error
+	if h.open, err = otel.Meter("coso/gateway/internal/stream").Int64UpDownCounter("coso.stream.open", metric.WithUnit("{stream}"),
+		metric.WithDescription("Streams of events that clients have open now.")); err != nil {
+		otel.Handle(err)
+	}
 	h.draining, h.drain = context.WithCancel(context.Background())
 	return h
 }
@@ -110,7 +119,7 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		exchange.Refuse(w, r, err)
 		return
 	}
-	defer h.streams.Add(-1)
+	defer h.leave()
 	ctx, cancel := context.WithTimeout(r.Context(), lifetime)
 	defer cancel()
 	defer context.AfterFunc(h.draining, cancel)()
@@ -143,5 +152,12 @@ func (h *Hub) enter() error {
 		h.streams.Add(-1)
 		return fault.ResourceExhausted(faultpb.Reason_REASON_TOO_MANY_STREAMS, "", "limit", strconv.Itoa(h.o.MaxStreams))
 	}
+	h.open.Add(context.Background(), 1)
 	return nil
+}
+
+// leave gives the place back.
+func (h *Hub) leave() {
+	h.streams.Add(-1)
+	h.open.Add(context.Background(), -1)
 }

@@ -146,7 +146,7 @@ func TestRefusedQuestions(t *testing.T) {
 		code      int
 		reason    string
 	}{
-		{"?khongCo=1", "", http.StatusBadRequest, "QUERY_PARAMETER_INVALID"},
+		{"?khongCo=1", "", http.StatusBadRequest, "QUERY_PARAMETER_UNKNOWN"},
 		{"?service=khong-co", "", http.StatusBadRequest, "QUERY_PARAMETER_INVALID"},
 		{"?service=", "", http.StatusBadRequest, "QUERY_PARAMETER_INVALID"},
 		{"?type=coso.registry.v1.KhongCo", "", http.StatusBadRequest, "QUERY_PARAMETER_INVALID"},

@@ -12,6 +12,8 @@ import (
 
 	feedpb "coso/proto/gen/coso/feed/v1"
 	"coso/services/platform/fault"
+
+	"coso/gateway/internal/exchange"
 )
 
 // marshal writes data as the API writes resources.
@@ -117,7 +119,7 @@ func (w *writer) refuse(b *bytes.Buffer, err error) {
 		return // a text that is not UTF-8; the end says enough
 	}
 	b.WriteString("event: refusal\ndata: ")
-	b.Write(body)
+	b.Write(exchange.Compact(body))
 	b.WriteString("\n\n")
 }
 

@@ -48,7 +48,7 @@ func (rt *route) readBody(w http.ResponseWriter, r *http.Request, path map[strin
 		return nil, exchange.WithCode(http.StatusRequestEntityTooLarge, err)
 	}
 	if err != nil {
-		return nil, invalidBody("", "", err)
+		return nil, invalidBody("", "", fault.Form{Name: fault.FormDocumented}).With(err)
 	}
 	switch {
 	case rt.body == "" && len(data) > 0:
@@ -91,12 +91,11 @@ func (b *body) decode(m proto.Message) error {
 		return err
 	}
 	if err := unmarshal.Unmarshal(b.json, m); err != nil {
-		field, value := locate(m.ProtoReflect().Type(), b.json, b.prefix)
-		return invalidBody(field, value, err)
+		return locate(m.ProtoReflect().Type(), b.json, b.prefix).With(err)
 	}
 	for fd, value := range b.bound {
 		if said := m.ProtoReflect().Get(fd).String(); said != "" && said != value {
-			return invalidBody(join(b.prefix, fd.JSONName()), said+" ≠ "+value, nil)
+			return invalidBody(join(b.prefix, fd.JSONName()), said, fault.Form{Name: fault.FormSame, Example: value})
 		}
 	}
 	for _, s := range b.said {
@@ -107,11 +106,7 @@ func (b *body) decode(m proto.Message) error {
 	return nil
 }
 
-// invalidBody is the refusal of a body; value is the piece of JSON at fault.
-func invalidBody(field, value string, cause error) error {
-	err := fault.InvalidArgument(faultpb.Reason_REASON_BODY_INVALID, field, "value", value)
-	if cause != nil {
-		return err.With(cause)
-	}
-	return err
+// invalidBody is the refusal of a value in a body: the piece of JSON at fault, and how to write it.
+func invalidBody(field, value string, form fault.Form) *fault.Error {
+	return fault.InvalidArgument(faultpb.Reason_REASON_BODY_INVALID, field, append(form.Params(), "value", value)...)
 }

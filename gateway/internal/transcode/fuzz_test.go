@@ -17,7 +17,7 @@ import (
 	"coso/services/platform/fault"
 )
 
-// FuzzBody: a body is what protojson, given all of it, makes of it, or a BODY_INVALID that can be written as a status.
+// FuzzBody: a body is what protojson, given all of it, makes of it, or a refusal of a body that can be written as a status.
 func FuzzBody(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `null`, `[`, `{"requests":[{"unit":{"displayName":"Quận uỷ Tây Hồ","placements":[{"tree":"party"}]}}]}`,
@@ -35,7 +35,10 @@ func FuzzBody(f *testing.F) {
 			}
 			return
 		}
-		if fault.ReasonOf(err) != faultpb.Reason_REASON_BODY_INVALID {
+		switch fault.ReasonOf(err) {
+		case faultpb.Reason_REASON_BODY_INVALID, faultpb.Reason_REASON_BODY_SYNTAX, faultpb.Reason_REASON_BODY_FIELD_UNKNOWN,
+			faultpb.Reason_REASON_ENUM_UNKNOWN:
+		default:
 			t.Fatal(err)
 		}
 		if _, err := protojson.Marshal(fault.ToStatus(err, "id").Proto()); err != nil {
@@ -59,7 +62,8 @@ func FuzzQuery(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw string) {
 		canonical, err := rt.query(raw, nil)
 		if err != nil {
-			if fault.ReasonOf(err) != faultpb.Reason_REASON_QUERY_PARAMETER_INVALID {
+			if reason := fault.ReasonOf(err); reason != faultpb.Reason_REASON_QUERY_PARAMETER_INVALID &&
+				reason != faultpb.Reason_REASON_QUERY_PARAMETER_UNKNOWN {
 				t.Fatal(err)
 			}
 			if _, err := protojson.Marshal(fault.ToStatus(err, "id").Proto()); err != nil {

@@ -1,6 +1,7 @@
 package transcode
 
 import (
+	"net"
 	"net/http"
 	"strings"
 
@@ -16,15 +17,21 @@ const positionHeader = "Coso-Position"
 // ageHeader says that an answer may rest on copies of another service's data that are older than they should be.
 const ageHeader = "Coso-Copy-Age"
 
+// sourceHeader tells a service from which address a change comes; the gateway says so itself, and no client.
+const sourceHeader = "Coso-Source"
+
+// tokenHeader is who calls. The library sends it on by itself, whatever the matcher says.
+const tokenHeader = "Authorization"
+
 // answered are the headers of a service that come back.
 var answered = []string{positionHeader, ageHeader}
 
 // forwarded are the headers, in canonical form, that reach a service, as metadata of the same name in lower case.
 var forwarded = []string{"Accept-Language", positionHeader, "Traceparent", exchange.RequestIDHeader}
 
-// inbound returns the headers the generated handlers may see: the forwarded ones and Content-Type. The rest is dropped
-// here and not only by the matcher, because the library gives some a meaning of its own (Grpc-Timeout, X-Forwarded-For,
-// Authorization, TE).
+// inbound returns the headers the generated handlers may see: the forwarded ones, Authorization and Content-Type. The rest
+// is dropped here and not only by the matcher, because the library gives some a meaning of its own (Grpc-Timeout,
+// X-Forwarded-For, TE).
 //
 // A client's own positions count; without them those in its cookie do.
 func inbound(r *http.Request, answer *reply) (http.Header, error) {
@@ -36,6 +43,12 @@ func inbound(r *http.Request, answer *reply) (http.Header, error) {
 		if values := r.Header[name]; len(values) > 0 {
 			h[name] = values
 		}
+	}
+	if values := r.Header[tokenHeader]; len(values) > 0 {
+		h[tokenHeader] = values
+	}
+	if !isRead(r.Method) {
+		h[sourceHeader] = []string{addressOf(r)}
 	}
 	h[exchange.RequestIDHeader] = []string{exchange.Of(r.Context()).ID}
 	if answer.seen != "" {
@@ -51,8 +64,20 @@ func inbound(r *http.Request, answer *reply) (http.Header, error) {
 	return h, nil
 }
 
+// addressOf is the address that a request comes from, without its port: a proxy's where there is one.
+func addressOf(r *http.Request) string {
+	address, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return address
+}
+
 // forward is the mux's matcher for incoming headers.
 func forward(name string) (string, bool) {
+	if strings.EqualFold(name, sourceHeader) {
+		return strings.ToLower(sourceHeader), true
+	}
 	for _, f := range forwarded {
 		if strings.EqualFold(f, name) {
 			return strings.ToLower(f), true

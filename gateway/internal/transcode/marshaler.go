@@ -11,6 +11,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"coso/services/platform/fault"
+
+	"coso/gateway/internal/exchange"
 )
 
 // The JSON of the API. Fields that are empty are written all the same, so that a reader sees the whole shape; absent
@@ -32,7 +34,11 @@ func (marshaler) Marshal(v any) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("marshal %T: not a message", v)
 	}
-	return marshal.MarshalAppend(make([]byte, 0, room(m)), m)
+	b, err := marshal.MarshalAppend(make([]byte, 0, room(m)), m)
+	if err != nil {
+		return nil, err
+	}
+	return exchange.Compact(b), nil
 }
 
 // room is about what the JSON of a message takes: growing a buffer step by step costs more than some bytes left over.

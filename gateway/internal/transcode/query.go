@@ -30,7 +30,7 @@ const maxParameters = 50
 func (rt *route) query(raw string, header *said) (string, error) {
 	values, err := url.ParseQuery(raw)
 	if err != nil {
-		return "", invalidParameter("", raw, err)
+		return "", invalidParameter("", raw, fault.Form{Name: fault.FormEscaped}).With(err)
 	}
 	if header != nil {
 		if err := header.add(values); err != nil {
@@ -38,7 +38,7 @@ func (rt *route) query(raw string, header *said) (string, error) {
 		}
 	}
 	if len(values) > maxParameters {
-		return "", invalidParameter("", strconv.Itoa(len(values))+" > "+strconv.Itoa(maxParameters), nil)
+		return "", invalidParameter("", strconv.Itoa(len(values)), fault.Form{Name: fault.FormFewer, Example: strconv.Itoa(maxParameters)})
 	}
 	out := url.Values{}
 	scratch := rt.request.New().Interface()
@@ -46,14 +46,17 @@ func (rt *route) query(raw string, header *said) (string, error) {
 		given := values[key]
 		path, fd := rt.parameter(key)
 		if fd == nil {
-			return "", invalidParameter(key, strings.Join(given, ", "), nil)
+			form := fault.FormOfName(short(key), rt.parameters())
+			return "", fault.InvalidArgument(faultpb.Reason_REASON_QUERY_PARAMETER_UNKNOWN, short(key),
+				append(form.Params(), "value", strings.Join(given, ", "))...)
 		}
 		out[path], err = canonical(fd, given)
 		if err == nil {
 			err = populate(scratch, path, out[path])
 		}
 		if err != nil {
-			return "", invalidParameter(key, strings.Join(given, ", "), err)
+			value, form := rt.unreadable(path, fd, given)
+			return "", invalidParameter(key, value, form).With(err)
 		}
 	}
 	return out.Encode(), nil
@@ -113,8 +116,36 @@ func populate(m proto.Message, path string, values []string) error {
 	return new(runtime.DefaultQueryParser).Parse(m, url.Values{path: values}, utilities.NewDoubleArray(nil))
 }
 
-func invalidParameter(key, value string, cause error) error {
-	return fault.InvalidArgument(faultpb.Reason_REASON_QUERY_PARAMETER_INVALID, short(key), "value", value).With(cause)
+// parameters are the names that a query may give.
+func (rt *route) parameters() []string {
+	var names []string
+	for _, name := range settable(rt.request.Descriptor()) {
+		if _, fd := rt.parameter(name); fd != nil && fault.FormOf(fd).Name != fault.FormObject {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// unreadable finds which of the values of a parameter cannot be read, and how it is written.
+func (rt *route) unreadable(path string, fd protoreflect.FieldDescriptor, given []string) (string, fault.Form) {
+	if len(given) > 1 && !fd.IsList() {
+		return strings.Join(given, ", "), fault.Form{Name: fault.FormOnce}
+	}
+	for _, value := range given {
+		if !utf8.ValidString(value) {
+			return value, fault.Form{Name: fault.FormUTF8}
+		}
+		one, err := canonical(fd, []string{value})
+		if err != nil || populate(rt.request.New().Interface(), path, one) != nil {
+			return value, fault.FormOf(fd)
+		}
+	}
+	return strings.Join(given, ", "), fault.Form{Name: fault.FormDocumented}
+}
+
+func invalidParameter(key, value string, form fault.Form) *fault.Error {
+	return fault.InvalidArgument(faultpb.Reason_REASON_QUERY_PARAMETER_INVALID, short(key), append(form.Params(), "value", value)...)
 }
 
 // short makes a name that the client chose fit to be repeated as a field.

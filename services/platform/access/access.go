@@ -1,13 +1,19 @@
-// Package access says who acts. It carries the proved principal of a request and the method it called through the
-// context, so that the store can write both into the journal. It does not prove anybody (package rpc does) and does not
-// decide what a principal may do.
+// Package access says who acts, what they were called to do, and what each role may do. It carries the proved principal
+// of a request, the method it called and the permission that the method declares through the context, so that the store
+// can hold the one against the other and write who acted into the journal. It does not prove anybody (package rpc does)
+// and knows no grants (package scope does).
 package access
 
-import "context"
+import (
+	"context"
+	"strings"
+
+	accesspb "coso/proto/gen/coso/access/v1"
+)
 
 // Principal is who acts, by resource name, and for whom. It is a comparable value; the zero Principal is nobody.
 type Principal struct {
-	// Name is the proved caller, e.g. `principals/local` or `services/planning`.
+	// Name is the proved caller, e.g. `principals/lan` or `services/planning`.
 	Name string
 	// OnBehalfOf is the principal whose act caused this one; empty when the caller acts for itself.
 	OnBehalfOf string
@@ -16,40 +22,69 @@ type Principal struct {
 // Local is the one principal there is before identities exist: whoever can reach the loopback address.
 const Local = "principals/local"
 
+// Operator is whoever may use the operator's socket: the system's files say who that is.
+const Operator = "principals/operator"
+
+const servicePrefix = "services/"
+
 // Service returns the principal as which the service of this bare name (`planning`) acts on its own account: its
 // followers and timers.
 func Service(name string) Principal {
-	return Principal{Name: "services/" + name}
+	return Principal{Name: servicePrefix + name}
 }
 
 // IsZero reports whether p is nobody.
 func (p Principal) IsZero() bool { return p == Principal{} }
 
-type (
-	principalKey struct{}
-	methodKey    struct{}
-)
+// IsService reports whether p is a service on its own account.
+func (p Principal) IsService() bool { return strings.HasPrefix(p.Name, servicePrefix) }
+
+// act is what a context says of the call it belongs to.
+type act struct {
+	principal  Principal
+	method     string
+	permission accesspb.Permission
+}
+
+type actKey struct{}
+
+func actIn(ctx context.Context) act {
+	a, _ := ctx.Value(actKey{}).(act)
+	return a
+}
 
 // With returns a context in which p acts.
 func With(ctx context.Context, p Principal) context.Context {
-	return context.WithValue(ctx, principalKey{}, p)
-}
-
-// From returns who acts in ctx. ok is false, and the Principal zero, when nobody was set or the one set is nobody: the
-// caller must then refuse, never assume.
-func From(ctx context.Context) (p Principal, ok bool) {
-	p, _ = ctx.Value(principalKey{}).(Principal)
-	return p, !p.IsZero()
+	a := actIn(ctx)
+	a.principal = p
+	return context.WithValue(ctx, actKey{}, a)
 }
 
 // WithMethod returns a context whose commands are recorded in the journal under method: the full gRPC method
 // (`/coso.registry.v1.UnitService/CreateUnit`) for a request, `follow/<service>` for a follower.
 func WithMethod(ctx context.Context, method string) context.Context {
-	return context.WithValue(ctx, methodKey{}, method)
+	a := actIn(ctx)
+	a.method = method
+	return context.WithValue(ctx, actKey{}, a)
 }
 
-// Method returns the method set by WithMethod, or "" when none was.
-func Method(ctx context.Context) string {
-	method, _ := ctx.Value(methodKey{}).(string)
-	return method
+// WithCall returns a context in which p calls a method that declares a permission.
+func WithCall(ctx context.Context, p Principal, method string, declared accesspb.Permission) context.Context {
+	return context.WithValue(ctx, actKey{}, act{p, method, declared})
 }
+
+// ForNobody returns a context for what a service reads for its own purposes in the middle of a call.
+func ForNobody(ctx context.Context) context.Context { return context.WithValue(ctx, actKey{}, act{}) }
+
+// From returns who acts in ctx. ok is false, and the Principal zero, when nobody was set or the one set is nobody: the
+// caller must then refuse, never assume.
+func From(ctx context.Context) (p Principal, ok bool) {
+	p = actIn(ctx).principal
+	return p, !p.IsZero()
+}
+
+// Method returns the method set by WithMethod or WithCall, or "" when none was.
+func Method(ctx context.Context) string { return actIn(ctx).method }
+
+// Declared returns the permission that the called method declares: PERMISSION_UNSPECIFIED where no method was called.
+func Declared(ctx context.Context) accesspb.Permission { return actIn(ctx).permission }

@@ -50,7 +50,7 @@ func service(t *testing.T, network, address string) (*run.Service, *grpc.ClientC
 	go func() { done <- s.Server().Serve(context.WithoutCancel(t.Context()), lis) }()
 	dial := func() (*grpc.ClientConn, error) { return rpc.DialSocket(lis.Addr().String()) }
 	if network == "tcp" {
-		dial = func() (*grpc.ClientConn, error) { return rpc.Dial(t.Context(), lis.Addr().String()) }
+		dial = func() (*grpc.ClientConn, error) { return rpc.Dial(lis.Addr().String()) }
 	}
 	conn, err := dial()
 	if err != nil {

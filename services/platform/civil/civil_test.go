@@ -26,6 +26,22 @@ func TestStart(t *testing.T) {
 	}
 }
 
+func TestMoment(t *testing.T) {
+	for moment, want := range map[string]string{
+		"2020-11-30T16:59:59.999999999Z": "2020-11-30T23:59:59+07:00",
+		"2020-11-30T17:00:00Z":           "2020-12-01T00:00:00+07:00",
+		"2020-11-30T12:00:00-05:00":      "2020-12-01T00:00:00+07:00",
+	} {
+		at, err := time.Parse(time.RFC3339Nano, moment)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := civil.Moment(at); got != want {
+			t.Errorf("%s is written %s, want %s", moment, got, want)
+		}
+	}
+}
+
 func TestParse(t *testing.T) {
 	for _, tc := range []struct {
 		in string
@@ -119,6 +135,13 @@ func TestToday(t *testing.T) {
 		if got := civil.Today(at).String(); got != tc.want {
 			t.Errorf("at %s it is %s in Viet Nam, want %s", tc.moment, got, tc.want)
 		}
+	}
+}
+
+func TestStamp(t *testing.T) {
+	at := time.Date(2026, 11, 20, 17, 0, 3, 999, time.UTC)
+	if got := civil.Stamp(at); got != "2026-11-21T00:00:03+07:00" {
+		t.Errorf("Stamp says %s", got)
 	}
 }
 

@@ -1,8 +1,23 @@
 package fault
 
-import faultpb "coso/proto/gen/coso/fault/v1"
+import (
+	"maps"
 
-// catalogue holds the texts of every reason, Vietnamese first. It is read only. A text says what was wrong, which
+	faultpb "coso/proto/gen/coso/fault/v1"
+)
+
+// catalogue holds the texts of every reason.
+var catalogue = joined(ofServices, ofTokens, ofAccess, ofGateway, ofIdentity)
+
+func joined(parts ...map[faultpb.Reason]entry) map[faultpb.Reason]entry {
+	all := make(map[faultpb.Reason]entry, len(faultpb.Reason_name))
+	for _, part := range parts {
+		maps.Copy(all, part)
+	}
+	return all
+}
+
+// ofServices holds the texts of the reasons that services give, Vietnamese first. It is read only. A text says what was wrong, which
 // value, and what to do; it ends in a full stop, and both languages have the same placeholders. A placeholder other
 // than {field}, the JSON path of the field at fault, is a param that the constructor must be given; more may be given,
 // and travel in ErrorInfo only. The params:
@@ -10,8 +25,10 @@ import faultpb "coso/proto/gen/coso/fault/v1"
 //	value    the offending value as sent         name  the resource name the refusal is about
 //	limit    the limit (TOO_LARGE: in bytes)     date  the legal date (YYYY-MM-DD) at which it was judged
 //	current  what the server has instead         by    the resource that is in the way
+//	form     how to write it, one of forms       known what there is instead, by List
+//	line, column: the place in the body, from 1
 //	unit, parent, tree, founded, from, today, batches: as they say
-var catalogue = map[faultpb.Reason]entry{
+var ofServices = map[faultpb.Reason]entry{ //nolint:exhaustive // a part; a test holds the whole
 	// Not classified, or a reason of a newer version.
 	faultpb.Reason_REASON_UNSPECIFIED: {
 		"Yêu cầu không thực hiện được; hãy kiểm tra lại yêu cầu hoặc hỏi người quản trị.",
@@ -28,8 +45,8 @@ var catalogue = map[faultpb.Reason]entry{
 		"{field} is missing; fill it in.",
 	},
 	faultpb.Reason_REASON_FIELD_FORMAT: {
-		"Giá trị {value} của {field} không đúng dạng; hãy xem mô tả của trường và sửa lại.",
-		"The value {value} of {field} does not have the right shape; see the field's description and correct it.",
+		"Giá trị {value} của {field} không đúng dạng; hãy viết {form}.",
+		"The value {value} of {field} does not have the right shape; write {form}.",
 	},
 	faultpb.Reason_REASON_FIELD_LENGTH: {
 		"Độ dài của {field} là {value}, giới hạn là {limit}; hãy sửa cho vừa giới hạn.",
@@ -40,8 +57,8 @@ var catalogue = map[faultpb.Reason]entry{
 		"The number {value} of {field} is outside its limit {limit}; give a number within it.",
 	},
 	faultpb.Reason_REASON_ENUM_UNKNOWN: {
-		"Giá trị {value} của {field} không có trong danh mục; hãy chọn một giá trị của danh mục.",
-		"The value {value} of {field} is not one of the known values; choose a known one.",
+		"Giá trị {value} của {field} không có trong danh mục; hãy chọn một trong {known}.",
+		"The value {value} of {field} is not one of the known values; choose one of {known}.",
 	},
 	faultpb.Reason_REASON_DATE_INVALID: {
 		"{field} ghi {value}, không phải một ngày có thật dạng YYYY-MM-DD trong các năm 1900–2999; hãy nhập như 2020-11-30.",
@@ -56,12 +73,12 @@ var catalogue = map[faultpb.Reason]entry{
 		"{field} holds control characters or broken text; type it again.",
 	},
 	faultpb.Reason_REASON_BODY_INVALID: {
-		"Không đọc được nội dung JSON: {value}; hãy kiểm tra tên trường và cú pháp.",
-		"The JSON body cannot be read: {value}; check the names of the fields and the syntax.",
+		"Không đọc được giá trị {value} của {field}; hãy viết {form}.",
+		"The value {value} of {field} cannot be read; write {form}.",
 	},
 	faultpb.Reason_REASON_QUERY_PARAMETER_INVALID: {
-		"Tham số {field} của địa chỉ không tồn tại hoặc không đọc được giá trị {value}; hãy xem tài liệu API.",
-		"The query parameter {field} does not exist, or its value {value} cannot be read; see the API documentation.",
+		"Trên địa chỉ, không đọc được giá trị {value} của {field}; hãy viết {form}.",
+		"In the query, the value {value} of {field} cannot be read; write {form}.",
 	},
 	faultpb.Reason_REASON_MASK_UNKNOWN_FIELD: {
 		"{field} nêu trường {value} không tồn tại; hãy sửa hoặc bỏ tên này.",
@@ -132,8 +149,8 @@ var catalogue = map[faultpb.Reason]entry{
 		"Stored data are damaged: they do not fit their checksum, chain or form; have the administrator restore a backup.",
 	},
 	faultpb.Reason_REASON_DATA_LOCKED: {
-		"Thư mục dữ liệu {name} đang do một tiến trình khác dùng; hãy dừng tiến trình đó hoặc chọn thư mục khác.",
-		"The data folder {name} is used by another process; stop that process or choose another folder.",
+		"Thư mục dữ liệu {name} đang do một tiến trình khác dùng, có lẽ là một coso đang chạy; hãy dừng tiến trình đó hoặc chọn thư mục khác.",
+		"The data folder {name} is used by another process, perhaps a coso that runs; stop that process or choose another folder.",
 	},
 	faultpb.Reason_REASON_METHOD_UNKNOWN: {
 		"Phương thức {value} không tồn tại; hãy xem tài liệu API.",
@@ -194,6 +211,10 @@ var catalogue = map[faultpb.Reason]entry{
 	faultpb.Reason_REASON_OPERATOR_ONLY: {
 		"Chỉ người vận hành trên chính máy chủ mới được yêu cầu việc này, qua socket trong thư mục dữ liệu; hãy dùng lệnh coso trên máy đó.",
 		"Only an operator on the server itself may ask for this, by the socket in the data folder; use the coso command there.",
+	},
+	faultpb.Reason_REASON_CHECKPOINT_UNWRITTEN: {
+		"Chưa ký và ghi được điểm chốt của dịch vụ {name}: {value}; hãy khắc phục tệp được nêu, hệ thống sẽ tự thử lại.",
+		"No checkpoint of the service {name} could be signed and written: {value}; mend the file that is named, it is tried again by itself.",
 	},
 	faultpb.Reason_REASON_EVENT_NOT_SKIPPABLE: {
 		"Không được bỏ qua sự kiện {value} của dịch vụ {name}, vì số liệu về đơn vị và phân quyền phải đầy đủ; hãy sửa nguyên nhân rồi khởi động lại.",
@@ -366,38 +387,8 @@ var catalogue = map[faultpb.Reason]entry{
 		"Chỉ tiêu {by} đang thuộc kỳ báo cáo {name}; hãy rút chỉ tiêu đó trước.",
 		"The target {by} rests on the reporting period {name}; withdraw that target first.",
 	},
-
-	// Gateway.
-	faultpb.Reason_REASON_FOREIGN_HOST: {
-		"Máy chủ này không phục vụ địa chỉ {value}; hãy dùng địa chỉ mà người quản trị đã công bố.",
-		"This server does not answer for {value}; use the address that the administrator has given.",
-	},
-	faultpb.Reason_REASON_FOREIGN_ORIGIN: {
-		"Yêu cầu do một trang web khác gửi ({value}) nên bị từ chối; hãy gửi từ chính địa chỉ của máy chủ này.",
-		"The request was sent by another web page ({value}) and is refused; send it from this server's own address.",
-	},
-	faultpb.Reason_REASON_CONTENT_TYPE: {
-		"Kiểu nội dung {value} không được nhận; hãy gửi JSON với Content-Type: application/json, mã UTF-8.",
-		"The content type {value} is not accepted; send JSON with Content-Type: application/json, in UTF-8.",
-	},
-	faultpb.Reason_REASON_PATH_INVALID: {
-		"Đường dẫn {value} không đúng dạng; hãy chỉ dùng chữ không dấu, chữ số, gạch nối và không bỏ trống đoạn nào.",
-		"The path {value} is malformed; use plain letters, digits and hyphens, and leave no segment empty.",
-	},
-	faultpb.Reason_REASON_BODY_MISSING: {
-		"Yêu cầu này cần nội dung JSON mà chưa có; hãy gửi ít nhất một đối tượng JSON rỗng.",
-		"This request needs a JSON body and has none; send at least an empty JSON object.",
-	},
-	faultpb.Reason_REASON_BODY_UNEXPECTED: {
-		"Yêu cầu này không nhận nội dung; hãy gửi lại không kèm nội dung.",
-		"This request takes no body; send it again without one.",
-	},
-	faultpb.Reason_REASON_HEADER_INVALID: {
-		"Tiêu đề {field} có giá trị {value} không đọc được, trái với nội dung yêu cầu hoặc không dùng được ở đây; hãy sửa hoặc bỏ tiêu đề này.",
-		"The header {field} has the value {value}, which cannot be read, contradicts the request or has no meaning here; correct or remove it.",
-	},
-	faultpb.Reason_REASON_TOO_MANY_STREAMS: {
-		"Đã có {limit} máy đang nghe sự kiện, chưa nhận thêm được; hãy thử lại sau ít phút.",
-		"{limit} clients listen to events already and no more can be served; try again in a few minutes.",
+	faultpb.Reason_REASON_PERIOD_NOT_BEGUN: {
+		"Kỳ báo cáo {name} bắt đầu từ ngày {from}, nên ngày {value} chưa có số liệu; hãy chọn ngày từ {from} trở đi.",
+		"The reporting period {name} begins on {from}, so nothing is counted in it as of {value}; choose {from} or a later day.",
 	},
 }

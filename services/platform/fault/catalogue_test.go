@@ -25,7 +25,7 @@ func placeholders(template string) []string {
 
 // knownParams are the placeholders the catalogue's comment explains.
 var knownParams = []string{
-	fieldParam, requestIDParam, "batches", "value", "limit", "current", "name", "date", "by", "unit", "parent", "tree", "founded", "from", "today",
+	fieldParam, requestIDParam, formParam, knownParam, "line", "column", "batches", "value", "limit", "current", "name", "date", "by", "unit", "parent", "tree", "founded", "from", "today",
 }
 
 // params returns what the constructor must be given for the row.
@@ -94,6 +94,7 @@ func TestCatalogueRenders(t *testing.T) {
 		for _, name := range row.params() {
 			params[name] = "<" + name + ">"
 		}
+		row = entry{vi: strings.ReplaceAll(row.vi, formHole, ""), en: strings.ReplaceAll(row.en, formHole, "")}
 		en, vi := render(reason, "some.field", params)
 		for _, s := range []string{en, vi} {
 			for _, name := range row.params() {

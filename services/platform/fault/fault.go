@@ -152,7 +152,13 @@ func Internal(err error) *Error {
 func newError(kind Kind, reason faultpb.Reason, field string, pairs []string) *Error {
 	e := &Error{Kind: kind, Reason: reason, Field: field, Params: make(map[string]string, len(pairs)/2)}
 	for i := 0; i+1 < len(pairs); i += 2 {
-		e.Params[pairs[i]] = clip(pairs[i+1])
+		name, value := pairs[i], pairs[i+1]
+		if name != knownParam { // of the contract, not the caller's
+			value = clip(value)
+		}
+		if value != "" || name != formParam && name != exampleParam && name != knownParam {
+			e.Params[name] = value
+		}
 	}
 	e.Msg, e.MsgVi = render(reason, field, e.Params)
 	return e

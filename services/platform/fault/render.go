@@ -12,6 +12,15 @@ const (
 	missingVi = "(không có)"
 )
 
+// formHole stands in a text for how to write the value: one of forms, in the text's language.
+const formHole = "{" + formParam + "}"
+
+// What stands for the field where all of the request is at fault.
+const (
+	wholeEn = "the request"
+	wholeVi = "yêu cầu"
+)
+
 // fieldParam is the placeholder that every text may use: the JSON path of the field at fault.
 const fieldParam = "field"
 
@@ -21,11 +30,20 @@ type entry struct{ vi, en string }
 // render returns the texts of reason in English and Vietnamese. A reason without an entry (one of a newer version) has
 // the general texts of UNSPECIFIED.
 func render(reason faultpb.Reason, field string, params map[string]string) (en, vi string) {
-	row, ok := catalogue[reason]
-	if !ok {
+	row, known := catalogue[reason]
+	if !known {
 		row = catalogue[faultpb.Reason_REASON_UNSPECIFIED]
 	}
-	return fill(row.en, field, params, missingEn), fill(row.vi, field, params, missingVi)
+	form, ok := forms[params[formParam]]
+	if !ok {
+		form = forms[FormDocumented]
+	}
+	fieldEn, fieldVi := field, field
+	if field == "" {
+		fieldEn, fieldVi = wholeEn, wholeVi
+	}
+	en = fill(strings.ReplaceAll(row.en, formHole, form.en), fieldEn, params, missingEn)
+	return en, fill(strings.ReplaceAll(row.vi, formHole, form.vi), fieldVi, params, missingVi)
 }
 
 // rerender renders again for another field; texts from another process, whose params are not known, stay as they are.

@@ -34,6 +34,8 @@ func (b breach) violation() Violation {
 		return newViolation(reason, path, "value", b.scalar(), "limit", b.limit())
 	case faultpb.Reason_REASON_FIELD_REQUIRED:
 		return newViolation(reason, path)
+	case faultpb.Reason_REASON_FIELD_FORMAT, faultpb.Reason_REASON_ENUM_UNKNOWN:
+		return newViolation(reason, path, append(b.form().Params(), "value", b.scalar())...)
 	default:
 		return newViolation(reason, path, "value", b.scalar())
 	}

@@ -227,7 +227,8 @@ requests[1].organisationId FIELD_FORMAT value=Ă
 	if got := lines(e.Violations); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
-	if want := "The value Tây Hồ of requests[1].organisation.unit does not have the right shape; see the field's description and correct it."; e.Msg != want {
+	if want := "The value Tây Hồ of requests[1].organisation.unit does not have the right shape; write it like units/tay-ho: " +
+		"behind the slash an id of lower case letters without marks, digits and hyphens, 63 at most."; e.Msg != want {
 		t.Errorf("%q, want %q", e.Msg, want)
 	}
 	if err := fault.Validate(good()); err != nil {

@@ -2,44 +2,99 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
+	"strings"
+	"syscall"
 )
 
+// localhost is the one host that has a name; it is 127.0.0.1, whatever a resolver would say.
+const localhost = "localhost"
+
 // Loopback answers nil for an address, `host:port`, that only this machine has. Otherwise it says what is wrong:
-// ErrNotLoopback for another machine's, something else for what is no address. ctx bounds looking up the host.
-func Loopback(ctx context.Context, addr string) error {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return fmt.Errorf("%q is no address, host:port: %w", addr, err)
-	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return fmt.Errorf("%q is no address, host:port: the port is no number up to 65535", addr)
-	}
-	if host == "" {
-		return fmt.Errorf("%q: %w", addr, ErrNotLoopback)
-	}
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil {
-		return fmt.Errorf("%q: %w", addr, err)
-	}
-	for _, ip := range ips {
-		if !ip.Unmap().IsLoopback() {
-			return fmt.Errorf("%q: %w", addr, ErrNotLoopback)
-		}
-	}
-	return nil
+// ErrNotLoopback for another machine's and for a host's name, which is never looked up; something else for what is no
+// address.
+func Loopback(addr string) error {
+	_, err := literal(addr)
+	return err
 }
 
-// Listen opens addr for this machine alone; port 0 is any free one. Its errors are those of Loopback, and the system's.
+// literal is an address as the system takes it, without a name.
+func literal(addr string) (netip.AddrPort, error) {
+	none := netip.AddrPort{}
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return none, fmt.Errorf("%q is no address; write host:port, e.g. 127.0.0.1:8080", addr)
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return none, fmt.Errorf("%q is no address, host:port: the port is no number up to 65535", addr)
+	}
+	if strings.EqualFold(host, localhost) {
+		host = "127.0.0.1"
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil && host != "" {
+		return none, fmt.Errorf("%q has the name of a machine, and names are not looked up: %w", addr, ErrNotLoopback)
+	}
+	if !ip.IsValid() || ip.Zone() != "" || !ip.Unmap().IsLoopback() {
+		return none, fmt.Errorf("%q: %w", addr, ErrNotLoopback)
+	}
+	return netip.AddrPortFrom(ip.Unmap(), uint16(number)), nil
+}
+
+// Place is an address that a setting names: one at which the process listens, or one that it calls.
+type Place struct{ Setting, Addr string }
+
+// Apart names every pair of settings with the same address: of two that listen the second would find its port taken, and
+// a process that called itself, or one neighbour for another, would be answered by the wrong one. Port 0, any free one, is
+// nobody else's; what is no address is left to Loopback.
+func Apart(places ...Place) error {
+	var wrong []error
+	for i, a := range places {
+		at, err := literal(a.Addr)
+		if err != nil || at.Port() == 0 {
+			continue
+		}
+		for _, b := range places[:i] {
+			if other, err := literal(b.Addr); err == nil && other == at && b.Setting != a.Setting {
+				wrong = append(wrong, fmt.Errorf("--%s and --%s are both %s; give each an address of its own", b.Setting, a.Setting, at))
+			}
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+// Listen opens addr for this machine alone; port 0 is any free one. Its errors are those of Loopback, and the system's, with
+// what to do about a port that another program has.
 func Listen(ctx context.Context, addr string) (net.Listener, error) {
-	if err := Loopback(ctx, addr); err != nil {
+	at, err := literal(addr)
+	if err != nil {
 		return nil, fmt.Errorf("listen on %w", err)
 	}
-	lis, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
-	if err != nil {
+	lis, err := new(net.ListenConfig).Listen(ctx, "tcp", at.String())
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, taken{port: at.Port(), addr: addr}
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("this user may not listen on port %d of %q; choose one from 1024 up", at.Port(), addr)
+	case err != nil:
 		return nil, fmt.Errorf("listen on %q: %w", addr, err)
 	}
 	return lis, nil
 }
+
+// taken is the error of a port that another program has; it is syscall.EADDRINUSE.
+type taken struct {
+	port uint16
+	addr string
+}
+
+func (t taken) Error() string {
+	return fmt.Sprintf("another program listens on port %d of %q, perhaps another coso; stop it, or choose another port", t.port, t.addr)
+}
+
+func (t taken) Unwrap() error { return syscall.EADDRINUSE }

@@ -44,7 +44,7 @@ type step func(ctx context.Context, c *call, next func(context.Context) error) e
 // chain is the way of every call, outermost first. Statuses are made outside of everything that can fail; the log sees
 // the cause of a refusal, and panics as errors; what can be refused without the store is refused before waiting for it.
 func (s *Server) chain() []step {
-	return []step{answerStatus, nameRequest, s.observe, recoverPanic, s.gate.pass, limitTime, identify, admitRequest, s.onCopies, s.atPosition}
+	return []step{answerStatus, nameRequest, s.observe, recoverPanic, s.gate.pass, limitTime, s.identify, admitRequest, s.onCopies, s.atPosition}
 }
 
 // way is where a call is in the chain.
@@ -103,12 +103,6 @@ func (s *Server) streaming(srv any, ss grpc.ServerStream, info *grpc.StreamServe
 // answerStatus is where refusals become statuses.
 func answerStatus(ctx context.Context, c *call, next func(context.Context) error) error {
 	return fault.ToStatus(next(ctx), c.requestID).Err()
-}
-
-// identify says who acts. Before identities exist, whoever reaches a loopback address is the one local principal.
-func identify(ctx context.Context, c *call, next func(context.Context) error) error {
-	c.principal = access.Principal{Name: access.Local}
-	return next(access.WithMethod(access.With(ctx, c.principal), c.full))
 }
 
 func admitRequest(ctx context.Context, c *call, next func(context.Context) error) error {

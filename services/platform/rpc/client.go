@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -17,14 +16,15 @@ var again = grpc.ConnectParams{ //nolint:gochecknoglobals // a constant of the l
 	MinConnectTimeout: 2 * time.Second,
 }
 
-// Dial makes a connection to the server at addr, `host:port` on this machine, or ErrNotLoopback. ctx bounds looking up
-// the host. It does not wait for the server: calls are Unavailable while it is away, and the connection comes back within
-// about a second when it does. The caller closes the connection.
-func Dial(ctx context.Context, addr string) (*grpc.ClientConn, error) {
-	if err := Loopback(ctx, addr); err != nil {
+// Dial makes a connection to the server at addr, `host:port` on this machine, or answers the error of Loopback. It does not
+// wait for the server: calls are Unavailable while it is away, and the connection comes back within about a second when it
+// does. The caller closes the connection.
+func Dial(addr string) (*grpc.ClientConn, error) {
+	at, err := literal(addr)
+	if err != nil {
 		return nil, fmt.Errorf("dial %w", err)
 	}
-	return grpc.NewClient("passthrough:///"+addr,
+	return grpc.NewClient("passthrough:///"+at.String(),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithConnectParams(again),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)))

@@ -94,7 +94,7 @@ func undecodable(m any, err error) error {
 	if pm, ok := m.(proto.Message); ok {
 		name = string(pm.ProtoReflect().Descriptor().FullName())
 	}
-	return fault.InvalidArgument(faultpb.Reason_REASON_BODY_INVALID, "", "value", name).With(err)
+	return fault.InvalidArgument(faultpb.Reason_REASON_BODY_INVALID, "", "value", name, "form", fault.FormDocumented).With(err)
 }
 
 // cloner copies messages in memory, and knows envelopes.

@@ -10,8 +10,10 @@ import (
 	"github.com/fullstorydev/grpchan/inprocgrpc"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/proto"
 
+	"coso/services/platform/access"
 	"coso/services/platform/fault"
 )
 
@@ -26,6 +28,8 @@ var (
 type conn struct {
 	methods map[string]*method
 	streams *inprocgrpc.Channel
+	// neighbour is the service that calls; zero: whoever the call says.
+	neighbour access.Principal
 }
 
 // Invoke makes a call.
@@ -38,7 +42,7 @@ func (c conn) Invoke(ctx context.Context, name string, req, answer any, options 
 		return err
 	}
 	said := &saying{method: name}
-	given, err := m.unary.Handler(m.impl, arriving(ctx, said), func(in any) error { return copied(in, req) }, m.serve)
+	given, err := m.unary.Handler(m.impl, arriving(c.from(ctx), said), func(in any) error { return copied(in, req) }, m.serve)
 	said.tell(options)
 	if err != nil {
 		return err
@@ -62,7 +66,15 @@ func (c conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, name string,
 	if _, ok := c.methods[name]; !ok {
 		return nil, fault.ToStatus(unknownMethod(name), "").Err()
 	}
-	return c.streams.NewStream(ctx, desc, name, options...)
+	return c.streams.NewStream(c.from(ctx), desc, name, options...)
+}
+
+// from says who calls: nobody by what the caller's context happens to hold.
+func (c conn) from(ctx context.Context) context.Context {
+	if c.neighbour.IsZero() && ctx.Value(neighbourKey{}) == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, neighbourKey{}, c.neighbour)
 }
 
 // arriving is the context in which a call arrives: what its caller sends is what it gets, as over the network. What else
@@ -71,6 +83,9 @@ func arriving(ctx context.Context, said *saying) context.Context {
 	sent, ok := metadata.FromOutgoingContext(ctx)
 	if ok {
 		ctx = metadata.NewOutgoingContext(ctx, nil)
+	}
+	if _, ok := peer.FromContext(ctx); ok { // the caller's own caller, whose socket opens no other service
+		ctx = peer.NewContext(ctx, &peer.Peer{})
 	}
 	return grpc.NewContextWithServerTransportStream(metadata.NewIncomingContext(ctx, sent), said)
 }

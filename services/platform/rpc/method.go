@@ -8,6 +8,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+
+	accesspb "coso/proto/gen/coso/access/v1"
 )
 
 // method is what the chain knows of a method before it is called.
@@ -15,6 +17,8 @@ type method struct {
 	// full is `/coso.registry.v1.UnitService/GetUnit`; service and name are its halves. Of a method that nobody registered
 	// both are `unknown`: counted by their names, callers could fill the memory with them.
 	full, service, name string
+	// declared is the permission that it declares.
+	declared accesspb.Permission
 	// limit is how long a call may take.
 	limit time.Duration
 	// span is the name of its spans, spanOptions what they begin with.
@@ -31,7 +35,8 @@ type method struct {
 
 func newMethod(service, name string) *method {
 	return &method{
-		full: "/" + service + "/" + name, service: service, name: name, limit: limitOf(name), span: service + "/" + name,
+		declared: declaredBy(service, name),
+		full:     "/" + service + "/" + name, service: service, name: name, limit: limitOf(name), span: service + "/" + name,
 		spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
 			attribute.String("rpc.system", "grpc"), attribute.String("rpc.service", service), attribute.String("rpc.method", name))},
 		seen: new([codes.Unauthenticated + 1]atomic.Pointer[labels]),

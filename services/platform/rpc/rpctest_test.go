@@ -83,7 +83,7 @@ func (u *units) UpdateUnit(ctx context.Context, req *registrypb.UpdateUnitReques
 }
 
 // talkMethod is a method whose messages go both ways: requests for units in, units out.
-const talkMethod = "/coso.test.v1.TalkService/Talk"
+const talkMethod = "/test.v1.TalkService/Talk"
 
 // talk is the service of talkMethod; hear is what it does.
 type talk struct {
@@ -92,7 +92,7 @@ type talk struct {
 
 func (k *talk) register(r grpc.ServiceRegistrar) {
 	r.RegisterService(&grpc.ServiceDesc{
-		ServiceName: "coso.test.v1.TalkService", HandlerType: (*any)(nil),
+		ServiceName: "test.v1.TalkService", HandlerType: (*any)(nil),
 		Streams: []grpc.StreamDesc{{
 			StreamName: "Talk", ServerStreams: true, ClientStreams: true,
 			Handler: func(_ any, ss grpc.ServerStream) error { return k.hear(ss) },
@@ -207,7 +207,7 @@ func (b *bench) listen(t testing.TB) {
 	b.addr = lis.Addr().String()
 	served := make(chan error, 1)
 	go func() { served <- b.Serve(context.WithoutCancel(t.Context()), lis) }()
-	conn, err := rpc.Dial(t.Context(), b.addr)
+	conn, err := rpc.Dial(b.addr)
 	if err != nil {
 		t.Fatal(err)
 	}

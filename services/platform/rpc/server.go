@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
+	"coso/services/platform/access"
 	"coso/services/platform/store"
 )
 
@@ -27,6 +28,8 @@ type Options struct {
 	Store *store.Store
 	// Logger takes one line per call; nil: slog.Default.
 	Logger *slog.Logger
+	// Tokens verifies the tokens that callers show; nil: none is looked at.
+	Tokens Tokens
 	// OldCopies says, for a call of a full method, which of the service's copies of others' data are too old, as CopyAgeHeader
 	// has it; empty for none. Its error refuses the call. nil: the service keeps no copies.
 	OldCopies func(method string) (string, error)
@@ -36,6 +39,7 @@ type Options struct {
 // registered before the first call.
 type Server struct {
 	store  *store.Store
+	tokens Tokens
 	copies func(method string) (string, error)
 	logger *slog.Logger
 	meters meters
@@ -54,7 +58,7 @@ type Server struct {
 // New makes a server with the health service on it. It serves in memory at once, on TCP from Serve on.
 func New(o Options) *Server {
 	s := &Server{
-		store: o.Store, copies: o.OldCopies, logger: o.Logger, meters: newMeters(), gate: newGate(), health: health.NewServer(),
+		store: o.Store, tokens: o.Tokens, copies: o.OldCopies, logger: o.Logger, meters: newMeters(), gate: newGate(), health: health.NewServer(),
 		methods: map[string]*method{}, stranger: newMethod("unknown", "unknown"),
 	}
 	if s.logger == nil {
@@ -95,6 +99,12 @@ func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
 // Conn is the way to the server from within its process: nothing is encoded, and calls pass the same chain. Requests are
 // copied; an answer belongs to its caller from then on. After Stop its calls are Unavailable.
 func (s *Server) Conn() grpc.ClientConnInterface { return conn{methods: s.methods, streams: s.streams} }
+
+// ConnOf is the way in for another service of this process, which needs no token to prove who it is. A call that carries a
+// user's token is the user's.
+func (s *Server) ConnOf(neighbour access.Principal) grpc.ClientConnInterface {
+	return conn{methods: s.methods, streams: s.streams, neighbour: neighbour}
+}
 
 // Serve answers on lis, which it closes, until Stop or until ctx ends, which stops the server within the longest deadline
 // of a call. It returns nil after a stop, and ErrNotLoopback, without serving, for a listener that other machines can

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -25,6 +27,7 @@ import (
 	"coso/services/platform/fault"
 	"coso/services/platform/feed"
 	"coso/services/platform/feed/feedtest"
+	"coso/services/platform/rpc"
 	"coso/services/platform/run"
 	"coso/services/platform/store"
 )
@@ -75,11 +78,12 @@ type house struct {
 	planning *service
 }
 
-// service is one service at work.
+// service is one service at work. Its operator asks by a socket.
 type service struct {
 	*run.Service
-	feedpb.FeedServiceClient
-	stop func()
+
+	operator feedpb.FeedServiceClient
+	stop     func()
 }
 
 // line is the way to a service; a test cuts it.
@@ -150,16 +154,26 @@ func (h *house) start(dir string, p run.Parts, conns map[string]grpc.ClientConnI
 		h.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(h.t.Context()))
-	done := make(chan error, 1)
+	lis, err := new(net.ListenConfig).Listen(ctx, "unix", filepath.Join(h.t.TempDir(), "s"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	conn, err := rpc.DialSocket(lis.Addr().String())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	done, served := make(chan error, 1), make(chan error, 1)
+	go func() { served <- s.Server().Serve(context.WithoutCancel(ctx), lis) }()
 	go func() { done <- s.Part(h.js, conns).Run(ctx, func() {}) }()
 	stop := sync.OnceFunc(func() {
+		err := conn.Close()
 		cancel()
-		if err := <-done; err != nil {
+		if err := errors.Join(err, <-done, <-served); err != nil {
 			h.t.Error(err)
 		}
 	})
 	h.t.Cleanup(stop)
-	return &service{Service: s, FeedServiceClient: feedpb.NewFeedServiceClient(s.Conn()), stop: stop}
+	return &service{Service: s, operator: feedpb.NewFeedServiceClient(conn), stop: stop}
 }
 
 // says lets the registry announce an event, in a command caused by the trace in ctx.
@@ -187,7 +201,7 @@ func (h *house) founds(name string) {
 // follows is how planning's follower does.
 func (h *house) follows() *feedpb.FollowerStatus {
 	h.t.Helper()
-	s, err := h.planning.GetFeedStatus(h.t.Context(), &feedpb.GetFeedStatusRequest{})
+	s, err := h.planning.operator.GetFeedStatus(h.t.Context(), &feedpb.GetFeedStatusRequest{})
 	if err != nil {
 		h.t.Fatal(err)
 	}

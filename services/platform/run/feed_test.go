@@ -1,6 +1,8 @@
 package run_test
 
 import (
+	"context"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +39,7 @@ func TestPoisonStopsUntilItIsSkipped(t *testing.T) {
 	eventually(t, "the follower stops", func() bool { return h.follows().GetStoppedAt() == 2 })
 
 	skip := func(source string, number uint64, reason string) error {
-		_, err := h.planning.SkipEvent(t.Context(), &feedpb.SkipEventRequest{Source: source, Sequence: number, Reason: reason, RequestId: "skip-" + reason})
+		_, err := h.planning.operator.SkipEvent(t.Context(), &feedpb.SkipEventRequest{Source: source, Sequence: number, Reason: reason, RequestId: "skip-" + reason})
 		return err
 	}
 	refused(t, skip("registry", 2, ""), fault.KindInvalidArgument, faultpb.Reason_REASON_FIELD_REQUIRED)
@@ -66,15 +68,48 @@ func TestUnitsAreNotSkipped(t *testing.T) {
 	h := newHouse(t)
 	h.says(t.Context(), "units/u", &registrypb.UnitCreated{Unit: &registrypb.Unit{Name: "units/u"}})
 	eventually(t, "the follower stops", func() bool { return h.follows().GetStoppedAt() == 1 })
-	_, err := h.planning.SkipEvent(t.Context(), &feedpb.SkipEventRequest{Source: "registry", Sequence: 1, Reason: "who needs it"})
+	_, err := h.planning.operator.SkipEvent(t.Context(), &feedpb.SkipEventRequest{Source: "registry", Sequence: 1, Reason: "who needs it"})
 	refused(t, err, fault.KindFailedPrecondition, faultpb.Reason_REASON_EVENT_NOT_SKIPPABLE)
+}
+
+// What an operator may ask and command, nobody else may, by the network or within the process; where events stand, followers
+// must know.
+func TestOnlyTheSocketCommandsTheFeed(t *testing.T) {
+	h := newHouse(t)
+	lis, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- h.planning.Server().Serve(context.WithoutCancel(t.Context()), lis) }()
+	conn, err := rpc.Dial(lis.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []grpc.ClientConnInterface{conn, h.planning.Conn()} {
+		client := feedpb.NewFeedServiceClient(c)
+		_, err := client.SkipEvent(t.Context(), &feedpb.SkipEventRequest{Source: "registry", Sequence: 1, Reason: "who needs it"})
+		refused(t, err, fault.KindPermissionDenied, faultpb.Reason_REASON_OPERATOR_ONLY)
+		_, err = client.GetFeedStatus(t.Context(), &feedpb.GetFeedStatusRequest{})
+		refused(t, err, fault.KindPermissionDenied, faultpb.Reason_REASON_OPERATOR_ONLY)
+		if _, err := client.GetFeedHead(t.Context(), &feedpb.GetFeedHeadRequest{}); err != nil {
+			t.Errorf("where the events stand: %v", err)
+		}
+	}
+	if err := conn.Close(); err != nil {
+		t.Error(err)
+	}
+	h.planning.stop()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
 }
 
 func TestFeedHeadAndRelay(t *testing.T) {
 	h := newHouse(t)
 	h.founds("organisations/a")
 	h.founds("organisations/b")
-	head, err := h.registry.GetFeedHead(t.Context(), &feedpb.GetFeedHeadRequest{})
+	head, err := feedpb.NewFeedServiceClient(h.registry.Conn()).GetFeedHead(t.Context(), &feedpb.GetFeedHeadRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +118,7 @@ func TestFeedHeadAndRelay(t *testing.T) {
 		t.Errorf("head %v", head)
 	}
 	eventually(t, "the relay publishes", func() bool {
-		s, err := h.registry.GetFeedStatus(t.Context(), &feedpb.GetFeedStatusRequest{})
+		s, err := h.registry.operator.GetFeedStatus(t.Context(), &feedpb.GetFeedStatusRequest{})
 		return err == nil && s.GetRelay().GetPublishedSequence() == 2 && s.GetRelay().GetJournalSequence() == 2 && s.GetRelay().GetAlarm() == ""
 	})
 }
@@ -156,7 +191,7 @@ func TestMetrics(t *testing.T) {
 	eventually(t, "the follower stops", func() bool { return h.follows().GetStoppedAt() == 2 })
 	eventually(t, "the source says how far it is", func() bool { return h.follows().GetHeadSequence() == 3 })
 	eventually(t, "the relay publishes", func() bool {
-		s, err := h.registry.GetFeedStatus(t.Context(), &feedpb.GetFeedStatusRequest{})
+		s, err := h.registry.operator.GetFeedStatus(t.Context(), &feedpb.GetFeedStatusRequest{})
 		return err == nil && s.GetRelay().GetPublishedSequence() == 3
 	})
 	var got metricdata.ResourceMetrics

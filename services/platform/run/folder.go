@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // storesFile says, in a data folder, which stores have been made there: a name a line.
@@ -69,25 +70,35 @@ func storesMade(dir string) ([]string, error) {
 	return strings.Fields(string(raw)), nil
 }
 
-// Usable answers nil if a data folder can be written, or made where it is not there yet. It leaves nothing behind.
+// Usable answers nil if a data folder can be written, or made where it is not there yet; otherwise it says what stands in
+// the way, and where. It leaves nothing behind.
 func Usable(dir string) error {
 	for at := filepath.Clean(dir); ; at = filepath.Dir(at) {
 		info, err := os.Stat(at)
-		if errors.Is(err, fs.ErrNotExist) && at != filepath.Dir(at) {
+		if (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) && at != filepath.Dir(at) {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("data folder: %w", err)
+			return fmt.Errorf("the data folder %s cannot be looked at: %w; choose another, or have it opened to the user who runs coso", dir, bare(err))
 		}
 		if !info.IsDir() {
-			return fmt.Errorf("data folder %s: %s is no folder", dir, at)
+			return fmt.Errorf("the data folder %s cannot be: %s is a file; name a folder, there already or to be made", dir, at)
 		}
 		f, err := os.CreateTemp(at, ".coso-*")
 		if err != nil {
-			return fmt.Errorf("data folder %s cannot be written: %w", dir, err)
+			return fmt.Errorf("the data folder %s cannot be used: nothing can be written into %s (%w); choose another, "+
+				"or have it opened to the user who runs coso", dir, at, bare(err))
 		}
 		return errors.Join(f.Close(), os.Remove(f.Name()))
 	}
+}
+
+// bare is an error of the system without the path, which the message around it names.
+func bare(err error) error {
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
+		return at.Err
+	}
+	return err
 }
 
 // DataFolder is the user's data folder of coso: $XDG_DATA_HOME/coso, or .local/share/coso in the home folder.

@@ -51,13 +51,25 @@ func TestUsable(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for path, usable := range map[string]bool{dir: true, filepath.Join(dir, "a", "b"): true, file: false, filepath.Join(file, "a"): false} {
-		if err := run.Usable(path); (err == nil) != usable {
-			t.Errorf("%s: %v", path, err)
+	shut := filepath.Join(dir, "shut")
+	if err := os.Mkdir(shut, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 { // nothing is shut to root but what is no place for files
+		shut = "/proc"
+	}
+	for path, want := range map[string]string{
+		dir: "", filepath.Join(dir, "a", "b"): "",
+		file:                          "the data folder " + file + " cannot be: " + file + " is a file;",
+		filepath.Join(file, "a", "b"): "the data folder " + file + "/a/b cannot be: " + file + " is a file;",
+		filepath.Join(shut, "a"):      "the data folder " + shut + "/a cannot be used: nothing can be written into " + shut + " (",
+	} {
+		if err := run.Usable(path); (err == nil) != (want == "") || err != nil && !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", path, err, want)
 		}
 	}
 	left, err := os.ReadDir(dir)
-	if err != nil || len(left) != 1 {
+	if err != nil || len(left) != 2 {
 		t.Errorf("it left %v, %v", left, err)
 	}
 }

@@ -29,6 +29,8 @@ const (
 	StopLimit = 10 * time.Second
 	// drainLimit is how long a part lets what is under way finish before it cuts it.
 	drainLimit = 4 * time.Second
+	// signLimit is how long a service may take to sign its journal when it stops.
+	signLimit = time.Second
 	// lastMoment is how long the parts that are left have to end when StopLimit has passed.
 	lastMoment = time.Second
 )

@@ -10,9 +10,14 @@ import (
 	"google.golang.org/grpc"
 
 	backuppb "coso/proto/gen/coso/backup/v1"
+	checkpointpb "coso/proto/gen/coso/checkpoint/v1"
 	feedpb "coso/proto/gen/coso/feed/v1"
+	operationpb "coso/proto/gen/coso/operation/v1"
+	"coso/services/platform/access"
 	"coso/services/platform/backup"
+	"coso/services/platform/checkpoint"
 	"coso/services/platform/feed"
+	"coso/services/platform/operation"
 	"coso/services/platform/rpc"
 	"coso/services/platform/store"
 	"coso/services/platform/watch"
@@ -30,8 +35,12 @@ type Options struct {
 	AskEvery time.Duration
 	// MaxCopyAge is when a copy of another service's data is too old to rest on; 0: 5 minutes.
 	MaxCopyAge time.Duration
+	// Tokens verifies what callers show to prove who they are; nil: nobody has to, and only this machine is served.
+	Tokens rpc.Tokens
 	// CopyClock is the clock by which copies age; nil: the machine's.
 	CopyClock func() time.Time
+	// Checkpoints say where the journal's checkpoints go; what is left open lies in Dir. Clock and Logger are those above.
+	Checkpoints checkpoint.Options
 }
 
 // Parts are what makes a service the one it is.
@@ -40,6 +49,8 @@ type Parts struct {
 	Name string
 	// Schema is what its store holds.
 	Schema *store.Schema
+	// Authority knows what principals may do; nil: the service has no methods of its own.
+	Authority store.Authority
 	// Register registers its gRPC methods.
 	Register func(grpc.ServiceRegistrar, *store.Store)
 	// Follow is what it does with other services' events.
@@ -54,6 +65,7 @@ type Service struct {
 	store  *store.Store
 	server *rpc.Server
 	feed   *feed.Feed
+	signer *checkpoint.Signer
 }
 
 // New opens a service's store and registers its methods. Nothing runs yet. Errors are those of store.Open.
@@ -68,7 +80,7 @@ func New(o Options, p Parts) (*Service, error) {
 	}
 	s, err := store.Open(store.Options{
 		Dir: o.Dir, Service: p.Name, Schema: p.Schema, Sources: sources, Clock: o.Clock, Logger: logger,
-		Timers: p.Timers,
+		Timers: p.Timers, Authority: p.Authority,
 	})
 	if err != nil {
 		return nil, err
@@ -76,12 +88,16 @@ func New(o Options, p Parts) (*Service, error) {
 	f := feed.New(feed.Options{
 		Store: s, Followers: p.Follow, Logger: logger, AskEvery: o.AskEvery, MaxAge: o.MaxCopyAge, Now: o.CopyClock,
 	})
-	server := rpc.New(rpc.Options{Service: p.Name, Store: s, Logger: o.Logger, OldCopies: f.OldCopies})
+	server := rpc.New(rpc.Options{Service: p.Name, Store: s, Logger: o.Logger, Tokens: o.Tokens, OldCopies: f.OldCopies})
 	p.Register(server, s)
 	feedpb.RegisterFeedServiceServer(server, f)
 	feedpb.RegisterEventServiceServer(server, watch.New(p.Name, s))
+	operationpb.RegisterOperationServiceServer(server, operation.New(p.Name, s))
 	backuppb.RegisterBackupServiceServer(server, backup.New(s))
-	return &Service{name: p.Name, store: s, server: server, feed: f}, nil
+	o.Checkpoints.Clock, o.Checkpoints.Logger = o.Clock, logger
+	signer := checkpoint.New(s, o.Checkpoints.In(o.Dir))
+	checkpointpb.RegisterCheckpointServiceServer(server, checkpoint.NewServer(signer))
+	return &Service{name: p.Name, store: s, server: server, feed: f, signer: signer}, nil
 }
 
 // Name is the service's name.
@@ -93,17 +109,26 @@ func (s *Service) Store() *store.Store { return s.store }
 // Conn calls the service in memory, through the same chain as over the network.
 func (s *Service) Conn() grpc.ClientConnInterface { return s.server.Conn() }
 
+// ConnOf calls the service in memory as another service of this process does.
+func (s *Service) ConnOf(neighbour string) grpc.ClientConnInterface {
+	return s.server.ConnOf(access.Service(neighbour))
+}
+
 // Server is the service's gRPC server.
 func (s *Service) Server() *rpc.Server { return s.server }
 
-// Part fires the service's timers and runs the relay and the followers over js until the context ends, and closes the store then. conns are the ways to
-// the followed services, by name: they are asked how far their events have come (feed.Feed). With a nil js the service
+// Signed answers nil unless the last checkpoint of the journal could not be signed or written, and why it could not.
+func (s *Service) Signed() error { return s.signer.Healthy() }
+
+// Part fires the service's timers, signs its journal, and runs the relay and the followers over js until the context ends;
+// then it signs what has changed and closes the store. conns are the ways to the followed services, by name: they are asked how far their events have come (feed.Feed). With a nil js the service
 // neither announces nor follows. A follower or relay that stops by itself has met something it must not pass over: it is
 // logged as an alarm and looks again every few seconds (feed.Feed), while the service goes on serving.
 func (s *Service) Part(js jetstream.JetStream, conns map[string]grpc.ClientConnInterface) Part {
 	return Part{Name: s.name, Run: func(ctx context.Context, ready func()) error {
 		var loops sync.WaitGroup
 		loops.Go(func() { s.store.FireTimers(ctx) })
+		loops.Go(func() { s.signer.Run(ctx) })
 		if js != nil {
 			loops.Go(func() { s.feed.Run(ctx, js, conns) })
 		}
@@ -113,12 +138,21 @@ func (s *Service) Part(js jetstream.JetStream, conns map[string]grpc.ClientConnI
 		defer cancel()
 		s.server.Stop(stop)
 		loops.Wait()
+		s.signLast(ctx)
 		return s.Close()
 	}}
+}
+
+// signLast signs the journal at an orderly stop. That it could not be done is in the log.
+func (s *Service) signLast(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), signLimit)
+	defer cancel()
+	_, _ = s.signer.Sign(ctx) // the signer logs why not
 }
 
 // Close closes the store of a service that does not run. Waiting commands are Unavailable.
 func (s *Service) Close() error {
 	s.feed.Close()
+	s.signer.Close()
 	return s.store.Close()
 }

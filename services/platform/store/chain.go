@@ -33,6 +33,8 @@ type chain struct {
 	head *journalpb.Head
 	// incarnation is that of the last entry.
 	incarnation []byte
+	// tell is told each entry that fits; nil: nobody is.
+	tell func(Link)
 }
 
 // take checks that an entry continues the chain: in the same incarnation, or as the beginning of one that says so.
@@ -46,6 +48,9 @@ func (c *chain) take(e *journalpb.Entry, raw []byte) error {
 		return err
 	}
 	c.head = after(c.head, e, raw)
+	if c.tell != nil {
+		c.tell(c.link())
+	}
 	return nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	accesspb "coso/proto/gen/coso/access/v1"
 	faultpb "coso/proto/gen/coso/fault/v1"
 	journalpb "coso/proto/gen/coso/journal/v1"
 )
@@ -29,6 +30,7 @@ type call struct {
 	ctx         context.Context //nolint:containedctx // carried from the caller to the committer
 	principal   access.Principal
 	method      string
+	declared    accesspb.Permission
 	requestID   string
 	fingerprint []byte
 	traceparent string
@@ -249,6 +251,11 @@ func (s *Store) runCall(g *group, c *call) (out outcome, fits bool) {
 		return outcome{err: err}, true
 	}
 	g.waiting = true
+	g.over.mark()
+	tx := s.newTx(g, c)
+	if err := tx.begin(tx); err != nil {
+		return outcome{err: err}, true
+	}
 	if c.requestID != "" {
 		kept, err := s.kept(g, c)
 		if err != nil {
@@ -256,18 +263,16 @@ func (s *Store) runCall(g *group, c *call) (out outcome, fits bool) {
 		}
 		if kept != nil {
 			answer := c.answer()
-			err := s.replay(g.over, kept, c.fingerprint, answer)
+			err := s.replay(tx, kept, c.fingerprint, answer)
 			return outcome{answer: answer, position: kept.GetPosition(), err: err}, true
 		}
 	}
-	g.over.mark()
-	tx := s.newTx(g, c)
 	began := time.Now()
 	answer, err := protect(tx, c.run)
 	tx.over = newOverlay(nowhere{}) // whoever keeps the transaction for later reaches nobody with it
 	s.noteSlow(c.method, time.Since(began))
 	if err == nil {
-		err = c.ctx.Err()
+		err = errors.Join(tx.end(), c.ctx.Err())
 	}
 	switch {
 	case errors.Is(err, errNotFirst):
@@ -301,7 +306,8 @@ func onceID(c *call) string { return string(Text(c.principal.Name).Text(c.reques
 func (s *Store) newTx(g *group, c *call) *Tx {
 	return &Tx{
 		reach: reach{schema: s.schema, gaps: g.gaps}, position: g.head.GetPosition() + 1, number: len(g.commands),
-		s: s, ctx: c.ctx, over: g.over, at: g.at, principal: c.principal,
+		asking: asking{authority: s.authority, principal: c.principal, declared: c.declared, at: g.at},
+		s:      s, ctx: c.ctx, over: g.over,
 		changes: map[string]int{}, rehearsal: c.rehearsal,
 		command: &journalpb.Command{
 			Principal: c.principal.Name, OnBehalfOf: c.principal.OnBehalfOf, Method: c.method,
@@ -319,6 +325,10 @@ func (s *Store) accept(g *group, c *call, tx *Tx, answer proto.Message) (outcome
 	if c.requestID != "" {
 		tx.command.Results = s.results(answer)
 	}
+	tx.command.Asked = tx.noted()
+	if tx.stead != "" {
+		tx.command.OnBehalfOf = tx.stead
+	}
 	size := proto.Size(tx.command)
 	if size > maxCommand+maxCommand/4 {
 		return outcome{err: tooLarge("command", maxCommand)}, true
@@ -332,7 +342,7 @@ func (s *Store) accept(g *group, c *call, tx *Tx, answer proto.Message) (outcome
 	if c.requestID != "" {
 		g.once[onceID(c)] = &journalpb.Once{
 			Fingerprint: c.fingerprint, Position: g.position(),
-			Moment: timestamppb.New(g.at), Results: tx.command.GetResults(),
+			Moment: timestamppb.New(g.at), Results: tx.command.GetResults(), Asked: tx.command.GetAsked(),
 		}
 	}
 	return outcome{answer: answer, position: g.position()}, true

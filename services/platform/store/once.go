@@ -72,7 +72,7 @@ func noteAllOnce(w writing, e *journalpb.Entry, position uint64, from Key) (Key,
 func noteOnce(w writing, e *journalpb.Entry, c *journalpb.Command, position uint64) error {
 	key := Text(c.GetPrincipal()).Text(c.GetRequestId())
 	b, err := deterministic.Marshal(&journalpb.Once{
-		Fingerprint: c.GetFingerprint(), Position: position, Moment: e.GetMoment(), Results: c.GetResults(),
+		Fingerprint: c.GetFingerprint(), Position: position, Moment: e.GetMoment(), Results: c.GetResults(), Asked: c.GetAsked(),
 	})
 	if err != nil {
 		return fault.Internal(err)
@@ -126,10 +126,13 @@ func forgetOnce(w writing, now time.Time, most int, from Key) (Key, error) {
 }
 
 // replay answers a request that took effect before: the same request gets its resources as they are now, another one
-// is refused.
-func (s *Store) replay(r reading, kept *journalpb.Once, fingerprint []byte, answer proto.Message) error {
+// is refused; so is whoever may not do any more what the request needed.
+func (s *Store) replay(tx *Tx, kept *journalpb.Once, fingerprint []byte, answer proto.Message) error {
 	if !bytes.Equal(kept.GetFingerprint(), fingerprint) {
 		return fault.AlreadyExists(faultpb.Reason_REASON_REQUEST_ID_REUSED, "requestId")
+	}
+	if err := tx.permits(tx, kept.GetAsked()); err != nil {
+		return err
 	}
 	m := answer.ProtoReflect()
 	for _, ref := range kept.GetResults() {
@@ -137,7 +140,7 @@ func (s *Store) replay(r reading, kept *journalpb.Once, fingerprint []byte, answ
 		if !ok {
 			return damaged("a request id refers to the unknown table %q", ref.GetTable())
 		}
-		v := r.get(spec.bucket(), ref.GetKey())
+		v := tx.over.get(spec.bucket(), ref.GetKey())
 		if v == nil {
 			return damaged("a request id refers to a record that is gone")
 		}

@@ -56,6 +56,8 @@ type Options struct {
 	// Key makes the fingerprints of requests and the marks of page tokens, 32 bytes; the stores on one log need the same.
 	// nil: a new file gets one of its own, which only a store that shares no log may have.
 	Key []byte
+	// Authority knows what principals may do; every call of theirs is held against it. nil: a store that serves nobody.
+	Authority Authority
 	// Timers does what is to be done when timers become due, by their kind.
 	Timers map[string]TimerHandler
 	// ViewLimit is how long a View may read; 0: 5 seconds.
@@ -73,6 +75,8 @@ type Store struct {
 	db  *state
 	dir string
 	log Log
+	// authority knows what principals may do; nil: nobody asks.
+	authority Authority
 	// wal keeps the entries that are not in the file yet; nil: a shared log does. Only the committer writes it.
 	wal            *wal
 	schema         *Schema
@@ -136,7 +140,7 @@ func Open(o Options) (*Store, error) {
 	}
 	again := func() (*bolt.DB, error) { return openAgain(path, o.MapSize) }
 	s := &Store{
-		db: newState(newFile(db, again)), dir: o.Dir, wal: w, log: o.Log, fingerprintKey: o.Key, schema: o.Schema, service: o.Service, sources: o.Sources, clock: o.Clock, logger: o.Logger,
+		db: newState(newFile(db, again)), dir: o.Dir, wal: w, log: o.Log, fingerprintKey: o.Key, authority: o.Authority, schema: o.Schema, service: o.Service, sources: o.Sources, clock: o.Clock, logger: o.Logger,
 		queue: make(chan *call, maxGroup), stop: make(chan struct{}), stopped: make(chan struct{}),
 		changed: make(chan struct{}), tailed: make(chan Placed),
 		viewLimit: cmp.Or(o.ViewLimit, viewLimit), timerHandlers: withOperations(o.Timers),
@@ -199,7 +203,7 @@ func openFile(path string, mapSize int) (db *bolt.DB, err error) {
 	case err == nil:
 		return db, shortened(db, path)
 	case errors.Is(err, bolterrors.ErrTimeout):
-		return nil, fault.Unavailable(faultpb.Reason_REASON_DATA_LOCKED, "", "name", path)
+		return nil, fault.Unavailable(faultpb.Reason_REASON_DATA_LOCKED, "", "name", filepath.Dir(path))
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fault.Internal(fmt.Errorf("open %s: %w", path, err))
 	default:

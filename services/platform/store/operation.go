@@ -40,7 +40,8 @@ func withOperations(handlers map[string]TimerHandler) map[string]TimerHandler {
 	return out
 }
 
-// BeginOperation opens an operation, `operations/<id>`. AlreadyExists if there was one of that name.
+// BeginOperation opens an operation of the caller's, `services/<service>/operations/<id>`. AlreadyExists if there was one
+// of that name. To everybody else it does not exist: what follows answers them NotFound.
 //
 // An operation creates many records at once: Stage puts them aside, command by command; ActivateOperation brings them all
 // in with one small command. Until then they lie in the journal only: no table, index or counter holds them and no event
@@ -61,9 +62,21 @@ func BeginOperation(tx *Tx, name string) (*journalpb.Operation, error) {
 	return op, keepOperation(tx, op)
 }
 
-// GetOperation reads an operation; NotFound if there is none.
+// GetOperation reads an operation of the caller's; NotFound if there is none.
 func GetOperation(r Reader, name string) (*journalpb.Operation, error) {
-	return operations.Get(r, name)
+	return ownOperation(r, name, "name")
+}
+
+// ownOperation reads an operation that the caller began; field is where the request names it.
+func ownOperation(r Reader, name, field string) (*journalpb.Operation, error) {
+	op, there, err := operations.Find(r, name)
+	if err != nil {
+		return nil, err
+	}
+	if caller, _ := r.identity(); !there || op.GetPrincipal() != caller {
+		return nil, fault.NotFound(faultpb.Reason_REASON_RESOURCE_NOT_FOUND, field, "name", name)
+	}
+	return op, nil
 }
 
 // keepOperation writes an operation's row and sets or cancels the timer that gives it up.
@@ -86,15 +99,15 @@ func keepOperation(tx *Tx, op *journalpb.Operation) error {
 	return operations.Put(tx, op)
 }
 
-// openOperation reads an operation that still takes rows.
-func openOperation(tx *Tx, name string) (*journalpb.Operation, error) {
-	op, err := operations.Get(tx, name)
+// openOperation reads an operation of the caller's that still takes rows.
+func openOperation(tx *Tx, name, field string) (*journalpb.Operation, error) {
+	op, err := ownOperation(tx, name, field)
 	if err != nil {
 		return nil, err
 	}
 	if op.GetState() != journalpb.OperationState_OPERATION_STATE_STAGING {
 		state := strings.TrimPrefix(op.GetState().String(), "OPERATION_STATE_")
-		return nil, fault.FailedPrecondition(faultpb.Reason_REASON_OPERATION_ENDED, "name", "name", name, "current", state)
+		return nil, fault.FailedPrecondition(faultpb.Reason_REASON_OPERATION_ENDED, field, "name", name, "current", state)
 	}
 	return op, nil
 }
@@ -102,13 +115,14 @@ func openOperation(tx *Tx, name string) (*journalpb.Operation, error) {
 // Stage runs a command whose records are put aside for an operation, and answers the operation. In fn Table.Create puts
 // a record aside with its event, after the checks that it makes always: names and unique keys must be free in what is
 // visible and in this command. Rows of other batches are not seen; ActivateOperation finds what is taken twice. Nothing
-// else can be written in fn: Put, copies and Emit are Internal. Otherwise as Update.
+// else can be written in fn: Put, copies and Emit are Internal. A refusal that is about the operation names the field
+// `operation`. Otherwise as Update.
 func Stage(ctx context.Context, s *Store, req proto.Message, name string, fn func(*Tx) error) (*journalpb.Operation, error) {
 	return Update(ctx, s, req, func(tx *Tx) (*journalpb.Operation, error) { return tx.putAside(name, fn) })
 }
 
 func (tx *Tx) putAside(name string, fn func(*Tx) error) (*journalpb.Operation, error) {
-	op, err := openOperation(tx, name)
+	op, err := openOperation(tx, name, "operation")
 	if err != nil {
 		return nil, err
 	}
@@ -120,9 +134,10 @@ func (tx *Tx) putAside(name string, fn func(*Tx) error) (*journalpb.Operation, e
 	}
 	tx.over.takeBack(done)
 	tx.command.Staged, tx.staged = tx.staged, nil
+	op.Asked = tx.notedIn(op.GetAsked())
 	rows := len(tx.command.GetStaged().GetChanges())
 	if op.Rows += int64(rows); op.GetRows() > maxStaged || len(op.GetBatches()) == maxBatches {
-		return nil, fault.ResourceExhausted(faultpb.Reason_REASON_OPERATION_TOO_LARGE, "name",
+		return nil, fault.ResourceExhausted(faultpb.Reason_REASON_OPERATION_TOO_LARGE, "operation",
 			"name", name, "limit", strconv.Itoa(maxStaged), "batches", strconv.Itoa(maxBatches))
 	}
 	op.Batches = append(op.Batches, &journalpb.Batch{
@@ -139,12 +154,17 @@ var errNotFirst = errors.New("not the first command of its group")
 // they are there, with their events, as if they had been created in it. AlreadyExists, and nothing changes, if a name or
 // unique key was taken meanwhile or is in the operation twice; FailedPrecondition if the operation has ended.
 func ActivateOperation(tx *Tx, name string) (*journalpb.Operation, error) {
-	op, err := openOperation(tx, name)
+	op, err := openOperation(tx, name, "name")
 	if err != nil {
 		return nil, err
 	}
 	if tx.number > 0 {
 		return nil, errNotFirst
+	}
+	for _, asked := range op.GetAsked() {
+		if err := tx.permits(tx, asked); err != nil {
+			return nil, err
+		}
 	}
 	a := &journalpb.Activation{Operation: name, Batches: op.GetBatches(), Rows: uint64(op.GetRows())} //nolint:gosec // a count
 	f := tx.s.schema.finish(tx.over, a, timestamppb.New(tx.At()), tx.incarnation())
@@ -186,21 +206,25 @@ func (r stagedRow) check(tx *Tx) error {
 
 // AbandonOperation gives an operation up: its rows never take effect. FailedPrecondition if it has ended.
 func AbandonOperation(tx *Tx, name string, reason faultpb.Reason) (*journalpb.Operation, error) {
-	op, err := openOperation(tx, name)
+	op, err := openOperation(tx, name, "name")
 	if err != nil {
 		return nil, err
 	}
+	return op, endOperation(tx, op, reason)
+}
+
+func endOperation(tx *Tx, op *journalpb.Operation, reason faultpb.Reason) error {
 	op.State, op.Reason = journalpb.OperationState_OPERATION_STATE_ABANDONED, reason
-	return op, keepOperation(tx, op)
+	return keepOperation(tx, op)
 }
 
 // expireOperation is the timer of an operation that rested too long.
 func expireOperation(tx *Tx, t Timer) error {
-	_, err := AbandonOperation(tx, strings.TrimPrefix(t.Name, operationKind+"/"), faultpb.Reason_REASON_DEADLINE_EXCEEDED)
-	if fault.ReasonOf(err) == faultpb.Reason_REASON_OPERATION_ENDED {
-		return nil
+	op, there, err := operations.Find(tx, strings.TrimPrefix(t.Name, operationKind+"/"))
+	if err != nil || !there || op.GetState() != journalpb.OperationState_OPERATION_STATE_STAGING {
+		return err
 	}
-	return err
+	return endOperation(tx, op, faultpb.Reason_REASON_DEADLINE_EXCEEDED)
 }
 
 var errStagedOnlyCreates = errors.New("a command that puts rows aside only creates records")

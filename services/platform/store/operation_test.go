@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"coso/services/platform/access"
 	"coso/services/platform/fault"
 
 	"github.com/google/go-cmp/cmp"
@@ -292,6 +293,43 @@ func TestAnOperationThatCannotComeInWhole(t *testing.T) {
 			_, err = stage(b, load, "", 60, 61)
 			wantReason(t, err, faultpb.Reason_REASON_OPERATION_ENDED)
 		})
+	}
+}
+
+// INV-OPERATION-OWN: to everybody but who began it an operation does not exist.
+func TestAnOperationIsItsBeginnersAlone(t *testing.T) {
+	b := open(t, t.TempDir())
+	begin(t, b)
+	if _, err := stage(b, load, "", 0, 9); err != nil {
+		t.Fatal(err)
+	}
+	other := access.With(context.Background(), access.Principal{Name: "principals/other"})
+	for name, do := range map[string]func() error{
+		"read": func() error {
+			_, err := View(other, b.Store, func(tx *ReadTx) (*journalpb.Operation, error) { return GetOperation(tx, load) })
+			return err
+		},
+		"add to": func() error {
+			_, err := Stage(other, b.Store, nil, load, func(*Tx) error { return nil })
+			return err
+		},
+		"activate": func() error {
+			_, err := Update(other, b.Store, nil, func(tx *Tx) (*journalpb.Operation, error) { return ActivateOperation(tx, load) })
+			return err
+		},
+		"give up": func() error {
+			_, err := Update(other, b.Store, nil, func(tx *Tx) (*journalpb.Operation, error) {
+				return AbandonOperation(tx, load, faultpb.Reason_REASON_CANCELLED)
+			})
+			return err
+		},
+	} {
+		if err := do(); fault.ReasonOf(err) != faultpb.Reason_REASON_RESOURCE_NOT_FOUND {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := activate(b, ""); err != nil || count(t, b) != 10 {
+		t.Errorf("its beginner: %v", err)
 	}
 }
 

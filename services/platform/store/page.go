@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -78,51 +77,25 @@ func (p *page) sum(key []byte) []byte {
 	return h.Sum(nil)[:tokenMAC]
 }
 
-// Range says which records a list walks.
-type Range[T proto.Message] struct {
-	index *Index[T]
-	key   Key
-}
+// Page is one page of a list that is no table's and that a service walks itself. Its tokens hold for the same query,
+// principal and walk only, as those of List do.
+type Page struct{ p *page }
 
-// Every walks all records, in order of their names.
-func Every[T proto.Message]() Range[T] { return Range[T]{} }
-
-// Having walks the records with one index key, in order of their names.
-func Having[T proto.Message](x *Index[T], key Key) Range[T] { return Range[T]{index: x, key: key} }
-
-// List answers one page of the records in a range that match, with the token of the next page (empty on the last).
-func (b *base[T]) List(r Reader, req PageRequest, in Range[T], match func(T) bool) ([]T, string, error) {
-	bucket, walked := b.spec.bucket(), b.spec.name
-	if in.index != nil {
-		bucket, walked = in.index.bucket, in.index.bucket
-		if err := r.bounds().whole(bucket); err != nil {
-			return nil, "", err
-		}
-	}
+// OpenPage reads the page's size and token; walked names what is walked, once and for all. InvalidArgument
+// PAGE_TOKEN_INVALID for a token that was not made for this query and principal.
+func OpenPage(r Reader, req PageRequest, walked string) (*Page, error) {
 	p, err := openPage(r, req, walked)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	out := make([]T, 0, min(p.size, 16))
-	seen := 0
-	for k, v := range r.space().ascend(bucket, in.key, p.start(in.key)) {
-		if len(out) == p.size || seen == maxScan {
-			return out, p.token(bytes.Clone(k)), nil
-		}
-		seen++
-		if in.index != nil {
-			v = r.space().get(b.spec.bucket(), v)
-		}
-		rec, err := decodeRecord[T](v)
-		if err == nil {
-			err = r.context().Err()
-		}
-		if err != nil {
-			return nil, "", err
-		}
-		if match == nil || match(rec) {
-			out = append(out, rec)
-		}
-	}
-	return out, "", nil
+	return &Page{p}, nil
 }
+
+// Size is how many rows the page may hold, from 1.
+func (p *Page) Size() int { return p.p.size }
+
+// From is the key at which the page starts; nil: at the beginning.
+func (p *Page) From() Key { return p.p.from }
+
+// Token lets the next page start at key.
+func (p *Page) Token(key Key) string { return p.p.token(key) }

@@ -12,7 +12,7 @@ import (
 )
 
 // unwrittenEntries answers what the write-ahead log holds behind a position of the journal, in order, and the number of
-// its latest use. DataLoss if an entry there is missing or damaged.
+// its latest use. DataLoss if an entry there is missing or damaged; then the entries are those before it.
 func unwrittenEntries(paths [2]string, position uint64, incarnation []byte) (entries [][]byte, use uint64, err error) {
 	uses, err := readWAL(paths, incarnation)
 	if err != nil {
@@ -24,14 +24,14 @@ func unwrittenEntries(paths [2]string, position uint64, incarnation []byte) (ent
 		for _, raw := range u.entries {
 			e, err := readEntry(raw)
 			if err != nil {
-				return nil, 0, fmt.Errorf("%s: %w", u.path, err)
+				return entries, 0, fmt.Errorf("%s: %w", u.path, err)
 			}
 			if e.GetPosition() <= position {
 				continue
 			}
 			place := e.GetPosition() - position - 1
 			if place > uint64(len(entries)) {
-				return nil, 0, damaged("INV-STORE-CHAIN: %s goes on with entry %d, %d is missing", u.path, e.GetPosition(), position+1+uint64(len(entries)))
+				return entries, 0, damaged("INV-STORE-CHAIN: %s goes on with entry %d, %d is missing", u.path, e.GetPosition(), position+1+uint64(len(entries)))
 			}
 			entries = append(entries[:place], raw)
 		}

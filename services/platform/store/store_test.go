@@ -232,6 +232,9 @@ func TestOnlyOneProcessOpensAStore(t *testing.T) {
 	b := open(t, t.TempDir())
 	_, err := Open(Options{Dir: b.dir, Service: "registry", Schema: newSchema().all})
 	wantReason(t, err, faultpb.Reason_REASON_DATA_LOCKED)
+	if want := "The data folder " + b.dir + " is used by another process"; !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("says %v, want %s", err, want)
+	}
 }
 
 func TestAStoreOfAnotherFormIsRefused(t *testing.T) {

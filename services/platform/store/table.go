@@ -27,6 +27,8 @@ type Copy[T proto.Message] struct{ base[T] }
 type base[T proto.Message] struct {
 	spec    *spec
 	primary func(T) string
+	// unit is to which unit a record belongs; nil: the table does not say.
+	unit func(T) string
 }
 
 // spec is a table as the store sees it, without its type.

@@ -25,11 +25,14 @@ type Reader interface {
 	identity() (principal string, key []byte)
 	// bounds is what can be read, and what became of it.
 	bounds() *reach
+	// asks is what was asked for to read it.
+	asks() *asking
 }
 
 // ReadTx is a snapshot for reading. It is valid inside its View only.
 type ReadTx struct {
 	reach
+	asking
 	s     *Store
 	ctx   context.Context //nolint:containedctx // a transaction lives as long as its call
 	in    reading
@@ -39,8 +42,7 @@ type ReadTx struct {
 func (r *ReadTx) space() reading           { return r.in }
 func (r *ReadTx) context() context.Context { return r.ctx }
 func (r *ReadTx) identity() (string, []byte) {
-	p, _ := access.From(r.ctx)
-	return p.Name, r.s.fingerprintKey
+	return r.principal.Name, r.s.fingerprintKey
 }
 
 // Today is the civil date of the call in Asia/Ho_Chi_Minh.
@@ -50,14 +52,13 @@ func (r *ReadTx) Today() civil.Date { return r.today }
 // is valid inside its closure only and not safe for concurrent use.
 type Tx struct {
 	reach
-	s         *Store
-	ctx       context.Context //nolint:containedctx // a transaction lives as long as its call
-	over      *overlay
-	at        time.Time
-	principal access.Principal
-	changes   map[string]int // index in command.Changes
-	command   *journalpb.Command
-	size      int
+	asking
+	s       *Store
+	ctx     context.Context //nolint:containedctx // a transaction lives as long as its call
+	over    *overlay
+	changes map[string]int // index in command.Changes
+	command *journalpb.Command
+	size    int
 	// position and number are the command's place in the journal, if it is accepted.
 	position uint64
 	number   int

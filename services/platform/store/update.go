@@ -40,7 +40,7 @@ func Update[T proto.Message](ctx context.Context, s *Store, req proto.Message, f
 		return none, fault.Internal(errNoPrincipal)
 	}
 	c := &call{
-		ctx: ctx, principal: principal, method: access.Method(ctx), traceparent: traceparent(ctx),
+		ctx: ctx, principal: principal, method: access.Method(ctx), declared: access.Declared(ctx), traceparent: traceparent(ctx),
 		answer: func() proto.Message { return none.ProtoReflect().New().Interface() },
 		run:    func(tx *Tx) (proto.Message, error) { return fn(tx) },
 		done:   make(chan outcome, 1),
@@ -125,7 +125,15 @@ func View[T any](ctx context.Context, s *Store, fn func(*ReadTx) (T, error)) (T,
 			return err
 		}
 		tx := &ReadTx{reach: reach{schema: s.schema, gaps: gaps}, s: s, ctx: ctx, in: in, today: s.Today()}
-		if out, err = fn(tx); err != nil {
+		principal, _ := access.From(ctx)
+		tx.asking = asking{authority: s.authority, principal: principal, declared: access.Declared(ctx), at: s.clock()}
+		if err := tx.begin(tx); err != nil {
+			return err
+		}
+		if out, err = fn(tx); err == nil {
+			err = tx.end()
+		}
+		if err != nil {
 			return err
 		}
 		if tx.failed != nil {

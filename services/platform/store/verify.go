@@ -23,29 +23,46 @@ import (
 type Verified struct {
 	// Entries and Events are how many there are up to the first entry that does not fit, or to the end.
 	Entries, Events uint64
+	// Damaged is the entry that was changed or is missing; 0: none is, or it cannot be told.
+	Damaged uint64
 }
 
 // VerifyFile walks the journal of a stopped service and checks its chain, without changing the file or knowing what the
 // tables hold: INV-STORE-CHAIN. It calls progress, if not nil, with the entries checked and those that the file says it
-// holds. With an error, the entry behind those that fit is the one at fault.
+// holds. With an error, the entry behind those that fit is the one at fault, or the last that does.
 //
 // Errors: NotFound if there is no file; Unavailable (DATA_LOCKED), within 2 seconds, if a process uses it; DataLoss for
 // damage, of the file too; FailedPrecondition for another service's file.
 func VerifyFile(ctx context.Context, dir, service string, progress func(done, all uint64)) (found Verified, err error) {
-	return verifyFile(ctx, dir, service, true, progress)
+	return Walk{Dir: dir, Service: service, Progress: progress}.Run(ctx)
 }
 
 // VerifyBackup does the same with a file that Backup has written, which has no log beside it.
 func VerifyBackup(ctx context.Context, dir, service string, progress func(done, all uint64)) (found Verified, err error) {
-	return verifyFile(ctx, dir, service, false, progress)
+	return Walk{Dir: dir, Service: service, Backup: true, Progress: progress}.Run(ctx)
 }
 
-func verifyFile(ctx context.Context, dir, service string, logged bool, progress func(done, all uint64)) (found Verified, err error) {
-	path := filepath.Join(dir, service+".db")
+// Walk is a way along the journal of a stopped service.
+type Walk struct {
+	// Dir and Service say where the file lies.
+	Dir, Service string
+	// Backup: Backup has written the file, there is no log beside it.
+	Backup bool
+	// Progress is called with the entries checked and those that the file says it holds; nil: not.
+	Progress func(done, all uint64)
+	// Tell is told each entry that fits, in order; nil: nobody is.
+	Tell func(Link)
+}
+
+// Run walks as VerifyFile does, with its errors.
+func (w Walk) Run(ctx context.Context) (found Verified, err error) {
+	path := filepath.Join(w.Dir, w.Service+".db")
+	c := &chain{head: &journalpb.Head{}, tell: w.Tell}
 	// A file that is cut short faults where it is read, and bbolt panics at pages that make no sense.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
+			found.Entries, found.Events = c.head.GetPosition(), c.head.GetEvents()
 			err = fault.DataLoss(faultpb.Reason_REASON_DATA_DAMAGED, "", "name", path).With(fmt.Errorf("the file cannot be read: %v", p))
 		}
 	}()
@@ -54,22 +71,29 @@ func verifyFile(ctx context.Context, dir, service string, logged bool, progress 
 		return found, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	s := &Store{service: service, db: newState(newFile(db, func() (*bolt.DB, error) { return nil, errFileClosed }))}
-	all, err := s.readStopped(dir, logged)
-	c := &chain{head: &journalpb.Head{}}
+	s := &Store{service: w.Service, db: newState(newFile(db, func() (*bolt.DB, error) { return nil, errFileClosed }))}
+	all, damage, err := s.readStopped(w.Dir, !w.Backup)
 	for end := false; err == nil && !end; {
 		end, err = s.verifySome(ctx, c)
 		found = Verified{Entries: c.head.GetPosition(), Events: c.head.GetEvents()}
-		if progress != nil {
-			progress(found.Entries, all)
+		if w.Progress != nil {
+			w.Progress(found.Entries, all)
 		}
+	}
+	switch {
+	case err == nil && damage != nil:
+		found.Damaged, err = found.Entries+1, damage
+	case err != nil && fault.KindOf(err) == fault.KindDataLoss && found.Entries > 0:
+		var unread error
+		found.Damaged, unread = s.suspect(c)
+		err = errors.Join(err, unread)
 	}
 	return found, err
 }
 
 // readStopped looks who a stopped store is, takes what its write-ahead log holds into its journal, and answers how many
-// entries there are.
-func (s *Store) readStopped(dir string, logged bool) (all uint64, err error) {
+// entries there are. damage is what is wrong with the log: what it holds before that was taken.
+func (s *Store) readStopped(dir string, logged bool) (all uint64, damage, err error) {
 	err = s.db.file.View(func(tx *bolt.Tx) error {
 		if tx.Bucket([]byte(bucketMeta)) == nil {
 			return damaged("the file holds no store")
@@ -83,29 +107,29 @@ func (s *Store) readStopped(dir string, logged bool) (all uint64, err error) {
 		all = head.GetPosition()
 		return err
 	})
-	if err != nil {
-		return all, err
-	}
-	if !logged {
-		return all, nil
+	if err != nil || !logged {
+		return all, nil, err
 	}
 	paths := walPaths(dir, s.service)
 	unlock, err := lockLog(paths)
 	if err != nil {
-		return all, err
+		return all, nil, err
 	}
 	defer unlock()
 	if err := s.db.file.View(func(tx *bolt.Tx) error { return logIsThere(boltSpace{tx}, fileSizes(paths), paths) }); err != nil {
-		return all, err
+		return all, err, nil
 	}
-	entries, _, err := unwrittenEntries(paths, all, s.incarnation)
+	entries, _, damage := unwrittenEntries(paths, all, s.incarnation)
 	for _, raw := range entries {
-		if err == nil {
-			err = s.db.Update(func(w *overlay) error { return appendEntry(w, raw, s.incarnation) })
+		if err := s.db.Update(func(w *overlay) error { return appendEntry(w, raw, s.incarnation) }); err != nil {
+			return all, err, nil
 		}
 		all++
 	}
-	return all, err
+	if damage != nil && fault.KindOf(damage) != fault.KindDataLoss {
+		return all, nil, damage
+	}
+	return all, damage, nil
 }
 
 // lockLog keeps others from writing a store's log while it is read. Unavailable if somebody does.
@@ -127,7 +151,7 @@ func lockLog(paths [2]string) (unlock func(), err error) {
 		}
 		if err != nil {
 			unlock()
-			return nil, fault.Unavailable(faultpb.Reason_REASON_DATA_LOCKED, "", "name", path).With(err)
+			return nil, fault.Unavailable(faultpb.Reason_REASON_DATA_LOCKED, "", "name", filepath.Dir(path)).With(err)
 		}
 	}
 	return unlock, nil
@@ -172,7 +196,7 @@ func openToRead(path string) (*bolt.DB, error) {
 	case err == nil:
 		return db, nil
 	case errors.Is(err, bolterrors.ErrTimeout):
-		return nil, fault.Unavailable(faultpb.Reason_REASON_DATA_LOCKED, "", "name", path)
+		return nil, fault.Unavailable(faultpb.Reason_REASON_DATA_LOCKED, "", "name", filepath.Dir(path))
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fault.Internal(fmt.Errorf("open %s: %w", path, err))
 	default:

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -76,6 +77,15 @@ func TestVerifyFileFindsDamage(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
+	var fifth [sha256.Size]byte
+	walk := Walk{Dir: dir, Service: "registry", Tell: func(l Link) {
+		if l.Position == 5 {
+			fifth = l.Hash
+		}
+	}}
+	if _, err := walk.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	path := filepath.Join(dir, "registry.db")
 	whole, err := os.ReadFile(path)
 	if err != nil {
@@ -85,21 +95,23 @@ func TestVerifyFileFindsDamage(t *testing.T) {
 	for name, c := range map[string]struct {
 		raw     []byte
 		entries uint64 // that fit; the one after is where the chain breaks
+		damaged uint64
 	}{
-		"an entry in the middle": {swap("số 0007", "số 0009"), 8},
-		"the first entry":        {swap("số 0000", "số 0001"), 1},
-		"the last entry":         {swap("số 0019", "số 0018"), 20},
-		"cut short":              {whole[:16<<10], 0},
-		"not a store at all":     {bytes.Repeat([]byte("x"), 32<<10), 0},
-		"empty":                  {nil, 0},
+		"an entry in the middle":     {swap("số 0007", "số 0009"), 8, 8},
+		"the first entry":            {swap("số 0000", "số 0001"), 1, 1},
+		"the last entry":             {swap("số 0019", "số 0018"), 20, 20},
+		"the hash of the one before": {bytes.Replace(whole, fifth[:], bytes.Repeat([]byte{7}, len(fifth)), 1), 5, 6},
+		"cut short":                  {whole[:16<<10], 0, 0},
+		"not a store at all":         {bytes.Repeat([]byte("x"), 32<<10), 0, 0},
+		"empty":                      {nil, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := os.WriteFile(path, c.raw, 0o600); err != nil {
 				t.Fatal(err)
 			}
 			found, err := VerifyFile(t.Context(), dir, "registry", nil)
-			if fault.KindOf(err) != fault.KindDataLoss || found.Entries != c.entries {
-				t.Errorf("%d entries fit, %v; want %d and DataLoss", found.Entries, err, c.entries)
+			if fault.KindOf(err) != fault.KindDataLoss || found.Entries != c.entries || found.Damaged != c.damaged {
+				t.Errorf("%+v fit, %v; want %d, entry %d damaged and DataLoss", found, err, c.entries, c.damaged)
 			}
 		})
 	}

@@ -71,7 +71,7 @@ func openWAL(dir, service string) (w *wal, err error) {
 		}
 		// The data file is let go for a moment when it is opened again, so this is what keeps others away.
 		if err := lockFile(w.files[i], true); err != nil {
-			return w, fault.Unavailable(faultpb.Reason_REASON_DATA_LOCKED, "", "name", path).With(err)
+			return w, fault.Unavailable(faultpb.Reason_REASON_DATA_LOCKED, "", "name", dir)
 		}
 		info, err := w.files[i].Stat()
 		if err != nil {

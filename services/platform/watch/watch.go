@@ -88,7 +88,8 @@ func (s *Server) start(req *feedpb.WatchEventsRequest) (uint64, error) {
 	case req.GetIncarnation() == "":
 		return 0, fault.InvalidArgument(faultpb.Reason_REASON_FIELD_REQUIRED, "incarnation")
 	case err != nil:
-		return 0, fault.InvalidArgument(faultpb.Reason_REASON_FIELD_FORMAT, "incarnation", "value", req.GetIncarnation()).With(err)
+		return 0, fault.InvalidArgument(faultpb.Reason_REASON_FIELD_FORMAT, "incarnation",
+			"value", req.GetIncarnation(), "form", "like", "example", now.String()).With(err)
 	case given != now:
 		return 0, fault.FailedPrecondition(faultpb.Reason_REASON_INCARNATION_FOREIGN, "incarnation",
 			"value", given.String(), "current", now.String())

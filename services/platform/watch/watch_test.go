@@ -94,7 +94,7 @@ func (h *house) listen() grpc.ClientConnInterface {
 	}
 	served := make(chan error, 1)
 	go func() { served <- h.server.Serve(context.WithoutCancel(h.Context()), lis) }()
-	conn, err := rpc.Dial(h.Context(), lis.Addr().String())
+	conn, err := rpc.Dial(lis.Addr().String())
 	if err != nil {
 		h.Fatal(err)
 	}

@@ -16,10 +16,13 @@ type flags struct {
 	daemon.Service   `embed:""`
 	daemon.Following `embed:""`
 
+	Registry string `help:"Address of registry, which is followed; loopback only." default:"127.0.0.1:8101"`
 	Planning string `help:"Address of planning, which is followed; loopback only." default:"127.0.0.1:8103"`
 }
 
 // Sources are the addresses of the followed services.
-func (f *flags) Sources() map[string]string { return map[string]string{"planning": f.Planning} }
+func (f *flags) Sources() map[string]string {
+	return map[string]string{"registry": f.Registry, "planning": f.Planning}
+}
 
 func main() { os.Exit(daemon.Main(daemon.Of(award.Name, award.New, 8104, version, &flags{}))) }

@@ -6,6 +6,9 @@
 //	    unit        unit                     the nominations of a unit
 //	    period      period                   the nominations in a period
 //	figures       coso.award.v1.CurrentFigure, by target
+//	units         coso.registry.v1.Unit
+//	grants        coso.registry.v1.Grant
+//	    principal   principal                the grants of somebody
 //
 // Nominations are records: journalled, and every change is announced. Figures are copies of what planning announced last,
 // without events; a nomination shows its target's when it is read.
@@ -13,11 +16,13 @@ package records
 
 import (
 	awardpb "coso/proto/gen/coso/award/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/scope"
 	"coso/services/platform/store"
 )
 
 // Nominations are the nominations, flagged ones included, by name: one per target, with its id.
-var Nominations = store.NewTable("nominations", (*awardpb.Nomination).GetName, NominationsByUnit, NominationsByPeriod)
+var Nominations = store.NewTable("nominations", (*awardpb.Nomination).GetName, store.In((*awardpb.Nomination).GetUnit), NominationsByUnit, NominationsByPeriod)
 
 // NominationsByUnit finds the nominations of a unit.
 var NominationsByUnit = store.NewIndex("unit", one((*awardpb.Nomination).GetUnit))
@@ -28,8 +33,23 @@ var NominationsByPeriod = store.NewIndex("period", one((*awardpb.Nomination).Get
 // Figures are the figures of targets that were exceeded once, by target.
 var Figures = store.NewCopy("figures", (*awardpb.CurrentFigure).GetTarget)
 
+// Units are copies of registry's units, by name.
+var Units = store.NewCopy("units", (*registrypb.Unit).GetName, UnitsStamp)
+
+// UnitsStamp marks the units as they are.
+var UnitsStamp = store.NewWholeStamp[*registrypb.Unit]("units-stamp")
+
+// Grants are copies of registry's grants, by name.
+var Grants = store.NewCopy("grants", (*registrypb.Grant).GetName, GrantsByPrincipal)
+
+// GrantsByPrincipal finds the grants of somebody.
+var GrantsByPrincipal = scope.NewByPrincipal()
+
+// Book answers what principals may do.
+var Book = scope.NewBook(Units, UnitsStamp, Grants, GrantsByPrincipal)
+
 // Schema is the whole store.
-var Schema = store.NewSchema(Nominations, Figures)
+var Schema = store.NewSchema(Nominations, Figures, Units, Grants)
 
 // one makes the one index entry of a record from one of its fields.
 func one[T any](field func(T) string) func(T) []store.Key {

@@ -7,6 +7,7 @@ import (
 	historypb "coso/proto/gen/coso/history/v1"
 	"coso/services/award/internal/nomination"
 	"coso/services/award/internal/records"
+	"coso/services/platform/access"
 	"coso/services/platform/store"
 )
 
@@ -15,7 +16,7 @@ func (s *Server) GetNomination(
 	ctx context.Context, req *awardpb.GetNominationRequest,
 ) (*awardpb.Nomination, error) {
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*awardpb.Nomination, error) {
-		n, err := records.Nominations.Get(tx, req.GetName())
+		n, err := records.Nominations.GetFor(tx, access.NominationsRead, req.GetName())
 		if err != nil {
 			return nil, err
 		}
@@ -37,8 +38,12 @@ func (s *Server) ListNominations(
 	ctx context.Context, req *awardpb.ListNominationsRequest,
 ) (*awardpb.ListNominationsResponse, error) {
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*awardpb.ListNominationsResponse, error) {
-		found, next, err := records.Nominations.List(tx, req, nominationRange(req), func(n *awardpb.Nomination) bool {
-			return nominationAsked(req, n)
+		scope, err := tx.Within(access.NominationsRead, req.GetUnit())
+		if err != nil {
+			return nil, err
+		}
+		found, next, err := records.Nominations.List(tx, req, nominationRange(req, scope), func(n *awardpb.Nomination) bool {
+			return scope.Has(n.GetUnit()) && nominationAsked(req, n)
 		})
 		for i := range found {
 			if err == nil {
@@ -49,14 +54,14 @@ func (s *Server) ListNominations(
 	})
 }
 
-func nominationRange(req *awardpb.ListNominationsRequest) store.Range[*awardpb.Nomination] {
+func nominationRange(req *awardpb.ListNominationsRequest, scope store.Scope) store.Range[*awardpb.Nomination] {
 	switch {
 	case req.GetUnit() != "":
 		return store.Having(records.NominationsByUnit, store.Text(req.GetUnit()))
 	case req.GetPeriod() != "":
 		return store.Having(records.NominationsByPeriod, store.Text(req.GetPeriod()))
 	}
-	return store.Every[*awardpb.Nomination]()
+	return store.Among(records.NominationsByUnit, scope)
 }
 
 func nominationAsked(req *awardpb.ListNominationsRequest, n *awardpb.Nomination) bool {
@@ -71,6 +76,6 @@ func (s *Server) ListNominationHistory(
 	ctx context.Context, req *awardpb.ListNominationHistoryRequest,
 ) (*historypb.History, error) {
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*historypb.History, error) {
-		return records.Nominations.History(tx, req)
+		return records.Nominations.HistoryFor(tx, access.NominationsRead, req)
 	})
 }

@@ -1,5 +1,5 @@
 // Package follow is what membership does with other services' events: it keeps copies of registry's units and
-// organisations, by which intakes are judged. A copy is replaced only by a newer revision of its original.
+// organisations, by which intakes are judged, and of its grants, by which callers are. A copy is replaced only by a newer revision of its original.
 package follow
 
 import (
@@ -7,6 +7,7 @@ import (
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/membership/internal/records"
 	"coso/services/platform/feed"
+	"coso/services/platform/scope"
 	"coso/services/platform/store"
 )
 
@@ -16,7 +17,7 @@ func Registry() feed.Follower {
 		membershippb.IntakeService_CreateIntake_FullMethodName,
 		membershippb.IntakeService_BatchCreateIntakes_FullMethodName,
 		membershippb.IntakeService_UpdateIntake_FullMethodName,
-	}, Handlers: []feed.Handler{
+	}, Handlers: append(scope.FollowGrants(records.Grants), []feed.Handler{
 		feed.On(unit[*registrypb.UnitCreated]),
 		feed.On(unit[*registrypb.UnitUpdated]),
 		feed.On(unit[*registrypb.UnitReparented]),
@@ -28,7 +29,7 @@ func Registry() feed.Follower {
 		feed.On(organisation[*registrypb.OrganisationDissolved]),
 		feed.On(organisation[*registrypb.OrganisationDissolutionCorrected]),
 		feed.On(organisation[*registrypb.OrganisationWithdrawn]),
-	}}
+	}...)}
 }
 
 // aboutUnit is an event that carries a unit after a change.

@@ -42,7 +42,7 @@ const (
 // knows demands what membership knows of the unit and the organisation; nil: nothing.
 func (o *office) knows(u *registrypb.Unit, org *registrypb.Organisation) {
 	o.t.Helper()
-	ctx := access.With(o.t.Context(), access.Principal{Name: access.Local})
+	ctx := access.With(o.t.Context(), access.Service("membership"))
 	type copies struct {
 		Unit         *registrypb.Unit
 		Organisation *registrypb.Organisation

@@ -7,19 +7,22 @@
 //	    organisation  organisation           the intakes into an organisation; none where it is not known
 //	units           coso.registry.v1.Unit
 //	organisations   coso.registry.v1.Organisation
+//	grants          coso.registry.v1.Grant
+//	    principal     principal              the grants of somebody
 //
-// Intakes are records: journalled, and every change is announced. Units and organisations are copies of what registry
+// Intakes are records: journalled, and every change is announced. Units, organisations and grants are copies of what registry
 // last announced of them: journalled too, by package follow, and announced by registry alone.
 package records
 
 import (
 	membershippb "coso/proto/gen/coso/membership/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/scope"
 	"coso/services/platform/store"
 )
 
 // Intakes are the intakes, withdrawn ones included, by name.
-var Intakes = store.NewTable("intakes", (*membershippb.Intake).GetName, IntakesByUnit, IntakesByOrganisation)
+var Intakes = store.NewTable("intakes", (*membershippb.Intake).GetName, store.In((*membershippb.Intake).GetUnit), IntakesByUnit, IntakesByOrganisation)
 
 // IntakesByUnit finds the intakes that a unit reported.
 var IntakesByUnit = store.NewIndex("unit", known((*membershippb.Intake).GetUnit))
@@ -28,13 +31,25 @@ var IntakesByUnit = store.NewIndex("unit", known((*membershippb.Intake).GetUnit)
 var IntakesByOrganisation = store.NewIndex("organisation", known((*membershippb.Intake).GetOrganisation))
 
 // Units are copies of registry's units, by name.
-var Units = store.NewCopy("units", (*registrypb.Unit).GetName)
+var Units = store.NewCopy("units", (*registrypb.Unit).GetName, UnitsStamp)
+
+// UnitsStamp marks the units as they are.
+var UnitsStamp = store.NewWholeStamp[*registrypb.Unit]("units-stamp")
 
 // Organisations are copies of registry's organisations, withdrawn ones included, by name.
 var Organisations = store.NewCopy("organisations", (*registrypb.Organisation).GetName)
 
+// Grants are copies of registry's grants, by name.
+var Grants = store.NewCopy("grants", (*registrypb.Grant).GetName, GrantsByPrincipal)
+
+// GrantsByPrincipal finds the grants of somebody.
+var GrantsByPrincipal = scope.NewByPrincipal()
+
+// Book answers what principals may do.
+var Book = scope.NewBook(Units, UnitsStamp, Grants, GrantsByPrincipal)
+
 // Schema is the whole store.
-var Schema = store.NewSchema(Intakes, Units, Organisations)
+var Schema = store.NewSchema(Intakes, Units, Organisations, Grants)
 
 // known makes the one index entry of a record from one of its fields, none where the field is empty.
 func known[T any](field func(T) string) func(T) []store.Key {

@@ -6,10 +6,13 @@ import (
 
 	historypb "coso/proto/gen/coso/history/v1"
 	membershippb "coso/proto/gen/coso/membership/v1"
+	operationpb "coso/proto/gen/coso/operation/v1"
 	"coso/services/membership/internal/intake"
 	"coso/services/membership/internal/records"
+	"coso/services/platform/access"
 	"coso/services/platform/civil"
 	"coso/services/platform/fault"
+	"coso/services/platform/operation"
 	"coso/services/platform/rpc"
 	"coso/services/platform/store"
 )
@@ -26,20 +29,25 @@ func (s *Server) CreateIntake(
 	})
 }
 
-// BatchCreateIntakes reports intakes, all or none.
+// BatchCreateIntakes reports intakes, all or none, now or with an operation.
 func (s *Server) BatchCreateIntakes(
 	ctx context.Context, req *membershippb.BatchCreateIntakesRequest,
 ) (*membershippb.BatchCreateIntakesResponse, error) {
 	names := rpc.NewNames(intakes, req.GetRequests(), (*membershippb.CreateIntakeRequest).GetIntakeId)
-	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*membershippb.BatchCreateIntakesResponse, error) {
+	return operation.Batch(ctx, s.store, req, func(tx *store.Tx) (*membershippb.BatchCreateIntakesResponse, error) {
 		made, err := rpc.Each(req.GetRequests(), func(i int, r *membershippb.CreateIntakeRequest) (*membershippb.Intake, error) {
 			return reportIntake(tx, r, names[i])
 		})
 		return &membershippb.BatchCreateIntakesResponse{Intakes: made}, err
+	}, func(op *operationpb.Operation) *membershippb.BatchCreateIntakesResponse {
+		return &membershippb.BatchCreateIntakesResponse{Operation: op}
 	})
 }
 
 func reportIntake(tx *store.Tx, req *membershippb.CreateIntakeRequest, name string) (*membershippb.Intake, error) {
+	if err := tx.Require(access.IntakesRecord, req.GetIntake().GetUnit()); err != nil {
+		return nil, err
+	}
 	refs, err := intakeRefs(tx, req.GetIntake())
 	if err != nil {
 		return nil, err
@@ -57,7 +65,7 @@ func (s *Server) GetIntake(
 	ctx context.Context, req *membershippb.GetIntakeRequest,
 ) (*membershippb.Intake, error) {
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*membershippb.Intake, error) {
-		return records.Intakes.Get(tx, req.GetName())
+		return records.Intakes.GetFor(tx, access.IntakesRead, req.GetName())
 	})
 }
 
@@ -72,8 +80,15 @@ func (s *Server) ListIntakes(
 		return nil, err
 	}
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*membershippb.ListIntakesResponse, error) {
-		found, next, err := records.Intakes.List(tx, req, intakeRange(req), func(in *membershippb.Intake) bool {
-			return intakeAsked(req, in)
+		if err := knownUnit(tx, "unit", req.GetUnit()); err != nil {
+			return nil, err
+		}
+		scope, err := tx.Within(access.IntakesRead, req.GetUnit())
+		if err != nil {
+			return nil, err
+		}
+		found, next, err := records.Intakes.List(tx, req, intakeRange(req, scope), func(in *membershippb.Intake) bool {
+			return scope.Has(in.GetUnit()) && intakeAsked(req, in)
 		})
 		return &membershippb.ListIntakesResponse{Intakes: found, NextPageToken: next}, err
 	})
@@ -87,14 +102,14 @@ func dayOrNone(field, day string) error {
 	return err
 }
 
-func intakeRange(req *membershippb.ListIntakesRequest) store.Range[*membershippb.Intake] {
+func intakeRange(req *membershippb.ListIntakesRequest, scope store.Scope) store.Range[*membershippb.Intake] {
 	switch {
 	case req.GetOrganisation() != "":
 		return store.Having(records.IntakesByOrganisation, store.Text(req.GetOrganisation()))
 	case req.GetUnit() != "":
 		return store.Having(records.IntakesByUnit, store.Text(req.GetUnit()))
 	}
-	return store.Every[*membershippb.Intake]()
+	return store.Among(records.IntakesByUnit, scope)
 }
 
 func intakeAsked(req *membershippb.ListIntakesRequest, in *membershippb.Intake) bool {
@@ -115,12 +130,15 @@ func (s *Server) UpdateIntake(
 ) (*membershippb.Intake, error) {
 	asked := req.GetIntake()
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*membershippb.Intake, error) {
-		cur, err := records.Intakes.Current(tx, asked.GetName(), asked.GetEtag())
+		cur, err := records.Intakes.CurrentFor(tx, access.IntakesRecord, asked.GetName(), asked.GetEtag())
 		if err != nil {
 			return nil, fault.In("intake", err)
 		}
 		merged, err := rpc.Merge(cur, asked, req.GetUpdateMask())
 		if err != nil {
+			return nil, err
+		}
+		if err := tx.Require(access.IntakesRecord, merged.GetUnit()); err != nil {
 			return nil, err
 		}
 		refs, err := intakeRefs(tx, merged)
@@ -141,7 +159,7 @@ func (s *Server) WithdrawIntake(
 	ctx context.Context, req *membershippb.WithdrawIntakeRequest,
 ) (*membershippb.Intake, error) {
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*membershippb.Intake, error) {
-		cur, err := records.Intakes.Current(tx, req.GetName(), req.GetEtag())
+		cur, err := records.Intakes.CurrentFor(tx, access.IntakesCorrect, req.GetName(), req.GetEtag())
 		if err != nil {
 			return nil, err
 		}
@@ -158,7 +176,7 @@ func (s *Server) ListIntakeHistory(
 	ctx context.Context, req *membershippb.ListIntakeHistoryRequest,
 ) (*historypb.History, error) {
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*historypb.History, error) {
-		return records.Intakes.History(tx, req)
+		return records.Intakes.HistoryFor(tx, access.IntakesRead, req)
 	})
 }
 

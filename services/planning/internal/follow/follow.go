@@ -16,6 +16,7 @@ import (
 	"coso/services/planning/internal/fact"
 	"coso/services/planning/internal/records"
 	"coso/services/platform/feed"
+	"coso/services/platform/scope"
 	"coso/services/platform/store"
 )
 
@@ -30,7 +31,7 @@ func registry(a *records.Atlas) feed.Follower {
 		planningpb.TargetService_CreateTarget_FullMethodName,
 		planningpb.TargetService_BatchCreateTargets_FullMethodName,
 		planningpb.TargetService_AssignTarget_FullMethodName,
-	}, Handlers: []feed.Handler{
+	}, Handlers: append(scope.FollowGrants(records.Grants), []feed.Handler{
 		onUnit[*registrypb.UnitCreated](b),
 		onUnit[*registrypb.UnitUpdated](b),
 		onUnit[*registrypb.UnitReparented](b),
@@ -42,7 +43,7 @@ func registry(a *records.Atlas) feed.Follower {
 		onOrganisation[*registrypb.OrganisationDissolved](b),
 		onOrganisation[*registrypb.OrganisationDissolutionCorrected](b),
 		onOrganisation[*registrypb.OrganisationWithdrawn](b),
-	}}
+	}...)}
 }
 
 func membership(a *records.Atlas) feed.Follower {

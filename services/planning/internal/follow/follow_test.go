@@ -313,7 +313,7 @@ func TestUnknownKindStopsTheFollower(t *testing.T) {
 	}
 }
 
-// Every event about a unit, an organisation or an intake is listened to.
+// Every event about a unit, an organisation, a grant or an intake is listened to.
 func TestEveryEventOfTheContractIsHeard(t *testing.T) {
 	heard := follow.Followers(records.NewAtlas())
 	if len(heard) != 2 || heard[0].Source != "registry" || heard[1].Source != "membership" {
@@ -321,7 +321,7 @@ func TestEveryEventOfTheContractIsHeard(t *testing.T) {
 	}
 	units, intakes := 0, 0
 	for i := range registrypb.File_coso_registry_v1_events_proto.Messages().Len() {
-		if f := registrypb.File_coso_registry_v1_events_proto.Messages().Get(i).Fields().Get(0).Name(); f == "unit" || f == "organisation" {
+		if f := registrypb.File_coso_registry_v1_events_proto.Messages().Get(i).Fields().Get(0).Name(); f == "unit" || f == "organisation" || f == "grant" {
 			units++
 		}
 	}

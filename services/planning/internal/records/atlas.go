@@ -2,10 +2,12 @@ package records
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sort"
 	"sync"
 
+	faultpb "coso/proto/gen/coso/fault/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/planning/internal/indicator"
@@ -22,8 +24,8 @@ import (
 // is right within a command that makes one.
 // It is safe for concurrent use, also by several stores.
 type Atlas struct {
-	gazetteers shelf[stamp, *gazetteer]
-	catalogues shelf[stamp, *catalogue]
+	gazetteers shelf[store.Mark, *gazetteer]
+	catalogues shelf[store.Mark, *catalogue]
 	boards     shelf[boardKey, *board]
 	results    shelf[resultKey, []int64]
 }
@@ -31,8 +33,8 @@ type Atlas struct {
 // NewAtlas makes an empty one. It holds at most some ten megabytes, or what the two largest figures need.
 func NewAtlas() *Atlas {
 	return &Atlas{
-		gazetteers: shelf[stamp, *gazetteer]{limit: 30_000},
-		catalogues: shelf[stamp, *catalogue]{limit: 3},
+		gazetteers: shelf[store.Mark, *gazetteer]{limit: 30_000},
+		catalogues: shelf[store.Mark, *catalogue]{limit: 3},
 		boards:     shelf[boardKey, *board]{limit: 30_000},
 		results:    shelf[resultKey, []int64]{limit: 200_000},
 	}
@@ -53,10 +55,10 @@ type lineUse struct {
 }
 
 func (a *Atlas) catalogue(r store.Reader) (*catalogue, error) {
-	sum := stampOf(r, indicatorStamp, "")
+	sum := indicatorStamp.Of(r, "")
 	return a.catalogues.take(sum, func() (*catalogue, int, error) {
 		c := &catalogue{at: map[string]int{}}
-		if sum == (stamp{}) {
+		if sum == (store.Mark{}) {
 			return c, 1, nil
 		}
 		for in, err := range Indicators.All(r) {
@@ -101,10 +103,10 @@ type gazetteer struct {
 }
 
 func (a *Atlas) gazetteer(r store.Reader) (*gazetteer, error) {
-	sum := stampOf(r, unitStamp, "")
+	sum := unitStamp.Of(r, "")
 	return a.gazetteers.take(sum, func() (*gazetteer, int, error) {
 		g := newGazetteer()
-		if sum == (stamp{}) {
+		if sum == (store.Mark{}) {
 			return g, 0, nil
 		}
 		for u, err := range Units.All(r) {
@@ -148,6 +150,16 @@ func (g *gazetteer) findTurns() []string {
 // has says whether a unit has, had or will have a place in a tree. The Party's is there before any unit.
 func (g *gazetteer) has(tree string) bool {
 	return tree == unit.PartyTree || g.trees[tree] || len(g.units) == 0
+}
+
+// gazetteerWith is the gazetteer, if it has a tree; else InvalidArgument.
+func (a *Atlas) gazetteerWith(r store.Reader, tree string) (*gazetteer, error) {
+	g, err := a.gazetteer(r)
+	if err == nil && !g.has(tree) {
+		err = fault.InvalidArgument(faultpb.Reason_REASON_ENUM_UNKNOWN, "tree",
+			"value", tree, "known", fault.List(slices.Sorted(maps.Keys(g.trees))))
+	}
+	return g, err
 }
 
 // turn numbers the time between two changes of a tree.

@@ -56,7 +56,7 @@ func recount(s store.Space, old, next *planningpb.FactSet) error {
 			rows[key][place{yearDay(day), lineOf(f.GetMeasure(), f.GetKind())}] += sign * f.GetAmount()
 		}
 	}
-	if err := restamp(s, old, next, func(*planningpb.FactSet) store.Key { return factStampKey }); err != nil {
+	if err := store.Restamp(s, old, next, func(*planningpb.FactSet) store.Key { return factStampKey }); err != nil {
 		return err
 	}
 	for key, change := range rows {

@@ -19,15 +19,12 @@ func (a *Atlas) Question(r store.Reader, root string, p *planningpb.Period, tree
 	if err != nil {
 		return nil, err
 	}
-	g, err := a.gazetteer(r)
+	g, err := a.gazetteerWith(r, tree)
 	if err != nil {
 		return nil, err
 	}
-	if !g.has(tree) {
-		return nil, fault.InvalidArgument(faultpb.Reason_REASON_ENUM_UNKNOWN, "tree", "value", tree)
-	}
 	key := boardKey{
-		units: stampOf(r, unitStamp, ""), indicators: stampOf(r, indicatorStamp, ""), targets: stampOf(r, targetStamp, p.GetName()),
+		units: unitStamp.Of(r, ""), indicators: indicatorStamp.Of(r, ""), targets: targetStamp.Of(r, p.GetName()),
 		root: root, tree: tree, period: p.GetName(), turn: g.turn(last),
 	}
 	b, err := a.boards.take(key, func() (*board, int, error) { return a.newBoard(r, g, key, last) })
@@ -39,7 +36,7 @@ func (a *Atlas) Question(r store.Reader, root string, p *planningpb.Period, tree
 	}
 	counted := resultKey{board: key, facts: stampOfFacts(r), first: first, last: last}
 	results, err := a.results.take(counted, func() ([]int64, int, error) {
-		if counted.facts == (stamp{}) {
+		if counted.facts == (store.Mark{}) {
 			return make([]int64, len(b.Nodes)*len(b.Indicators)), len(b.Nodes), nil
 		}
 		own, err := b.subtree.results(r, b.catalogue, first, last)
@@ -65,7 +62,7 @@ type board struct {
 
 // boardKey says what a board is made of.
 type boardKey struct {
-	units, indicators, targets stamp
+	units, indicators, targets store.Mark
 	root, tree, period         string
 	turn                       int
 }
@@ -73,7 +70,7 @@ type boardKey struct {
 // resultKey says what results are made of.
 type resultKey struct {
 	board       boardKey
-	facts       stamp
+	facts       store.Mark
 	first, last civil.Date
 }
 
@@ -92,7 +89,7 @@ func (a *Atlas) newBoard(r store.Reader, g *gazetteer, key boardKey, day civil.D
 			Unit: g.units[u].GetName(), DisplayName: g.units[u].GetDisplayName(), Rank: ranks[u],
 			Parent: int(s.parents[i]), Closed: s.closed[i],
 		}
-		if key.targets == (stamp{}) {
+		if key.targets == (store.Mark{}) {
 			continue
 		}
 		if nodes[i].Targets, err = c.targets(r, key.period, nodes[i].Unit); err != nil {

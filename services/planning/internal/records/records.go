@@ -15,10 +15,13 @@
 //	                                        → FactSet: what the source contributes now
 //	  crossings    targets/{id}             → Crossing: what was last announced of the target, and its figure
 //	                                        once it was exceeded
+//	  grants       grants/{id}              → registry's Grant, as last announced
+//	    principal  principal
 //
 //	derived (built anew from their sources when their versions change)
 //	  counters     year, unit               → what the unit has reached by each day of the year, by measure and kind
 //	               0                        → the stamp of the facts
+//	  ledger       unit, line, day, source  → one fact, for those who ask what a figure counted
 //	  …-stamp      of units, indicators; of targets by period
 //	                                        → what there is of them, in 32 bytes
 //
@@ -33,22 +36,33 @@ import (
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/planning/internal/target"
+	"coso/services/platform/scope"
 	"coso/services/platform/store"
 )
 
 // The tables of records.
 var (
-	Indicators = store.NewTable("indicators", (*planningpb.Indicator).GetName, indicatorStamp)
-	Periods    = store.NewTable("periods", (*planningpb.Period).GetName)
-	Targets    = store.NewTable("targets", (*planningpb.Target).GetName, TargetsByPlan, TargetsByUnit, TargetsByPeriod, TargetsByIndicator, targetStamp)
+	Indicators = store.NewTable("indicators", (*planningpb.Indicator).GetName, store.In(everybodys[*planningpb.Indicator]), indicatorStamp)
+	Periods    = store.NewTable("periods", (*planningpb.Period).GetName, store.In(everybodys[*planningpb.Period]))
+	Targets    = store.NewTable("targets", (*planningpb.Target).GetName, store.In((*planningpb.Target).GetUnit), TargetsByPlan, TargetsByUnit, TargetsByPeriod, TargetsByIndicator, targetStamp)
 )
 
 // The copies of what other services announce, and of what was announced to them.
 var (
 	Units     = store.NewCopy("units", (*registrypb.Unit).GetName, unitStamp)
-	Facts     = store.NewCopy("facts", (*planningpb.FactSet).GetSource, Counters)
+	Facts     = store.NewCopy("facts", (*planningpb.FactSet).GetSource, Counters, Ledger)
 	Crossings = store.NewCopy("crossings", (*planningpb.Crossing).GetTarget)
+	Grants    = store.NewCopy("grants", (*registrypb.Grant).GetName, GrantsByPrincipal)
 )
+
+// GrantsByPrincipal finds the grants of somebody.
+var GrantsByPrincipal = scope.NewByPrincipal()
+
+// Book answers what principals may do.
+var Book = scope.NewBook(Units, unitStamp, Grants, GrantsByPrincipal)
+
+// everybodys: the catalogue belongs to the whole installation.
+func everybodys[T any](T) string { return "" }
 
 // TargetsByPlan finds the target of a period, unit and indicator, or those of a unit in a period; no withdrawn ones.
 var TargetsByPlan = store.NewUnique("plan", faultpb.Reason_REASON_TARGET_TAKEN, "indicator", planOf)
@@ -86,4 +100,4 @@ func Resting(tx *store.Tx, in *store.Index[*planningpb.Target], key string) (*pl
 }
 
 // Schema is everything planning's store holds.
-var Schema = store.NewSchema(Indicators, Periods, Targets, Units, Facts, Crossings)
+var Schema = store.NewSchema(Indicators, Periods, Targets, Units, Facts, Crossings, Grants)

@@ -42,22 +42,29 @@ type tally struct {
 }
 
 // results is what every unit of a subtree itself reached, with legal dates from first to last, both included: for each
-// unit, in order, a number for each indicator. It reads the rows of the subtree's units; of a great part of all units,
-// those of all, one behind the other, which is faster.
+// unit, in order, a number for each indicator.
 func (s *subtree) results(r store.Reader, c *catalogue, first, last civil.Date) ([]int64, error) {
 	t := &tally{c: c, sums: make([]int64, len(s.units)*len(c.indicators))}
-	counters := Counters.In(r)
+	for _, sp := range spansOf(first, last) {
+		if err := s.rows(r, sp.year, func(i int, row []byte) error { return t.add(i, row, sp) }); err != nil {
+			return nil, err
+		}
+	}
+	return t.sums, nil
+}
+
+// rows reads the rows of a subtree's units in a year, which are told by their places; of a great part of all units, those
+// of all, one behind the other, which is faster.
+func (s *subtree) rows(r store.Reader, year int, add func(i int, row []byte) error) error {
 	const worth = 8 // as many rows are walked in the time in which one is looked up
 	read := s.walk
 	if len(s.units)*worth < len(s.g.units) {
 		read = s.lookUp
 	}
-	for _, sp := range spansOf(first, last) {
-		if err := read(counters, rowsOf(sp.year), func(i int, row []byte) error { return t.add(i, row, sp) }); err != nil {
-			return nil, fault.Internal(err)
-		}
+	if err := read(Counters.In(r), rowsOf(year), add); err != nil {
+		return fault.Internal(err)
 	}
-	return t.sums, nil
+	return nil
 }
 
 // lookUp reads the rows of the subtree's units, unit by unit.

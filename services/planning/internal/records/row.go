@@ -71,6 +71,22 @@ func (w *row) totals(i int) []byte {
 	return w.bytes[from : from+w.lines*w.width]
 }
 
+// each calls do with the days of a span, in order, and the lines of which something was reached on them.
+func (w *row) each(s span, do func(day, line int)) {
+	for day := s.after + 1; day <= s.upTo; day++ {
+		if !w.there(day) {
+			continue
+		}
+		i := w.before(day)
+		now := w.totals(i)
+		for k := range w.lines {
+			if n := w.number(now, k); n > 0 && (i == 0 || n > w.number(w.totals(i-1), k)) {
+				do(day, k)
+			}
+		}
+	}
+}
+
 // upTo are the totals up to a day; nil: nothing was reached by then.
 func (w *row) upTo(day int) []byte {
 	n := w.before(day + 1)

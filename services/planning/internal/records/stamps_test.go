@@ -32,7 +32,7 @@ func TestStampsSayWhatIsThere(t *testing.T) {
 		if same := units(rt, one) == units(rt, other); same != (stampIn(rt, one) == stampIn(rt, other)) {
 			rt.Fatalf("%s and %s have the stamps %x and %x", units(rt, one), units(rt, other), stampIn(rt, one), stampIn(rt, other))
 		}
-		if (units(rt, one) == "") != (stampIn(rt, one) == stamp{}) {
+		if (units(rt, one) == "") != (stampIn(rt, one) == store.Mark{}) {
 			rt.Fatalf("%q has the stamp %x", units(rt, one), stampIn(rt, one))
 		}
 	})
@@ -64,9 +64,9 @@ func units(t failing, s *store.Store) (out string) {
 	return out
 }
 
-func stampIn(t failing, s *store.Store) (sum stamp) {
+func stampIn(t failing, s *store.Store) (sum store.Mark) {
 	read(t, s, func(tx *store.ReadTx) error {
-		sum = stampOf(tx, unitStamp, "")
+		sum = unitStamp.Of(tx, "")
 		return nil
 	})
 	return sum
@@ -78,7 +78,7 @@ func TestTargetsAreStampedByPeriod(t *testing.T) {
 	defer closed()
 	foundPlan(t, s, 1)
 	read(t, s, func(tx *store.ReadTx) error {
-		if stampOf(tx, targetStamp, "periods/2020") == (stamp{}) || stampOf(tx, targetStamp, "periods/2021") != (stamp{}) {
+		if targetStamp.Of(tx, "periods/2020") == (store.Mark{}) || targetStamp.Of(tx, "periods/2021") != (store.Mark{}) {
 			t.Error("the stamps are not those of the periods")
 		}
 		return nil

@@ -7,6 +7,7 @@ import (
 	planningpb "coso/proto/gen/coso/planning/v1"
 	"coso/services/planning/internal/indicator"
 	"coso/services/planning/internal/records"
+	"coso/services/platform/access"
 	"coso/services/platform/fault"
 	"coso/services/platform/rpc"
 	"coso/services/platform/store"
@@ -18,6 +19,9 @@ const indicators = "indicators/"
 func (s *Server) CreateIndicator(ctx context.Context, req *planningpb.CreateIndicatorRequest) (*planningpb.Indicator, error) {
 	name := indicators + rpc.NewID(req.GetIndicatorId())
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*planningpb.Indicator, error) {
+		if err := tx.Require(access.PlansManage, ""); err != nil {
+			return nil, err
+		}
 		next, event, err := indicator.Create(req.GetIndicator(), name)
 		if err != nil {
 			return nil, fault.In("indicator", err)
@@ -30,6 +34,9 @@ func (s *Server) CreateIndicator(ctx context.Context, req *planningpb.CreateIndi
 // GetIndicator answers one indicator.
 func (s *Server) GetIndicator(ctx context.Context, req *planningpb.GetIndicatorRequest) (*planningpb.Indicator, error) {
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*planningpb.Indicator, error) {
+		if _, err := tx.Within(access.PlansRead, ""); err != nil {
+			return nil, err
+		}
 		return records.Indicators.Get(tx, req.GetName())
 	})
 }
@@ -39,6 +46,9 @@ func (s *Server) ListIndicators(
 	ctx context.Context, req *planningpb.ListIndicatorsRequest,
 ) (*planningpb.ListIndicatorsResponse, error) {
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*planningpb.ListIndicatorsResponse, error) {
+		if _, err := tx.Within(access.PlansRead, ""); err != nil {
+			return nil, err
+		}
 		found, next, err := records.Indicators.List(tx, req, store.Every[*planningpb.Indicator](), func(i *planningpb.Indicator) bool {
 			return i.GetState() == req.GetState()
 		})
@@ -50,7 +60,7 @@ func (s *Server) ListIndicators(
 func (s *Server) UpdateIndicator(ctx context.Context, req *planningpb.UpdateIndicatorRequest) (*planningpb.Indicator, error) {
 	asked := req.GetIndicator()
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*planningpb.Indicator, error) {
-		cur, err := records.Indicators.Current(tx, asked.GetName(), asked.GetEtag())
+		cur, err := records.Indicators.CurrentFor(tx, access.PlansManage, asked.GetName(), asked.GetEtag())
 		if err != nil {
 			return nil, fault.In("indicator", err)
 		}
@@ -70,7 +80,7 @@ func (s *Server) UpdateIndicator(ctx context.Context, req *planningpb.UpdateIndi
 // WithdrawIndicator takes back an indicator that was entered in error.
 func (s *Server) WithdrawIndicator(ctx context.Context, req *planningpb.WithdrawIndicatorRequest) (*planningpb.Indicator, error) {
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*planningpb.Indicator, error) {
-		cur, err := records.Indicators.Current(tx, req.GetName(), req.GetEtag())
+		cur, err := records.Indicators.CurrentFor(tx, access.PlansManage, req.GetName(), req.GetEtag())
 		if err != nil {
 			return nil, err
 		}
@@ -91,6 +101,9 @@ func (s *Server) ListIndicatorHistory(
 	ctx context.Context, req *planningpb.ListIndicatorHistoryRequest,
 ) (*historypb.History, error) {
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*historypb.History, error) {
+		if _, err := tx.Within(access.PlansRead, ""); err != nil {
+			return nil, err
+		}
 		return records.Indicators.History(tx, req)
 	})
 }

@@ -7,6 +7,7 @@ import (
 	planningpb "coso/proto/gen/coso/planning/v1"
 	"coso/services/planning/internal/period"
 	"coso/services/planning/internal/records"
+	"coso/services/platform/access"
 	"coso/services/platform/fault"
 	"coso/services/platform/rpc"
 	"coso/services/platform/store"
@@ -18,6 +19,9 @@ const periods = "periods/"
 func (s *Server) CreatePeriod(ctx context.Context, req *planningpb.CreatePeriodRequest) (*planningpb.Period, error) {
 	name := periods + rpc.NewID(req.GetPeriodId())
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*planningpb.Period, error) {
+		if err := tx.Require(access.PlansManage, ""); err != nil {
+			return nil, err
+		}
 		next, event, err := period.Create(req.GetPeriod(), name)
 		if err != nil {
 			return nil, fault.In("period", err)
@@ -30,6 +34,9 @@ func (s *Server) CreatePeriod(ctx context.Context, req *planningpb.CreatePeriodR
 // GetPeriod answers one period.
 func (s *Server) GetPeriod(ctx context.Context, req *planningpb.GetPeriodRequest) (*planningpb.Period, error) {
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*planningpb.Period, error) {
+		if _, err := tx.Within(access.PlansRead, ""); err != nil {
+			return nil, err
+		}
 		return records.Periods.Get(tx, req.GetName())
 	})
 }
@@ -37,6 +44,9 @@ func (s *Server) GetPeriod(ctx context.Context, req *planningpb.GetPeriodRequest
 // ListPeriods answers a page of periods.
 func (s *Server) ListPeriods(ctx context.Context, req *planningpb.ListPeriodsRequest) (*planningpb.ListPeriodsResponse, error) {
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*planningpb.ListPeriodsResponse, error) {
+		if _, err := tx.Within(access.PlansRead, ""); err != nil {
+			return nil, err
+		}
 		found, next, err := records.Periods.List(tx, req, store.Every[*planningpb.Period](), func(p *planningpb.Period) bool {
 			return p.GetState() == req.GetState()
 		})
@@ -48,7 +58,7 @@ func (s *Server) ListPeriods(ctx context.Context, req *planningpb.ListPeriodsReq
 func (s *Server) UpdatePeriod(ctx context.Context, req *planningpb.UpdatePeriodRequest) (*planningpb.Period, error) {
 	asked := req.GetPeriod()
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*planningpb.Period, error) {
-		cur, err := records.Periods.Current(tx, asked.GetName(), asked.GetEtag())
+		cur, err := records.Periods.CurrentFor(tx, access.PlansManage, asked.GetName(), asked.GetEtag())
 		if err != nil {
 			return nil, fault.In("period", err)
 		}
@@ -73,7 +83,7 @@ func (s *Server) UpdatePeriod(ctx context.Context, req *planningpb.UpdatePeriodR
 // WithdrawPeriod takes back a period that was entered in error.
 func (s *Server) WithdrawPeriod(ctx context.Context, req *planningpb.WithdrawPeriodRequest) (*planningpb.Period, error) {
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*planningpb.Period, error) {
-		cur, err := records.Periods.Current(tx, req.GetName(), req.GetEtag())
+		cur, err := records.Periods.CurrentFor(tx, access.PlansManage, req.GetName(), req.GetEtag())
 		if err != nil {
 			return nil, err
 		}
@@ -92,6 +102,9 @@ func (s *Server) WithdrawPeriod(ctx context.Context, req *planningpb.WithdrawPer
 // ListPeriodHistory answers who changed a period, when and what.
 func (s *Server) ListPeriodHistory(ctx context.Context, req *planningpb.ListPeriodHistoryRequest) (*historypb.History, error) {
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*historypb.History, error) {
+		if _, err := tx.Within(access.PlansRead, ""); err != nil {
+			return nil, err
+		}
 		return records.Periods.History(tx, req)
 	})
 }

@@ -4,8 +4,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/testing/protocmp"
 
+	faultpb "coso/proto/gen/coso/fault/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 )
@@ -60,7 +63,6 @@ func TestProgressAsOf(t *testing.T) {
 		actual    int64
 		countedTo string
 	}{
-		"2019-12-31": {0, "2019-12-31"},
 		"2020-01-01": {1, "2020-01-01"},
 		"2020-06-29": {1, "2020-06-29"},
 		"2020-06-30": {11, "2020-06-30"},
@@ -122,4 +124,28 @@ func TestLaterIndicatorCountsEarlierFacts(t *testing.T) {
 	if line := o.progress("units/ha-noi", ""); line.GetIndicator() != "indicators/all-of-them" || line.GetFigure().GetActualValue() != 3 {
 		t.Errorf("%v", line)
 	}
+}
+
+// Before its first day nothing is counted in a period, which must not look like a result of zero. Without a day, a period to come
+// shows its plan.
+func TestProgressBeforeThePeriod(t *testing.T) {
+	o := hanoi(t)
+	must(o.CreatePeriod(t.Context(), askPeriod("2021", "2021-01-01", "2021-11-30", "2021-12-31")))(t)
+	for _, c := range []struct{ period, asOf, says string }{
+		{"periods/2020", "2019-12-31", "The reporting period periods/2020 begins on 2020-01-01, so nothing is counted in it as of 2019-12-31; choose 2020-01-01 or a later day."},
+		{"periods/2021", "2020-12-15", "The reporting period periods/2021 begins on 2021-01-01, so nothing is counted in it as of 2020-12-15; choose 2021-01-01 or a later day."},
+	} {
+		_, err := o.GetProgress(t.Context(), &planningpb.GetProgressRequest{Unit: "units/ha-noi", Period: c.period, AsOf: c.asOf})
+		wantRefused(t, err, codes.FailedPrecondition, faultpb.Reason_REASON_PERIOD_NOT_BEGUN, "asOf")
+		if got := status.Convert(err).Message(); got != c.says {
+			t.Errorf("%q, want %q", got, c.says)
+		}
+	}
+	p := must(o.GetProgress(t.Context(), &planningpb.GetProgressRequest{Unit: "units/ha-noi", Period: "periods/2021"}))(t)
+	if len(p.GetIndicators()) != 1 || p.GetIndicators()[0].GetFigure().GetActualValue() != 0 {
+		t.Errorf("a period to come: %v", p)
+	}
+	must(o.CreatePeriod(t.Context(), askPeriod("2007", "2007-01-01", "2007-11-30", "2007-12-31")))(t)
+	_, err := o.GetProgress(t.Context(), &planningpb.GetProgressRequest{Unit: "units/tay-ho", Period: "periods/2007"})
+	wantRefused(t, err, codes.NotFound, faultpb.Reason_REASON_UNIT_NOT_IN_FORCE, "unit") // it begins in 2008
 }

@@ -111,7 +111,7 @@ func TestRefusals(t *testing.T) {
 		{"assigned to no target", assigning(&planningpb.AssignTargetRequest{Name: "targets/khong-co", AssignedValue: proto.Int64(1), AssignedDecision: "1-QĐ/TU"}), codes.NotFound, faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "name"},
 
 		{"progress of no unit", progress("units/khong-co", "periods/2020", ""), codes.NotFound, faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "unit"},
-		{"progress before the unit", progress("units/tay-ho", "periods/2020", "2008-07-31"), codes.NotFound, faultpb.Reason_REASON_UNIT_NOT_IN_FORCE, "unit"},
+		{"progress before the period", progress("units/tay-ho", "periods/2020", "2019-12-31"), codes.FailedPrecondition, faultpb.Reason_REASON_PERIOD_NOT_BEGUN, "asOf"},
 		{"progress of no period", progress("units/tay-ho", "periods/khong-co", ""), codes.NotFound, faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "period"},
 		{"progress of tomorrow", progress("units/tay-ho", "periods/2020", "2020-12-16"), codes.InvalidArgument, faultpb.Reason_REASON_DATE_IN_FUTURE, "asOf"},
 		{"progress of no day", progress("units/tay-ho", "periods/2020", "2020-11-31"), codes.InvalidArgument, faultpb.Reason_REASON_DATE_INVALID, "asOf"},

@@ -4,10 +4,13 @@ import (
 	"context"
 
 	historypb "coso/proto/gen/coso/history/v1"
+	operationpb "coso/proto/gen/coso/operation/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
 	"coso/services/planning/internal/records"
 	"coso/services/planning/internal/target"
+	"coso/services/platform/access"
 	"coso/services/platform/fault"
+	"coso/services/platform/operation"
 	"coso/services/platform/rpc"
 	"coso/services/platform/store"
 )
@@ -22,20 +25,25 @@ func (s *Server) CreateTarget(ctx context.Context, req *planningpb.CreateTargetR
 	})
 }
 
-// BatchCreateTargets registers targets, all or none.
+// BatchCreateTargets registers targets, all or none, now or with an operation.
 func (s *Server) BatchCreateTargets(
 	ctx context.Context, req *planningpb.BatchCreateTargetsRequest,
 ) (*planningpb.BatchCreateTargetsResponse, error) {
 	names := rpc.NewNames(targets, req.GetRequests(), (*planningpb.CreateTargetRequest).GetTargetId)
-	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*planningpb.BatchCreateTargetsResponse, error) {
+	return operation.Batch(ctx, s.store, req, func(tx *store.Tx) (*planningpb.BatchCreateTargetsResponse, error) {
 		made, err := rpc.Each(req.GetRequests(), func(i int, r *planningpb.CreateTargetRequest) (*planningpb.Target, error) {
 			return registerTarget(tx, r, names[i])
 		})
 		return &planningpb.BatchCreateTargetsResponse{Targets: made}, err
+	}, func(op *operationpb.Operation) *planningpb.BatchCreateTargetsResponse {
+		return &planningpb.BatchCreateTargetsResponse{Operation: op}
 	})
 }
 
 func registerTarget(tx *store.Tx, req *planningpb.CreateTargetRequest, name string) (*planningpb.Target, error) {
+	if err := tx.Require(access.TargetsRegister, req.GetTarget().GetUnit()); err != nil {
+		return nil, err
+	}
 	refs, err := targetRefs(tx, req.GetTarget())
 	if err != nil {
 		return nil, err
@@ -63,15 +71,22 @@ func targetRefs(tx *store.Tx, t *planningpb.Target) (refs target.Refs, err error
 // GetTarget answers one target.
 func (s *Server) GetTarget(ctx context.Context, req *planningpb.GetTargetRequest) (*planningpb.Target, error) {
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*planningpb.Target, error) {
-		return records.Targets.Get(tx, req.GetName())
+		return records.Targets.GetFor(tx, access.PlansRead, req.GetName())
 	})
 }
 
 // ListTargets answers a page of targets.
 func (s *Server) ListTargets(ctx context.Context, req *planningpb.ListTargetsRequest) (*planningpb.ListTargetsResponse, error) {
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*planningpb.ListTargetsResponse, error) {
-		found, next, err := records.Targets.List(tx, req, targetRange(req), func(t *planningpb.Target) bool {
-			return t.GetState() == req.GetState() && (req.GetUnit() == "" || t.GetUnit() == req.GetUnit()) &&
+		if err := knownUnit(tx, "unit", req.GetUnit()); err != nil {
+			return nil, err
+		}
+		scope, err := tx.Within(access.PlansRead, req.GetUnit())
+		if err != nil {
+			return nil, err
+		}
+		found, next, err := records.Targets.List(tx, req, targetRange(req, scope), func(t *planningpb.Target) bool {
+			return scope.Has(t.GetUnit()) && t.GetState() == req.GetState() && (req.GetUnit() == "" || t.GetUnit() == req.GetUnit()) &&
 				(req.GetIndicator() == "" || t.GetIndicator() == req.GetIndicator()) &&
 				(req.GetPeriod() == "" || t.GetPeriod() == req.GetPeriod())
 		})
@@ -79,21 +94,21 @@ func (s *Server) ListTargets(ctx context.Context, req *planningpb.ListTargetsReq
 	})
 }
 
-func targetRange(req *planningpb.ListTargetsRequest) store.Range[*planningpb.Target] {
+func targetRange(req *planningpb.ListTargetsRequest, scope store.Scope) store.Range[*planningpb.Target] {
 	switch {
 	case req.GetUnit() != "":
 		return store.Having(records.TargetsByUnit, store.Text(req.GetUnit()))
 	case req.GetPeriod() != "":
 		return store.Having(records.TargetsByPeriod, store.Text(req.GetPeriod()))
 	}
-	return store.Every[*planningpb.Target]()
+	return store.Among(records.TargetsByUnit, scope)
 }
 
 // UpdateTarget changes what the unit registered. Results are not judged against it, but a figure shows it.
 func (s *Server) UpdateTarget(ctx context.Context, req *planningpb.UpdateTargetRequest) (*planningpb.Target, error) {
 	asked := req.GetTarget()
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*planningpb.Target, error) {
-		cur, err := records.Targets.Current(tx, asked.GetName(), asked.GetEtag())
+		cur, err := records.Targets.CurrentFor(tx, access.TargetsRegister, asked.GetName(), asked.GetEtag())
 		if err != nil {
 			return nil, fault.In("target", err)
 		}
@@ -115,7 +130,7 @@ func (s *Server) UpdateTarget(ctx context.Context, req *planningpb.UpdateTargetR
 // AssignTarget gives a target the value that counts, and judges it.
 func (s *Server) AssignTarget(ctx context.Context, req *planningpb.AssignTargetRequest) (*planningpb.Target, error) {
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*planningpb.Target, error) {
-		cur, err := records.Targets.Current(tx, req.GetName(), req.GetEtag())
+		cur, err := records.Targets.CurrentFor(tx, access.TargetsPropose, req.GetName(), req.GetEtag())
 		if err != nil {
 			return nil, err
 		}
@@ -133,7 +148,7 @@ func (s *Server) AssignTarget(ctx context.Context, req *planningpb.AssignTargetR
 // WithdrawTarget takes back a target that was entered in error, with what was announced of its crossings.
 func (s *Server) WithdrawTarget(ctx context.Context, req *planningpb.WithdrawTargetRequest) (*planningpb.Target, error) {
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*planningpb.Target, error) {
-		cur, err := records.Targets.Current(tx, req.GetName(), req.GetEtag())
+		cur, err := records.Targets.CurrentFor(tx, access.TargetsApprove, req.GetName(), req.GetEtag())
 		if err != nil {
 			return nil, err
 		}
@@ -151,6 +166,6 @@ func (s *Server) WithdrawTarget(ctx context.Context, req *planningpb.WithdrawTar
 // ListTargetHistory answers who changed a target, when and what.
 func (s *Server) ListTargetHistory(ctx context.Context, req *planningpb.ListTargetHistoryRequest) (*historypb.History, error) {
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*historypb.History, error) {
-		return records.Targets.History(tx, req)
+		return records.Targets.HistoryFor(tx, access.PlansRead, req)
 	})
 }

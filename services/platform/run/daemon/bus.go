@@ -1,12 +1,12 @@
 package daemon
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,25 +16,31 @@ import (
 	"coso/services/platform/rpc"
 )
 
-// checkNATS checks addresses as nats.Connect takes them.
-func checkNATS(ctx context.Context, addresses string) error {
+// natsPlaces are addresses as nats.Connect takes them, without all but host and port. It answers an error for what is no
+// address of NATS on this machine.
+func natsPlaces(addresses string) ([]rpc.Place, error) {
+	var places []rpc.Place
 	for one := range strings.SplitSeq(addresses, ",") {
 		u, err := url.Parse(strings.TrimSpace(one))
 		if err != nil {
-			return errors.New("an address of NATS is nats://host:port") // the parser would repeat a password
+			return nil, errors.New("an address of NATS is nats://host:port, e.g. nats://127.0.0.1:4222") // the parser would repeat a password
 		}
 		if u.Scheme != "nats" || u.Hostname() == "" {
-			return fmt.Errorf("%q is no address of NATS, nats://host:port", u.Redacted())
+			return nil, fmt.Errorf("%q is no address of NATS, nats://host:port, e.g. nats://127.0.0.1:4222", u.Redacted())
 		}
 		port := u.Port()
 		if port == "" {
 			port = "4222"
 		}
-		if err := rpc.Loopback(ctx, net.JoinHostPort(u.Hostname(), port)); err != nil {
-			return err
+		place := rpc.Place{Setting: "nats", Addr: net.JoinHostPort(u.Hostname(), port)}
+		if err := rpc.Loopback(place.Addr); err != nil {
+			return nil, err
+		}
+		if !slices.Contains(places, place) {
+			places = append(places, place)
 		}
 	}
-	return nil
+	return places, nil
 }
 
 // connect makes a connection to NATS that need not be there: it is tried for ever. Nothing is kept for sending while it is

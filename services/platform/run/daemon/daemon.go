@@ -47,7 +47,7 @@ type Program struct {
 	// Complete sets what the settings leave open; nil: nothing.
 	Complete func() error
 	// Check joins everything that is wrong with the settings.
-	Check func(context.Context) error
+	Check func() error
 	// Run works until the context ends, and answers nil then.
 	Run func(context.Context, *slog.Logger) error
 }
@@ -98,7 +98,7 @@ func Execute(ctx context.Context, p Program, args []string, out, log io.Writer) 
 			return err
 		}
 	}
-	wrong := errors.Join(checkOps(ctx, p.Common), p.Check(ctx))
+	wrong := errors.Join(named("ops", rpc.Loopback(p.Common.Ops)), p.Check())
 	if p.Common.CheckConfig {
 		return settings.Report(out, p.Name, reader.InForce(parsed), wrong)
 	}
@@ -106,13 +106,6 @@ func Execute(ctx context.Context, p Program, args []string, out, log io.Writer) 
 		return wrong
 	}
 	return p.Run(ctx, p.Common.logger(log))
-}
-
-func checkOps(ctx context.Context, c *Common) error {
-	if err := rpc.Loopback(ctx, c.Ops); err != nil {
-		return fmt.Errorf("--ops: %w", err)
-	}
-	return nil
 }
 
 func (c *Common) logger(w io.Writer) *slog.Logger {

@@ -3,6 +3,7 @@ package daemon_test
 import (
 	"bytes"
 	"flag"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -83,13 +84,71 @@ func TestCheckConfigNamesEveryWrongSetting(t *testing.T) { // INV-DAEMON-CHECKED
 		t.Fatal(err)
 	}
 	_, err := execute(t, "--check-config", "--data", filepath.Join(file, "data"), "--grpc", "0.0.0.0:8103", "--ops", "127.0.0.1", "--nats", "http://ann:secret@127.0.0.1:80",
-		"--registry", "192.0.2.1:8101", "--ask-every", "10m")
+		"--registry", "192.0.2.1:8101", "--ask-every", "10m", "--checkpoint-every", "0s")
 	if err == nil {
 		t.Fatal("all is well")
 	}
 	same(t, "check-config-wrong.golden", dir, err.Error()+"\n")
 	if _, started := execute(t, "--grpc", "0.0.0.0:8103"); started == nil || !strings.Contains(started.Error(), "--grpc") {
 		t.Errorf("started without a check: %v", started)
+	}
+}
+
+// Two settings with one address are named, both of them, before a port is found taken or a service calls itself.
+func TestCheckConfigNamesTwoSettingsWithOneAddress(t *testing.T) { // INV-DAEMON-CHECKED
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--ops", "127.0.0.1:8103"}, "--grpc and --ops are both 127.0.0.1:8103; give each an address of its own"},
+		{[]string{"--registry", "localhost:8103"}, "--grpc and --registry are both 127.0.0.1:8103;"},
+		{[]string{"--registry", "127.0.0.1:8203"}, "--ops and --registry are both 127.0.0.1:8203;"},
+		{[]string{"--nats", "nats://127.0.0.1:9,nats://ann:secret@localhost:8103"}, "--nats and --grpc are both 127.0.0.1:8103;"},
+		{[]string{"--grpc", "127.0.0.1:4222"}, "--nats and --grpc are both 127.0.0.1:4222;"},
+	} {
+		_, err := execute(t, append(c.args, "--check-config", "--data", t.TempDir())...)
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%v: says %v, want %s", c.args, err, c.want)
+		}
+	}
+	free := []string{"--grpc", "127.0.0.1:0", "--ops", "127.0.0.1:0", "--nats", "nats://localhost:4222,nats://127.0.0.1:4222", "--check-config", "--data", t.TempDir()}
+	if _, err := execute(t, free...); err != nil {
+		t.Errorf("any free ports: %v", err)
+	}
+}
+
+// What stands in the way of a start is said by the setting that is to be changed, and nothing is made in the data folder.
+func TestAStartThatCannotBe(t *testing.T) {
+	lis, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = lis.Close() }()
+	at := lis.Addr().String()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	data := filepath.Join(dir, "data")
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--data", ""}, `--data: "" names no folder; give its path, or leave this out for the default`},
+		{[]string{"--data", file}, "--data: the data folder " + file + " cannot be: " + file + " is a file; name a folder"},
+		{[]string{"--data", data, "--grpc", at, "--ops", "127.0.0.1:0"}, "--grpc: another program listens on port "},
+		{[]string{"--data", data, "--grpc", "127.0.0.1:0", "--ops", at}, "--ops: another program listens on port "},
+		{[]string{"--data", data, "--grpc", "coso.example:8103"}, `--grpc: "coso.example:8103" has the name of a machine, and names are not looked up`},
+		{[]string{"--data", data, "--config", filepath.Join(dir, "none.json")}, "the file of settings " + filepath.Join(dir, "none.json") + ": it is not there"},
+		{[]string{"--data", data, "--max-copy-age", "300"}, `--max-copy-age: "300" is no length of time; write a number and its unit`},
+	} {
+		if _, err := execute(t, c.args...); err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%v: says %v, want %s", c.args, err, c.want)
+		}
+	}
+	if _, err := os.Stat(data); err == nil {
+		t.Error("a start that could not be made the data folder")
 	}
 }
 

@@ -13,17 +13,40 @@ import (
 
 	"google.golang.org/grpc"
 
+	"coso/services/platform/checkpoint"
 	"coso/services/platform/rpc"
 	"coso/services/platform/run"
 	"coso/services/platform/run/ops"
+	"coso/services/platform/run/settings"
 )
 
 // Service are the settings of a service's process.
 type Service struct {
-	Data   string `help:"Data folder; default: coso in the user's data folder." placeholder:"DIR" type:"path"`
-	GRPC   string `name:"grpc" help:"Address of the service itself; loopback only." default:"${grpc}"`
-	NATS   string `name:"nats" help:"Address of NATS, which carries the change events; several separated by commas; loopback only." default:"nats://127.0.0.1:4222"`
-	Common `embed:""`
+	Data        settings.Folder `help:"Data folder; default: coso in the user's data folder." placeholder:"DIR"`
+	GRPC        string          `name:"grpc" help:"Address of the service itself; loopback only." default:"${grpc}"`
+	NATS        string          `name:"nats" help:"Address of NATS, which carries the change events; several separated by commas; loopback only." default:"nats://127.0.0.1:4222"`
+	Checkpoints `embed:""`
+	Common      `embed:""`
+}
+
+// Checkpoints are the settings of what signs journals.
+type Checkpoints struct {
+	File  settings.File `name:"checkpoints" help:"File to which signed checkpoints of the journal are appended, best where another organisation keeps it; default: checkpoints.txt in the data folder." placeholder:"FILE"`
+	Every time.Duration `name:"checkpoint-every" help:"How often the journal is signed if it has changed." default:"1h"`
+	Key   settings.File `name:"checkpoint-key" help:"File of the key that signs them, made if it is not there; default: checkpoint.key in the data folder." placeholder:"FILE"`
+}
+
+// Options are the settings as a service takes them.
+func (c Checkpoints) Options() checkpoint.Options {
+	return checkpoint.Options{File: string(c.File), Key: string(c.Key), Every: c.Every}
+}
+
+// Check answers what is wrong with the settings.
+func (c Checkpoints) Check() error {
+	if c.Every < time.Second {
+		return fmt.Errorf("--checkpoint-every: %s is no time to wait; one hour is 1h", c.Every)
+	}
+	return nil
 }
 
 // Following are the settings of a service that follows others.
@@ -76,17 +99,23 @@ type process struct {
 
 func (p *process) complete() (err error) {
 	if p.s.Data == "" {
-		p.s.Data, err = run.DataFolder()
+		var dir string
+		dir, err = run.DataFolder()
+		p.s.Data = settings.Folder(dir)
 	}
 	return err
 }
 
-func (p *process) check(ctx context.Context) error {
-	wrong := []error{run.Usable(p.s.Data), named("grpc", rpc.Loopback(ctx, p.s.GRPC)), named("nats", checkNATS(ctx, p.s.NATS))}
+func (p *process) check() error {
+	places, err := natsPlaces(p.s.NATS)
+	wrong := []error{named("data", run.Usable(string(p.s.Data))), named("grpc", rpc.Loopback(p.s.GRPC)), named("nats", err)}
+	places = append(places, rpc.Place{Setting: "grpc", Addr: p.s.GRPC}, rpc.Place{Setting: "ops", Addr: p.s.Ops})
 	sources := p.model.Sources()
 	for _, source := range slices.Sorted(maps.Keys(sources)) {
-		wrong = append(wrong, named(source, rpc.Loopback(ctx, sources[source])))
+		wrong = append(wrong, named(source, rpc.Loopback(sources[source])))
+		places = append(places, rpc.Place{Setting: source, Addr: sources[source]})
 	}
+	wrong = append(wrong, rpc.Apart(places...), p.s.Checkpoints.Check())
 	if f := following(p.model); f != nil {
 		if f.AskEvery <= 0 {
 			wrong = append(wrong, fmt.Errorf("--ask-every: %s is no time to wait", f.AskEvery))
@@ -109,11 +138,12 @@ func named(setting string, err error) error {
 func (p *process) run(ctx context.Context, logger *slog.Logger) (err error) {
 	var open closers
 	defer func() { err = errors.Join(err, open.close()) }()
-	web, err := open.listen(ctx, p.s.Ops)
+	dir := string(p.s.Data)
+	web, err := open.listen(ctx, "ops", p.s.Ops)
 	if err != nil {
 		return err
 	}
-	lis, err := open.listen(ctx, p.s.GRPC)
+	lis, err := open.listen(ctx, "grpc", p.s.GRPC)
 	if err != nil {
 		return err
 	}
@@ -130,18 +160,18 @@ func (p *process) run(ctx context.Context, logger *slog.Logger) (err error) {
 		return errors.Join(err, s.Close())
 	}
 	open.add(func() error { bus.Close(); return nil })
-	conns, peers, err := p.dial(ctx, &open)
+	conns, peers, err := p.dial(&open)
 	if err != nil {
 		return errors.Join(err, s.Close())
 	}
 	ready := &ops.Readiness{
-		Whole: []ops.Peer{{Name: p.name, Conn: s.Conn(), Sound: s.Store().Healthy}}, Reached: peers, Bus: func() error { return away(bus, p.s.NATS) },
+		Whole: []ops.Peer{{Name: p.name, Conn: s.Conn(), Sound: s.Store().Healthy, Signed: s.Signed}}, Reached: peers, Bus: func() error { return away(bus, p.s.NATS) },
 	}
-	logger.InfoContext(ctx, "starts", "service", p.name, "grpc", lis.Addr().String(), "ops", web.Addr().String(), "data", p.s.Data)
+	logger.InfoContext(ctx, "starts", "service", p.name, "grpc", lis.Addr().String(), "ops", web.Addr().String(), "data", dir)
 	return run.All(ctx, logger,
 		run.Web("operations", logger, ops.Server(logger, ready, metrics), web, nil),
 		run.Answer("gRPC", func(ctx context.Context) ([]run.On, error) {
-			all, err := run.Sockets(ctx, p.s.Data, logger, s)
+			all, err := run.Sockets(ctx, dir, logger, s)
 			return append(all, run.On{Service: s, Listener: lis}), err
 		}),
 		s.Part(js, conns))
@@ -149,33 +179,34 @@ func (p *process) run(ctx context.Context, logger *slog.Logger) (err error) {
 
 // open opens the service's store.
 func (p *process) open(logger *slog.Logger) (*run.Service, error) {
-	if err := os.MkdirAll(p.s.Data, 0o700); err != nil {
+	dir := string(p.s.Data)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
-	if err := run.Whole(p.s.Data, p.name); err != nil {
+	if err := run.Whole(dir, p.name); err != nil {
 		return nil, err
 	}
-	o := run.Options{Dir: p.s.Data, Logger: logger}
+	o := run.Options{Dir: dir, Logger: logger, Checkpoints: p.s.Checkpoints.Options()}
 	if f := following(p.model); f != nil {
 		o.AskEvery, o.MaxCopyAge = f.AskEvery, f.MaxCopyAge
 	}
 	s, err := p.made(o)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the store of %s: %w", p.name, err)
 	}
-	if err := run.Settled(p.s.Data, p.name); err != nil {
+	if err := run.Settled(dir, p.name); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
 // dial makes the connections to the followed services.
-func (p *process) dial(ctx context.Context, open *closers) (map[string]grpc.ClientConnInterface, []ops.Peer, error) {
+func (p *process) dial(open *closers) (map[string]grpc.ClientConnInterface, []ops.Peer, error) {
 	conns := map[string]grpc.ClientConnInterface{}
 	var peers []ops.Peer
 	sources := p.model.Sources()
 	for _, source := range slices.Sorted(maps.Keys(sources)) {
-		conn, err := rpc.Dial(ctx, sources[source])
+		conn, err := rpc.Dial(sources[source])
 		if err != nil {
 			return nil, nil, named(source, err)
 		}
@@ -199,11 +230,11 @@ func (c *closers) close() error {
 	return failed
 }
 
-// listen opens a listener that is closed in the end if nobody has closed it before.
-func (c *closers) listen(ctx context.Context, addr string) (net.Listener, error) {
+// listen opens the listener of a setting, which is closed in the end if nobody has closed it before.
+func (c *closers) listen(ctx context.Context, setting, addr string) (net.Listener, error) {
 	lis, err := rpc.Listen(ctx, addr)
 	if err != nil {
-		return nil, err
+		return nil, named(setting, err)
 	}
 	c.add(func() error {
 		if err := lis.Close(); !errors.Is(err, net.ErrClosed) {

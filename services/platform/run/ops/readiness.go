@@ -30,6 +30,8 @@ type Peer struct {
 	Conn grpc.ClientConnInterface
 	// Sound says why the service takes no commands, where that is known in the process; nil: it is not.
 	Sound func() error
+	// Signed says why the service's journal could not be signed, where that is known in the process; nil: it is not.
+	Signed func() error
 }
 
 // Readiness answers whether a process does all it is for. It is safe for concurrent use.
@@ -100,7 +102,14 @@ func (r *Readiness) whole(ctx context.Context, p Peer) error {
 	if err != nil {
 		return unanswered(p, err)
 	}
-	return errors.Join(r.relays(p, feed.GetRelay()), follows(p, feed, header.Get(rpc.CopyAgeHeader)))
+	return errors.Join(r.relays(p, feed.GetRelay()), follows(p, feed, header.Get(rpc.CopyAgeHeader)), signs(p))
+}
+
+func signs(p Peer) error {
+	if p.Signed == nil || p.Signed() == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", p.Name, p.Signed())
 }
 
 func (r *Readiness) relays(p Peer, relay *feedpb.RelayStatus) error {

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 )
@@ -25,15 +27,16 @@ type file struct {
 	values map[string]any
 }
 
-// open reads the file that --config names, if any.
+// open reads the file that --config names, if any, before any other setting is looked for there. Its errors begin with the
+// file's path.
 func (f *file) open(ctx *kong.Context) error {
 	if f.read {
 		return f.err
 	}
 	f.read = true
 	for _, flag := range ctx.Flags() {
-		if path, ok := ctx.FlagValue(flag).(string); ok && flag.Name == "config" {
-			f.path = path
+		if path, ok := ctx.FlagValue(flag).(File); ok && flag.Name == "config" {
+			f.path = string(path)
 		}
 	}
 	if f.path == "" {
@@ -44,71 +47,106 @@ func (f *file) open(ctx *kong.Context) error {
 		f.names, f.values, err = parse(raw)
 	}
 	if err != nil {
-		f.err = fmt.Errorf("settings in %s: %w", f.path, err)
+		f.err = fmt.Errorf("the file of settings %s: %w", f.path, err)
 	}
 	return f.err
 }
 
 func readAll(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, errors.New("it is not there; check the path that --config or its variable in the environment names")
+	case err == nil && info.IsDir():
+		return nil, errors.New("it is a folder; name a file in it")
+	case err != nil:
+		return nil, unreadable(err)
+	}
 	in, err := os.Open(path)
 	if err != nil {
-		return nil, errors.Unwrap(err)
+		return nil, unreadable(err)
 	}
 	defer func() { _ = in.Close() }()
 	raw, err := io.ReadAll(io.LimitReader(in, maxFile+1))
-	if err == nil && len(raw) > maxFile {
-		err = fmt.Errorf("longer than %d bytes", maxFile)
+	if err != nil {
+		return nil, unreadable(err)
 	}
-	return raw, err
+	if len(raw) > maxFile {
+		return nil, fmt.Errorf("it is longer than %d bytes; is it another file?", maxFile)
+	}
+	return bytes.TrimPrefix(raw, []byte("\ufeff")), nil // some editors put a mark before UTF-8
 }
+
+// unreadable says why a file cannot be read.
+func unreadable(err error) error {
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
+		err = at.Err
+	}
+	return fmt.Errorf("it cannot be read by the user who runs this: %w", err)
+}
+
+// form is what a file of settings looks like.
+const form = `write one JSON object, e.g. {"log-level": "warn"}`
 
 // parse reads one flat JSON object: texts, numbers, true and false, lists of texts. A name may come once.
 func parse(raw []byte) ([]string, map[string]any, error) {
+	if err := whole(raw); err != nil {
+		return nil, nil, err
+	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
-	begin, err := d.Token()
-	if err != nil || begin != json.Delim('{') {
-		return nil, nil, errors.Join(errors.New("it is no JSON object"), unlessEnd(err))
+	if begin, err := d.Token(); err != nil || begin != json.Delim('{') {
+		return nil, nil, errors.Join(errors.New("it is JSON, but no object; "+form), err)
 	}
 	var names []string
 	values := map[string]any{}
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
-			return nil, nil, at(raw, d, err)
+			return nil, nil, err
 		}
 		name, _ := key.(string)
 		if slices.Contains(names, name) {
-			return nil, nil, fmt.Errorf("%q is there twice", name)
+			return nil, nil, fmt.Errorf("%s: %q is there twice; leave one", place(raw, d.InputOffset()), name)
 		}
 		var value any
 		if err := d.Decode(&value); err != nil {
-			return nil, nil, at(raw, d, err)
+			return nil, nil, err
 		}
 		if values[name], err = plain(value); err != nil {
-			return nil, nil, fmt.Errorf("%q: %w", name, err)
+			return nil, nil, fmt.Errorf("%s: %q: %w", place(raw, d.InputOffset()), name, err)
 		}
 		names = append(names, name)
-	}
-	if _, err := d.Token(); err != nil {
-		return nil, nil, at(raw, d, err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, nil, errors.New("something follows the JSON object")
 	}
 	return names, values, nil
 }
 
-func unlessEnd(err error) error {
-	if errors.Is(err, io.EOF) {
-		return nil
+// whole says where a text stops being JSON.
+func whole(raw []byte) error {
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return errors.New("it is empty; " + form)
 	}
-	return err
+	var text json.RawMessage
+	err := json.Unmarshal(raw, &text)
+	broken, ok := errors.AsType[*json.SyntaxError](err)
+	if !ok {
+		return err
+	}
+	if strings.HasPrefix(broken.Error(), "unexpected end") {
+		return fmt.Errorf("%s: it ends in the middle; is a } or a \" missing?", place(raw, int64(len(raw))))
+	}
+	at := max(broken.Offset-1, 0)
+	sign, _ := utf8.DecodeRune(raw[at:])
+	return fmt.Errorf("%s: %q cannot stand there; %s, texts in double quotes, a comma between two settings and none behind the last",
+		place(raw, at), sign, form)
 }
 
-// at says in which line the JSON is broken.
-func at(raw []byte, d *json.Decoder, err error) error {
-	return fmt.Errorf("line %d: %w", 1+bytes.Count(raw[:min(d.InputOffset(), int64(len(raw)))], []byte("\n")), err)
+// place is the line and the column of what comes after some bytes.
+func place(raw []byte, before int64) string {
+	read := raw[:min(before, int64(len(raw)))]
+	line := 1 + bytes.Count(read, []byte("\n"))
+	column := 1 + utf8.RuneCount(read[bytes.LastIndexByte(read, '\n')+1:])
+	return fmt.Sprintf("line %d, column %d", line, column)
 }
 
 // plain is a JSON value as the command line would have it.

@@ -24,7 +24,7 @@ import (
 
 // Flags are the settings about settings; a model embeds them.
 type Flags struct {
-	Config      string    `help:"File of settings: one JSON object, names as here without the dashes." placeholder:"FILE"`
+	Config      File      `help:"File of settings: one JSON object, names as here without the dashes." placeholder:"FILE"`
 	CheckConfig bool      `help:"Check all settings, print them with where each comes from, and end."`
 	Settings    TableFlag `help:"Print the table of all settings and end."`
 }
@@ -47,7 +47,8 @@ type Reader struct {
 // Options let a parser read the environment and the file named by --config. A setting's variable is the prefix and its
 // name: of every setting of a process, or of --config alone where the model names the others.
 func (r *Reader) Options() []kong.Option {
-	return []kong.Option{kong.Resolvers(r), kong.PostBuild(func(k *kong.Kong) error {
+	return append(readers(), kong.Resolvers(r), kong.WithBeforeResolve(r.file.open), kong.PostBuild(func(k *kong.Kong) error {
+		k.Model.HelpFlag.Help = "Show this help and end."
 		for _, f := range allFlags(k.Model.Node) {
 			if len(f.Envs) == 0 && (f.Name == "config" || r.Every && !slices.Contains(flagsAbout(), f.Name)) {
 				f.Envs = []string{r.Prefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))}
@@ -55,19 +56,16 @@ func (r *Reader) Options() []kong.Option {
 			}
 		}
 		return nil
-	})}
+	}))
 }
 
 // Validate is for kong; names are checked by Check, which knows the command.
 func (r *Reader) Validate(*kong.Application) error { return nil }
 
 // Resolve answers what the file says about a flag that is set neither on the command line nor in the environment.
-func (r *Reader) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+func (r *Reader) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	if slices.Contains(flagsAbout(), flag.Name) || fromEnvironment(flag) != "" {
 		return nil, nil //nolint:nilnil // kong's way to say: nothing
-	}
-	if err := r.file.open(ctx); err != nil {
-		return nil, err
 	}
 	if err := r.readable(flag); err != nil {
 		return nil, err
@@ -90,9 +88,6 @@ func (r *Reader) readable(flag *kong.Flag) error {
 
 // Check refuses what is in the file or in the environment and is no setting of the command that was parsed.
 func (r *Reader) Check(ctx *kong.Context) error {
-	if err := r.file.open(ctx); err != nil {
-		return err
-	}
 	var names, variables []string
 	var wrong []error
 	for _, f := range ctx.Flags() {

@@ -16,11 +16,12 @@ import (
 
 // model is a process's settings.
 type model struct {
-	Bus    string        `help:"Where the bus is." default:"nats://127.0.0.1:4222"`
-	MaxAge time.Duration `help:"How old." default:"5m"`
-	Limit  int           `help:"How many." default:"3"`
-	Names  []string      `help:"Who."`
-	Loud   bool          `help:"Speak up."`
+	Bus    string          `help:"Where the bus is." default:"nats://127.0.0.1:4222"`
+	MaxAge time.Duration   `help:"How old." default:"5m"`
+	Limit  int             `help:"How many." default:"3" example:"7"`
+	Names  []string        `help:"Who."`
+	Loud   bool            `help:"Speak up."`
+	Data   settings.Folder `help:"Where."`
 	settings.Flags
 }
 
@@ -71,6 +72,7 @@ func TestPrecedence(t *testing.T) { // INV-SETTINGS-PRECEDENCE
 		{"limit", "2", "file " + file},
 		{"names", "a,b", "file " + file},
 		{"loud", "true", "file " + file},
+		{"data", `""`, "default"},
 	}
 	if diff := cmp.Diff(want, in); diff != "" {
 		t.Errorf("in force (-want +got):\n%s", diff)
@@ -89,27 +91,31 @@ func TestNothingIsIgnored(t *testing.T) { // INV-SETTINGS-NOTHING-IGNORED
 		{"underscores", `{"max_age": "1m"}`, `has the unknown setting "max_age"; is it max-age?`},
 		{"about settings", `{"config": "other.json"}`, `has the unknown setting "config"`},
 		{"two at once", `{"limt": 1, "buss": ""}`, "has the unknown setting \"buss\"; is it bus?"},
-		{"twice", `{"limit": 1, "limit": 2}`, `"limit" is there twice`},
-		{"no duration", `{"max-age": "3x"}`, `try.json: expected duration but got "3x"`},
-		{"no number", `{"limit": "many"}`, `try.json: expected a valid 64 bit int but got "many"`},
-		{"no whole number", `{"limit": 1.5}`, `try.json: expected a valid 64 bit int but got "1.5"`},
+		{"twice", "{\"limit\": 1,\n \"limit\": 2}", `line 2, column 9: "limit" is there twice`},
+		{"no duration", `{"max-age": "3x"}`, `try.json: "3x" is no length of time; write a number and its unit (ms, s, m or h), e.g. 90s or 5m`},
+		{"no unit", `{"max-age": 300}`, `--max-age: in `},
+		{"no number", `{"limit": "many"}`, `try.json: "many" is no whole number; write one in digits, e.g. 7`},
+		{"no whole number", `{"limit": 1.5}`, `try.json: "1.5" is no whole number`},
+		{"a number too large", `{"limit": 99999999999999999999}`, `try.json: "99999999999999999999" is no whole number`},
+		{"no text", `{"bus": true}`, `--bus: in `},
+		{"no folder", `{"data": " "}`, `try.json: " " names no folder; give its path`},
 		{"null", `{"limit": null}`, `"limit": a value is a text, a number, true, false or a list of texts`},
 		{"object", `{"limit": {"is": 1}}`, `"limit": a value is a text`},
 		{"list of numbers", `{"names": [1]}`, `"names": a list holds texts`},
-		{"no object", `[]`, "it is no JSON object"},
-		{"empty", ``, "it is no JSON object"},
-		{"broken", "{\n\"limit\": 1,\n}", "line 3: "},
-		{"more behind", `{} {}`, "something follows the JSON object"},
+		{"no object", `[]`, "it is JSON, but no object; write one JSON object"},
+		{"empty", " \n", "it is empty; write one JSON object"},
+		{"no JSON", "bus = x", `line 1, column 1: 'b' cannot stand there`},
+		{"a comma too many", "{\n\"limit\": 1,\n }", `line 3, column 2: '}' cannot stand there`},
+		{"a letter of two bytes before", "{\"bùs\": \"\" \"limit\": 1}", `line 1, column 12: '"' cannot stand there`},
+		{"cut off", "{\n\"limit\": ", "line 2, column 10: it ends in the middle"},
+		{"more behind", `{} {}`, `line 1, column 4: '{' cannot stand there`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, _, err := read(t, "--config", write(t, c.file))
-			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "try.json") {
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "try.json") || strings.Contains(err.Error(), "invalid") {
 				t.Errorf("says %v, want %s", err, c.want)
 			}
 		})
-	}
-	if _, _, err := read(t, "--config", "/not/there.json"); err == nil || !strings.Contains(err.Error(), "/not/there.json: no such file") {
-		t.Errorf("a file that is not there: %v", err)
 	}
 	if _, _, err := read(t, "--limit", "1", "--config", write(t, `{"limit": "many"}`)); err == nil || !strings.Contains(err.Error(), `--limit: in `) {
 		t.Errorf("a bad value that is overruled: %v", err)
@@ -126,6 +132,68 @@ func TestNothingIsIgnored(t *testing.T) { // INV-SETTINGS-NOTHING-IGNORED
 			t.Errorf("says %v", err)
 		}
 	})
+}
+
+// A file that cannot be read is blamed by its path, and nothing else is.
+func TestTheFileIsBlamed(t *testing.T) {
+	dir := t.TempDir()
+	for path, want := range map[string]string{
+		filepath.Join(dir, "none.json"): "none.json: it is not there; check the path",
+		dir:                             ": it is a folder; name a file in it",
+		filepath.Join(write(t, "{}"), "below.json"): "below.json: it cannot be read by the user who runs this: not a directory",
+		write(t, strings.Repeat(" ", 1<<20+1)):      "try.json: it is longer than 1048576 bytes",
+		write(t, "{,}"):                             "try.json: line 1, column 2: ',' cannot stand there",
+	} {
+		for _, args := range [][]string{{"--config", path}, {"--limit", "1", "--config", path}} {
+			_, _, err := read(t, args...)
+			if err == nil || !strings.HasPrefix(err.Error(), "the file of settings "+path) || !strings.Contains(err.Error(), want) {
+				t.Errorf("%v: says %v, want %s", args, err, want)
+			}
+		}
+		t.Run("environment", func(t *testing.T) {
+			t.Setenv("TRY_CONFIG", path)
+			if _, _, err := read(t); err == nil || !strings.HasPrefix(err.Error(), "the file of settings "+path) {
+				t.Errorf("says %v", err)
+			}
+		})
+	}
+	if got, _, err := read(t, "--config", write(t, "\ufeff{\"limit\": 4}")); err != nil || got.Limit != 4 {
+		t.Errorf("with a byte order mark: %v, %v", got, err)
+	}
+}
+
+// A value that cannot be is refused in words: which, what is wrong, and one that can be.
+func TestValuesOnTheCommandLine(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--max-age", "3x"}, `--max-age: "3x" is no length of time; write a number and its unit`},
+		{[]string{"--max-age="}, `--max-age: "" is no length of time`},
+		{[]string{"--limit", "many"}, `--limit: "many" is no whole number; write one in digits, e.g. 7`},
+		{[]string{"--limit", "-1"}, `--limit: a value is missing behind it; "-1", which follows, is taken for another flag (if it is the value, put = before it)`},
+		{[]string{"--bus"}, "--bus: a value is missing behind it"},
+		{[]string{"--bus", "--loud"}, `--bus: a value is missing behind it; "--loud", which follows`},
+		{[]string{"--data", ""}, `--data: "" names no folder; give its path, or leave this out for the default`},
+		{[]string{"--data= "}, `--data: " " names no folder`},
+		{[]string{"--config", ""}, `--config: "" names no file`},
+	} {
+		if _, _, err := read(t, c.args...); err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%v: says %v, want %s", c.args, err, c.want)
+		}
+	}
+	t.Setenv("TRY_DATA", "")
+	if _, _, err := read(t); err == nil || !strings.Contains(err.Error(), `--data: "" names no folder`) || !strings.Contains(err.Error(), `TRY_DATA=""`) {
+		t.Errorf("an empty variable: %v", err)
+	}
+	t.Setenv("TRY_DATA", "below")
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _, err := read(t); err != nil || string(got.Data) != filepath.Join(here, "below") {
+		t.Errorf("the folder is %q, %v", got.Data, err)
+	}
 }
 
 func TestTable(t *testing.T) {

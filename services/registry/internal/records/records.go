@@ -10,19 +10,27 @@
 //	organisations  coso.registry.v1.Organisation
 //	    unit         unit                    the organisations that a unit founded and leads
 //	    enterprise   enterprise              the organisations in an enterprise
+//	grants         coso.registry.v1.Grant
+//	    principal    principal               the grants of somebody
+//	    unit         unit                    the grants in a unit, those that hold everywhere with ""
+//	    substituted  grant                   what others hold of a grant as substitutes
 //
-// All three are records: journalled, and every change is announced. Which day a placement or an organisation holds on is
+// All are records: journalled, and every change is announced. Which day a placement or an organisation holds on is
 // not in a key: the indexes answer candidates, the nouns say which of them count on a day.
 package records
 
 import (
 	faultpb "coso/proto/gen/coso/fault/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/scope"
 	"coso/services/platform/store"
 )
 
 // Units are the committees and bodies, by name.
-var Units = store.NewTable("units", (*registrypb.Unit).GetName, UnitsBelow)
+var Units = store.NewTable("units", (*registrypb.Unit).GetName, store.In((*registrypb.Unit).GetName), UnitsBelow, UnitsStamp)
+
+// UnitsStamp marks the units as they are.
+var UnitsStamp = store.NewWholeStamp[*registrypb.Unit]("units-stamp")
 
 // UnitsBelow finds the units that were, are or will be placed below a parent, in all trees or in one.
 var UnitsBelow = store.NewIndex("below", superiors)
@@ -31,7 +39,7 @@ var UnitsBelow = store.NewIndex("below", superiors)
 func Below(parent string) store.Key { return store.Text(parent) }
 
 // Enterprises are the enterprises, by name.
-var Enterprises = store.NewTable("enterprises", (*registrypb.Enterprise).GetName, EnterprisesByTaxCode, EnterprisesByUnit)
+var Enterprises = store.NewTable("enterprises", (*registrypb.Enterprise).GetName, store.In((*registrypb.Enterprise).GetUnit), EnterprisesByTaxCode, EnterprisesByUnit)
 
 // EnterprisesByTaxCode finds the one enterprise with a tax code: INV-ENTERPRISE-TAX-CODE-UNIQUE.
 var EnterprisesByTaxCode = store.NewUnique("tax-code", faultpb.Reason_REASON_TAX_CODE_TAKEN, "taxCode", one((*registrypb.Enterprise).GetTaxCode))
@@ -40,7 +48,7 @@ var EnterprisesByTaxCode = store.NewUnique("tax-code", faultpb.Reason_REASON_TAX
 var EnterprisesByUnit = store.NewIndex("unit", one((*registrypb.Enterprise).GetUnit))
 
 // Organisations are the organisations, withdrawn ones included, by name.
-var Organisations = store.NewTable("organisations", (*registrypb.Organisation).GetName, OrganisationsByUnit, OrganisationsByEnterprise)
+var Organisations = store.NewTable("organisations", (*registrypb.Organisation).GetName, store.In((*registrypb.Organisation).GetUnit), OrganisationsByUnit, OrganisationsByEnterprise)
 
 // OrganisationsByUnit finds the organisations that a unit founded and leads.
 var OrganisationsByUnit = store.NewIndex("unit", one((*registrypb.Organisation).GetUnit))
@@ -48,8 +56,28 @@ var OrganisationsByUnit = store.NewIndex("unit", one((*registrypb.Organisation).
 // OrganisationsByEnterprise finds the organisations in an enterprise.
 var OrganisationsByEnterprise = store.NewIndex("enterprise", one((*registrypb.Organisation).GetEnterprise))
 
+// Grants are the grants, ended ones included, by name.
+var Grants = store.NewTable("grants", (*registrypb.Grant).GetName, store.In((*registrypb.Grant).GetUnit), GrantsByPrincipal, GrantsByUnit, GrantsBySubstituted)
+
+// GrantsByPrincipal finds the grants of somebody.
+var GrantsByPrincipal = scope.NewByPrincipal()
+
+// GrantsByUnit finds the grants in a unit.
+var GrantsByUnit = store.NewIndex("unit", one((*registrypb.Grant).GetUnit))
+
+// GrantsBySubstituted finds what others hold of a grant.
+var GrantsBySubstituted = store.NewIndex("substituted", func(g *registrypb.Grant) []store.Key {
+	if g.GetSubstituteFor() == "" {
+		return nil
+	}
+	return []store.Key{store.Text(g.GetSubstituteFor())}
+})
+
+// Book answers what principals may do.
+var Book = scope.NewBook(Units, UnitsStamp, Grants, GrantsByPrincipal)
+
 // Schema is the whole store.
-var Schema = store.NewSchema(Units, Enterprises, Organisations)
+var Schema = store.NewSchema(Units, Enterprises, Organisations, Grants)
 
 // one makes the one index entry of a record from one of its fields.
 func one[T any](field func(T) string) func(T) []store.Key {

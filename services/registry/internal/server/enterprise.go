@@ -4,8 +4,11 @@ import (
 	"context"
 
 	historypb "coso/proto/gen/coso/history/v1"
+	operationpb "coso/proto/gen/coso/operation/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/access"
 	"coso/services/platform/fault"
+	"coso/services/platform/operation"
 	"coso/services/platform/rpc"
 	"coso/services/platform/store"
 	"coso/services/registry/internal/enterprise"
@@ -24,22 +27,27 @@ func (s *Server) CreateEnterprise(
 	})
 }
 
-// BatchCreateEnterprises records enterprises, all or none.
+// BatchCreateEnterprises records enterprises, all or none, now or with an operation.
 func (s *Server) BatchCreateEnterprises(
 	ctx context.Context, req *registrypb.BatchCreateEnterprisesRequest,
 ) (*registrypb.BatchCreateEnterprisesResponse, error) {
 	names := rpc.NewNames(enterprises, req.GetRequests(), (*registrypb.CreateEnterpriseRequest).GetEnterpriseId)
-	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.BatchCreateEnterprisesResponse, error) {
+	return operation.Batch(ctx, s.store, req, func(tx *store.Tx) (*registrypb.BatchCreateEnterprisesResponse, error) {
 		made, err := rpc.Each(req.GetRequests(), func(i int, r *registrypb.CreateEnterpriseRequest) (*registrypb.Enterprise, error) {
 			return createEnterprise(tx, r, names[i])
 		})
 		return &registrypb.BatchCreateEnterprisesResponse{Enterprises: made}, err
+	}, func(op *operationpb.Operation) *registrypb.BatchCreateEnterprisesResponse {
+		return &registrypb.BatchCreateEnterprisesResponse{Operation: op}
 	})
 }
 
 func createEnterprise(
 	tx *store.Tx, req *registrypb.CreateEnterpriseRequest, name string,
 ) (*registrypb.Enterprise, error) {
+	if err := tx.Require(access.EnterprisesRecord, req.GetEnterprise().GetUnit()); err != nil {
+		return nil, err
+	}
 	unit, _, err := records.Units.Find(tx, req.GetEnterprise().GetUnit())
 	if err != nil {
 		return nil, err
@@ -57,7 +65,7 @@ func (s *Server) GetEnterprise(
 	ctx context.Context, req *registrypb.GetEnterpriseRequest,
 ) (*registrypb.Enterprise, error) {
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*registrypb.Enterprise, error) {
-		return records.Enterprises.Get(tx, req.GetName())
+		return records.Enterprises.GetFor(tx, access.EnterprisesRead, req.GetName())
 	})
 }
 
@@ -67,21 +75,28 @@ func (s *Server) ListEnterprises(
 ) (*registrypb.ListEnterprisesResponse, error) {
 	named := containing(req.GetQuery())
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*registrypb.ListEnterprisesResponse, error) {
-		found, next, err := records.Enterprises.List(tx, req, enterpriseRange(req), func(e *registrypb.Enterprise) bool {
-			return (req.GetUnit() == "" || e.GetUnit() == req.GetUnit()) && named(e.GetDisplayName())
+		scope, err := tx.Within(access.EnterprisesRead, req.GetUnit())
+		if err != nil {
+			return nil, err
+		}
+		if err := knownUnit(tx, "unit", req.GetUnit()); err != nil {
+			return nil, err
+		}
+		found, next, err := records.Enterprises.List(tx, req, enterpriseRange(req, scope), func(e *registrypb.Enterprise) bool {
+			return scope.Has(e.GetUnit()) && (req.GetUnit() == "" || e.GetUnit() == req.GetUnit()) && named(e.GetDisplayName())
 		})
 		return &registrypb.ListEnterprisesResponse{Enterprises: found, NextPageToken: next}, err
 	})
 }
 
-func enterpriseRange(req *registrypb.ListEnterprisesRequest) store.Range[*registrypb.Enterprise] {
+func enterpriseRange(req *registrypb.ListEnterprisesRequest, scope store.Scope) store.Range[*registrypb.Enterprise] {
 	switch {
 	case req.GetTaxCode() != "":
 		return store.Having(records.EnterprisesByTaxCode, store.Text(req.GetTaxCode()))
 	case req.GetUnit() != "":
 		return store.Having(records.EnterprisesByUnit, store.Text(req.GetUnit()))
 	}
-	return store.Every[*registrypb.Enterprise]()
+	return store.Among(records.EnterprisesByUnit, scope)
 }
 
 // UpdateEnterprise corrects or updates an enterprise.
@@ -90,12 +105,15 @@ func (s *Server) UpdateEnterprise(
 ) (*registrypb.Enterprise, error) {
 	asked := req.GetEnterprise()
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.Enterprise, error) {
-		cur, err := records.Enterprises.Current(tx, asked.GetName(), asked.GetEtag())
+		cur, err := records.Enterprises.CurrentFor(tx, access.EnterprisesRecord, asked.GetName(), asked.GetEtag())
 		if err != nil {
 			return nil, fault.In("enterprise", err)
 		}
 		merged, err := rpc.Merge(cur, asked, req.GetUpdateMask())
 		if err != nil {
+			return nil, err
+		}
+		if err := tx.Require(access.EnterprisesRecord, merged.GetUnit()); err != nil {
 			return nil, err
 		}
 		unit, _, err := records.Units.Find(tx, merged.GetUnit())
@@ -116,6 +134,6 @@ func (s *Server) ListEnterpriseHistory(
 	ctx context.Context, req *registrypb.ListEnterpriseHistoryRequest,
 ) (*historypb.History, error) {
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*historypb.History, error) {
-		return records.Enterprises.History(tx, req)
+		return records.Enterprises.HistoryFor(tx, access.EnterprisesRead, req)
 	})
 }

@@ -43,7 +43,6 @@ func TestEnterprises(t *testing.T) {
 	}{
 		{&registrypb.ListEnterprisesRequest{}, "ho-lan hoa-sen sen-hong sen-hong-1"},
 		{&registrypb.ListEnterprisesRequest{Unit: "units/ung-hoa"}, "ho-lan sen-hong"},
-		{&registrypb.ListEnterprisesRequest{Unit: "units/none"}, ""},
 		{&registrypb.ListEnterprisesRequest{TaxCode: taxCode(2)}, "sen-hong"},
 		{&registrypb.ListEnterprisesRequest{TaxCode: taxCode(2)[:9]}, ""},
 		{&registrypb.ListEnterprisesRequest{TaxCode: taxCode(2), Unit: "units/tay-ho"}, ""},

@@ -5,9 +5,12 @@ import (
 	"slices"
 
 	historypb "coso/proto/gen/coso/history/v1"
+	operationpb "coso/proto/gen/coso/operation/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/access"
 	"coso/services/platform/civil"
 	"coso/services/platform/fault"
+	"coso/services/platform/operation"
 	"coso/services/platform/rpc"
 	"coso/services/platform/store"
 	"coso/services/registry/internal/organisation"
@@ -26,22 +29,27 @@ func (s *Server) CreateOrganisation(
 	})
 }
 
-// BatchCreateOrganisations records foundings, all or none.
+// BatchCreateOrganisations records foundings, all or none, now or with an operation.
 func (s *Server) BatchCreateOrganisations(
 	ctx context.Context, req *registrypb.BatchCreateOrganisationsRequest,
 ) (*registrypb.BatchCreateOrganisationsResponse, error) {
 	names := rpc.NewNames(organisations, req.GetRequests(), (*registrypb.CreateOrganisationRequest).GetOrganisationId)
-	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.BatchCreateOrganisationsResponse, error) {
+	return operation.Batch(ctx, s.store, req, func(tx *store.Tx) (*registrypb.BatchCreateOrganisationsResponse, error) {
 		founded, err := rpc.Each(req.GetRequests(), func(i int, r *registrypb.CreateOrganisationRequest) (*registrypb.Organisation, error) {
 			return foundOrganisation(tx, r, names[i])
 		})
 		return &registrypb.BatchCreateOrganisationsResponse{Organisations: founded}, err
+	}, func(op *operationpb.Operation) *registrypb.BatchCreateOrganisationsResponse {
+		return &registrypb.BatchCreateOrganisationsResponse{Operation: op}
 	})
 }
 
 func foundOrganisation(
 	tx *store.Tx, req *registrypb.CreateOrganisationRequest, name string,
 ) (*registrypb.Organisation, error) {
+	if err := tx.Require(access.OrganisationsRecord, req.GetOrganisation().GetUnit()); err != nil {
+		return nil, err
+	}
 	refs, err := organisationRefs(tx, req.GetOrganisation())
 	if err != nil {
 		return nil, err
@@ -59,7 +67,7 @@ func (s *Server) GetOrganisation(
 	ctx context.Context, req *registrypb.GetOrganisationRequest,
 ) (*registrypb.Organisation, error) {
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*registrypb.Organisation, error) {
-		return records.Organisations.Get(tx, req.GetName())
+		return records.Organisations.GetFor(tx, access.OrganisationsRead, req.GetName())
 	})
 }
 
@@ -73,21 +81,28 @@ func (s *Server) ListOrganisations(
 	}
 	named := containing(req.GetQuery())
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*registrypb.ListOrganisationsResponse, error) {
-		found, next, err := records.Organisations.List(tx, req, organisationRange(req), func(o *registrypb.Organisation) bool {
-			return organisationAsked(req, o) && (day.IsZero() || organisation.Existed(o, day)) && named(o.GetDisplayName())
+		scope, err := tx.Within(access.OrganisationsRead, req.GetUnit())
+		if err != nil {
+			return nil, err
+		}
+		if err := knownUnit(tx, "unit", req.GetUnit()); err != nil {
+			return nil, err
+		}
+		found, next, err := records.Organisations.List(tx, req, organisationRange(req, scope), func(o *registrypb.Organisation) bool {
+			return scope.Has(o.GetUnit()) && organisationAsked(req, o) && (day.IsZero() || organisation.Existed(o, day)) && named(o.GetDisplayName())
 		})
 		return &registrypb.ListOrganisationsResponse{Organisations: found, NextPageToken: next}, err
 	})
 }
 
-func organisationRange(req *registrypb.ListOrganisationsRequest) store.Range[*registrypb.Organisation] {
+func organisationRange(req *registrypb.ListOrganisationsRequest, scope store.Scope) store.Range[*registrypb.Organisation] {
 	switch {
 	case req.GetEnterprise() != "":
 		return store.Having(records.OrganisationsByEnterprise, store.Text(req.GetEnterprise()))
 	case req.GetUnit() != "":
 		return store.Having(records.OrganisationsByUnit, store.Text(req.GetUnit()))
 	}
-	return store.Every[*registrypb.Organisation]()
+	return store.Among(records.OrganisationsByUnit, scope)
 }
 
 func organisationAsked(req *registrypb.ListOrganisationsRequest, o *registrypb.Organisation) bool {
@@ -106,12 +121,15 @@ func (s *Server) UpdateOrganisation(
 ) (*registrypb.Organisation, error) {
 	asked := req.GetOrganisation()
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.Organisation, error) {
-		cur, err := records.Organisations.Current(tx, asked.GetName(), asked.GetEtag())
+		cur, err := records.Organisations.CurrentFor(tx, access.OrganisationsRecord, asked.GetName(), asked.GetEtag())
 		if err != nil {
 			return nil, fault.In("organisation", err)
 		}
 		merged, err := rpc.Merge(cur, asked, req.GetUpdateMask())
 		if err != nil {
+			return nil, err
+		}
+		if err := tx.Require(access.OrganisationsRecord, merged.GetUnit()); err != nil {
 			return nil, err
 		}
 		refs, err := organisationRefs(tx, merged)
@@ -132,7 +150,7 @@ func (s *Server) DissolveOrganisation(
 	ctx context.Context, req *registrypb.DissolveOrganisationRequest,
 ) (*registrypb.Organisation, error) {
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.Organisation, error) {
-		cur, err := records.Organisations.Current(tx, req.GetName(), req.GetEtag())
+		cur, err := records.Organisations.CurrentFor(tx, access.OrganisationsRecord, req.GetName(), req.GetEtag())
 		if err != nil {
 			return nil, err
 		}
@@ -149,7 +167,7 @@ func (s *Server) CorrectOrganisationDissolution(
 	ctx context.Context, req *registrypb.CorrectOrganisationDissolutionRequest,
 ) (*registrypb.Organisation, error) {
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.Organisation, error) {
-		cur, err := records.Organisations.Current(tx, req.GetName(), req.GetEtag())
+		cur, err := records.Organisations.CurrentFor(tx, access.OrganisationsCorrect, req.GetName(), req.GetEtag())
 		if err != nil {
 			return nil, err
 		}
@@ -166,7 +184,7 @@ func (s *Server) WithdrawOrganisation(
 	ctx context.Context, req *registrypb.WithdrawOrganisationRequest,
 ) (*registrypb.Organisation, error) {
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.Organisation, error) {
-		cur, err := records.Organisations.Current(tx, req.GetName(), req.GetEtag())
+		cur, err := records.Organisations.CurrentFor(tx, access.OrganisationsCorrect, req.GetName(), req.GetEtag())
 		if err != nil {
 			return nil, err
 		}
@@ -183,7 +201,7 @@ func (s *Server) ListOrganisationHistory(
 	ctx context.Context, req *registrypb.ListOrganisationHistoryRequest,
 ) (*historypb.History, error) {
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*historypb.History, error) {
-		return records.Organisations.History(tx, req)
+		return records.Organisations.HistoryFor(tx, access.OrganisationsRead, req)
 	})
 }
 

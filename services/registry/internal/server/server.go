@@ -23,6 +23,7 @@ type Server struct {
 	registrypb.UnimplementedUnitServiceServer
 	registrypb.UnimplementedEnterpriseServiceServer
 	registrypb.UnimplementedOrganisationServiceServer
+	registrypb.UnimplementedGrantServiceServer
 	store *store.Store
 }
 
@@ -32,6 +33,7 @@ func Register(r grpc.ServiceRegistrar, s *store.Store) {
 	registrypb.RegisterUnitServiceServer(r, srv)
 	registrypb.RegisterEnterpriseServiceServer(r, srv)
 	registrypb.RegisterOrganisationServiceServer(r, srv)
+	registrypb.RegisterGrantServiceServer(r, srv)
 }
 
 // asOf reads the day a question is about; otherwise is meant where none is given.

@@ -7,6 +7,7 @@ import (
 	faultpb "coso/proto/gen/coso/fault/v1"
 	historypb "coso/proto/gen/coso/history/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/access"
 	"coso/services/platform/civil"
 	"coso/services/platform/fault"
 	"coso/services/platform/rpc"
@@ -21,6 +22,9 @@ const units = "units/"
 func (s *Server) CreateUnit(ctx context.Context, req *registrypb.CreateUnitRequest) (*registrypb.Unit, error) {
 	name := units + rpc.NewID(req.GetUnitId())
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.Unit, error) {
+		if err := tx.Require(access.UnitsManage, unit.Superiors(req.GetUnit(), "", civil.Date{})...); err != nil {
+			return nil, err
+		}
 		next, event, err := unit.Create(req.GetUnit(), name, unitsIn(tx))
 		if err != nil {
 			return nil, fault.In("unit", err)
@@ -37,7 +41,7 @@ func (s *Server) GetUnit(ctx context.Context, req *registrypb.GetUnitRequest) (*
 		return nil, err
 	}
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*registrypb.Unit, error) {
-		u, err := records.Units.Get(tx, req.GetName())
+		u, err := records.Units.GetFor(tx, access.UnitsRead, req.GetName())
 		if err == nil && !day.IsZero() && !unit.InForce(u, day) {
 			return nil, fault.NotFound(faultpb.Reason_REASON_UNIT_NOT_IN_FORCE, "asOf", "name", u.GetName(), "date", day.String())
 		}
@@ -48,14 +52,21 @@ func (s *Server) GetUnit(ctx context.Context, req *registrypb.GetUnitRequest) (*
 // ListUnits answers a page of the units of a day.
 func (s *Server) ListUnits(ctx context.Context, req *registrypb.ListUnitsRequest) (*registrypb.ListUnitsResponse, error) {
 	tree, parent, named := cmp.Or(req.GetTree(), unit.DefaultTree), req.GetParent(), containing(req.GetQuery())
-	in := store.Every[*registrypb.Unit]()
-	if parent != "" {
-		in = store.Having(records.UnitsBelow, records.Below(parent).Text(tree))
-	}
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*registrypb.ListUnitsResponse, error) {
 		day, err := asOf(req.GetAsOf(), tx.Today())
 		if err != nil {
 			return nil, err
+		}
+		scope, err := tx.Within(access.UnitsRead, parent)
+		if err != nil {
+			return nil, err
+		}
+		if err := knownUnit(tx, "parent", parent); err != nil {
+			return nil, err
+		}
+		in := store.Themselves[*registrypb.Unit](scope)
+		if parent != "" {
+			in = store.Having(records.UnitsBelow, records.Below(parent).Text(tree))
 		}
 		found, next, err := records.Units.List(tx, req, in, func(u *registrypb.Unit) bool {
 			there := req.GetAnyDay() || unit.InForce(u, day) && (parent == "" || unit.Below(u, tree, parent, day))
@@ -69,7 +80,7 @@ func (s *Server) ListUnits(ctx context.Context, req *registrypb.ListUnitsRequest
 func (s *Server) UpdateUnit(ctx context.Context, req *registrypb.UpdateUnitRequest) (*registrypb.Unit, error) {
 	asked := req.GetUnit()
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.Unit, error) {
-		cur, err := records.Units.Current(tx, asked.GetName(), asked.GetEtag())
+		cur, err := records.Units.CurrentFor(tx, access.UnitsManage, asked.GetName(), asked.GetEtag())
 		if err != nil {
 			return nil, fault.In("unit", err)
 		}
@@ -89,8 +100,12 @@ func (s *Server) UpdateUnit(ctx context.Context, req *registrypb.UpdateUnitReque
 // ReparentUnit moves a unit under another superior.
 func (s *Server) ReparentUnit(ctx context.Context, req *registrypb.ReparentUnitRequest) (*registrypb.Unit, error) {
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.Unit, error) {
-		cur, err := records.Units.Current(tx, req.GetName(), req.GetEtag())
+		cur, err := records.Units.CurrentFor(tx, access.UnitsManage, req.GetName(), req.GetEtag())
 		if err != nil {
+			return nil, err
+		}
+		where := append(unit.Superiors(cur, cmp.Or(req.GetTree(), unit.DefaultTree), tx.Today()), req.GetParent())
+		if err := tx.Require(access.UnitsManage, where...); err != nil {
 			return nil, err
 		}
 		next, event, err := unit.Reparent(cur, req, unitsIn(tx))
@@ -104,7 +119,7 @@ func (s *Server) ReparentUnit(ctx context.Context, req *registrypb.ReparentUnitR
 // CloseUnit ends a unit.
 func (s *Server) CloseUnit(ctx context.Context, req *registrypb.CloseUnitRequest) (*registrypb.Unit, error) {
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.Unit, error) {
-		cur, err := records.Units.Current(tx, req.GetName(), req.GetEtag())
+		cur, err := records.Units.CurrentFor(tx, access.UnitsManage, req.GetName(), req.GetEtag())
 		if err != nil {
 			return nil, err
 		}
@@ -119,7 +134,7 @@ func (s *Server) CloseUnit(ctx context.Context, req *registrypb.CloseUnitRequest
 // CorrectUnitClosing gives a closed unit another end, or none.
 func (s *Server) CorrectUnitClosing(ctx context.Context, req *registrypb.CorrectUnitClosingRequest) (*registrypb.Unit, error) {
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.Unit, error) {
-		cur, err := records.Units.Current(tx, req.GetName(), req.GetEtag())
+		cur, err := records.Units.CurrentFor(tx, access.UnitsManage, req.GetName(), req.GetEtag())
 		if err != nil {
 			return nil, err
 		}
@@ -134,8 +149,12 @@ func (s *Server) CorrectUnitClosing(ctx context.Context, req *registrypb.Correct
 // RemoveUnitPlacement takes back a placement.
 func (s *Server) RemoveUnitPlacement(ctx context.Context, req *registrypb.RemoveUnitPlacementRequest) (*registrypb.Unit, error) {
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.Unit, error) {
-		cur, err := records.Units.Current(tx, req.GetName(), req.GetEtag())
+		cur, err := records.Units.CurrentFor(tx, access.UnitsManage, req.GetName(), req.GetEtag())
 		if err != nil {
+			return nil, err
+		}
+		where := unit.Superiors(cur, cmp.Or(req.GetTree(), unit.DefaultTree), civil.Date{})
+		if err := tx.Require(access.UnitsManage, where...); err != nil {
 			return nil, err
 		}
 		next, event, err := unit.RemovePlacement(cur, req, unitsIn(tx))
@@ -149,7 +168,7 @@ func (s *Server) RemoveUnitPlacement(ctx context.Context, req *registrypb.Remove
 // ListUnitHistory answers who changed a unit, when and what.
 func (s *Server) ListUnitHistory(ctx context.Context, req *registrypb.ListUnitHistoryRequest) (*historypb.History, error) {
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*historypb.History, error) {
-		return records.Units.History(tx, req)
+		return records.Units.HistoryFor(tx, access.UnitsRead, req)
 	})
 }
 

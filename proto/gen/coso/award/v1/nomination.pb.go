@@ -10,6 +10,7 @@ package awardpb
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "coso/proto/gen/coso/access/v1"
 	v11 "coso/proto/gen/coso/history/v1"
 	v1 "coso/proto/gen/coso/planning/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
@@ -381,7 +382,7 @@ type ListNominationsRequest struct {
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// `next_page_token` of the page before, with the same filters.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Only those of this unit.
+	// Only those of this unit. Award holds no units: none also answers for one that does not exist.
 	Unit string `protobuf:"bytes,3,opt,name=unit,proto3" json:"unit,omitempty"`
 	// Only those of this indicator.
 	Indicator string `protobuf:"bytes,4,opt,name=indicator,proto3" json:"indicator,omitempty"`
@@ -588,7 +589,7 @@ var File_coso_award_v1_nomination_proto protoreflect.FileDescriptor
 
 const file_coso_award_v1_nomination_proto_rawDesc = "" +
 	"\n" +
-	"\x1ecoso/award/v1/nomination.proto\x12\rcoso.award.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1dcoso/planning/v1/events.proto\x1a\x1fcoso/planning/v1/progress.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xec\a\n" +
+	"\x1ecoso/award/v1/nomination.proto\x12\rcoso.award.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fcoso/access/v1/permission.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1dcoso/planning/v1/events.proto\x1a\x1fcoso/planning/v1/progress.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xec\a\n" +
 	"\n" +
 	"Nomination\x12Q\n" +
 	"\x04name\x18\x01 \x01(\tB=\xe0A\b\xbaH7\xd8\x01\x01r220^nominations/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12Q\n" +
@@ -640,11 +641,11 @@ const file_coso_award_v1_nomination_proto_rawDesc = "" +
 	"\x0fNominationState\x12 \n" +
 	"\x1cNOMINATION_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15NOMINATION_STATE_OPEN\x10\x01\x12%\n" +
-	"!NOMINATION_STATE_EXCESS_WITHDRAWN\x10\x022\x8c\x03\n" +
-	"\x11NominationService\x12q\n" +
-	"\rGetNomination\x12#.coso.award.v1.GetNominationRequest\x1a\x19.coso.award.v1.Nomination\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/{name=nominations/*}\x12y\n" +
-	"\x0fListNominations\x12%.coso.award.v1.ListNominationsRequest\x1a&.coso.award.v1.ListNominationsResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/nominations\x12\x88\x01\n" +
-	"\x15ListNominationHistory\x12+.coso.award.v1.ListNominationHistoryRequest\x1a\x18.coso.history.v1.History\"(\x82\xd3\xe4\x93\x02\"\x12 /v1/{name=nominations/*}:historyB&Z$coso/proto/gen/coso/award/v1;awardpbb\x06proto3"
+	"!NOMINATION_STATE_EXCESS_WITHDRAWN\x10\x022\x98\x03\n" +
+	"\x11NominationService\x12u\n" +
+	"\rGetNomination\x12#.coso.award.v1.GetNominationRequest\x1a\x19.coso.award.v1.Nomination\"$\x88\xce\x18(\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/{name=nominations/*}\x12}\n" +
+	"\x0fListNominations\x12%.coso.award.v1.ListNominationsRequest\x1a&.coso.award.v1.ListNominationsResponse\"\x1b\x88\xce\x18(\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/nominations\x12\x8c\x01\n" +
+	"\x15ListNominationHistory\x12+.coso.award.v1.ListNominationHistoryRequest\x1a\x18.coso.history.v1.History\",\x88\xce\x18(\x82\xd3\xe4\x93\x02\"\x12 /v1/{name=nominations/*}:historyB&Z$coso/proto/gen/coso/award/v1;awardpbb\x06proto3"
 
 var (
 	file_coso_award_v1_nomination_proto_rawDescOnce sync.Once

@@ -9,6 +9,7 @@
 package backuppb
 
 import (
+	_ "coso/proto/gen/coso/access/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -220,7 +221,7 @@ var File_coso_backup_v1_backup_proto protoreflect.FileDescriptor
 
 const file_coso_backup_v1_backup_proto_rawDesc = "" +
 	"\n" +
-	"\x1bcoso/backup/v1/backup.proto\x12\x0ecoso.backup.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x13\n" +
+	"\x1bcoso/backup/v1/backup.proto\x12\x0ecoso.backup.v1\x1a\x1fcoso/access/v1/permission.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x13\n" +
 	"\x11TakeBackupRequest\"P\n" +
 	"\n" +
 	"BackupPart\x12\x12\n" +
@@ -233,10 +234,10 @@ const file_coso_backup_v1_backup_proto_rawDesc = "" +
 	"\bsequence\x18\x04 \x01(\x04R\bsequence\x122\n" +
 	"\x06moment\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x06moment\x12\x12\n" +
 	"\x04size\x18\x06 \x01(\x04R\x04size\x12\x16\n" +
-	"\x06sha256\x18\a \x01(\fR\x06sha2562^\n" +
-	"\rBackupService\x12M\n" +
+	"\x06sha256\x18\a \x01(\fR\x06sha2562d\n" +
+	"\rBackupService\x12S\n" +
 	"\n" +
-	"TakeBackup\x12!.coso.backup.v1.TakeBackupRequest\x1a\x1a.coso.backup.v1.BackupPart0\x01B(Z&coso/proto/gen/coso/backup/v1;backuppbb\x06proto3"
+	"TakeBackup\x12!.coso.backup.v1.TakeBackupRequest\x1a\x1a.coso.backup.v1.BackupPart\"\x04\x88\xce\x18\x040\x01B(Z&coso/proto/gen/coso/backup/v1;backuppbb\x06proto3"
 
 var (
 	file_coso_backup_v1_backup_proto_rawDescOnce sync.Once

@@ -25,7 +25,7 @@ const (
 
 // Reason names why a request was refused. It travels in google.rpc.ErrorInfo.reason without its prefix
 // (`TAX_CODE_CHECK_DIGIT`), domain `coso`. Numbers are in blocks: 1-999 every service, 1000-1999 registry,
-// 2000-2999 membership, 3000-3999 planning, 4000-4999 award, 5000-5999 gateway. A reason is never renumbered
+// 2000-2999 membership, 3000-3999 planning, 4000-4999 award, 5000-5999 gateway (from 5100 on: identity). A reason is never renumbered
 // and never changes its meaning; each has a Vietnamese and an English text in the catalogue of services/platform/fault.
 type Reason int32
 
@@ -50,9 +50,9 @@ const (
 	Reason_REASON_DATE_IN_FUTURE Reason = 8
 	// A text holds broken UTF-8 or control characters.
 	Reason_REASON_TEXT_INVALID Reason = 9
-	// The JSON body names a field that does not exist, or is no JSON.
+	// A value of the body cannot be read: its field cannot hold it, or comes twice.
 	Reason_REASON_BODY_INVALID Reason = 10
-	// The query names a parameter that the method does not have, or its value cannot be read.
+	// The value of a parameter in the query cannot be read, or comes twice.
 	Reason_REASON_QUERY_PARAMETER_INVALID Reason = 11
 	// update_mask names a field that does not exist.
 	Reason_REASON_MASK_UNKNOWN_FIELD Reason = 12
@@ -131,6 +131,38 @@ const (
 	Reason_REASON_SOURCE_WENT_BACK Reason = 48
 	// Only an operator on the service's own machine may ask this, by its socket.
 	Reason_REASON_OPERATOR_ONLY Reason = 49
+	// A checkpoint could not be signed or written: the key cannot be read, or the file of checkpoints not written.
+	Reason_REASON_CHECKPOINT_UNWRITTEN Reason = 50
+	// The caller holds nowhere what the method asks for.
+	Reason_REASON_PERMISSION_DENIED Reason = 55
+	// The caller does not hold in this unit what the method asks for.
+	Reason_REASON_PERMISSION_DENIED_IN_UNIT Reason = 56
+	// The caller does not hold everywhere what the method asks for, and it concerns no unit alone.
+	Reason_REASON_PERMISSION_DENIED_EVERYWHERE Reason = 57
+	// Only other services of the installation may ask this.
+	Reason_REASON_SERVICES_ONLY Reason = 58
+	// The request carries no token, and what it asks for is for those who are signed in.
+	Reason_REASON_TOKEN_MISSING Reason = 60
+	// The token is longer than any token may be.
+	Reason_REASON_TOKEN_TOO_LARGE Reason = 61
+	// The token has not the form of a signed JWT, or one of its members is missing, is there twice or cannot be read.
+	Reason_REASON_TOKEN_MALFORMED Reason = 62
+	// The token's issuer is none of those that the operator has named.
+	Reason_REASON_TOKEN_ISSUER_UNKNOWN Reason = 63
+	// The token is signed by an algorithm that is not allowed to its issuer.
+	Reason_REASON_TOKEN_ALGORITHM Reason = 64
+	// The token's issuer publishes no such key for the token's algorithm.
+	Reason_REASON_TOKEN_KEY_UNKNOWN Reason = 65
+	// The signature does not fit the token.
+	Reason_REASON_TOKEN_SIGNATURE Reason = 66
+	// The token was issued for another system.
+	Reason_REASON_TOKEN_AUDIENCE Reason = 67
+	// The token has expired.
+	Reason_REASON_TOKEN_EXPIRED Reason = 68
+	// The token holds, or was issued, at a later moment than now.
+	Reason_REASON_TOKEN_NOT_YET_VALID Reason = 69
+	// The keys of the token's issuer could not be read yet, or for too long, so that no token of it can be checked.
+	Reason_REASON_TOKEN_KEYS_UNAVAILABLE Reason = 70
 	// The tax code is not of a known form (10 digits, 10 digits-3 digits, 12 digits).
 	Reason_REASON_TAX_CODE_FORMAT Reason = 1000
 	// The tax code's check digit is wrong, or no such code is ever issued.
@@ -171,6 +203,24 @@ const (
 	Reason_REASON_ORGANISATION_CYCLE Reason = 1018
 	// Organisation and superior do not exist at the same time.
 	Reason_REASON_SUPERIOR_NOT_IN_FORCE Reason = 1019
+	// A grant would end before it begins, or has ended already.
+	Reason_REASON_GRANT_SPAN Reason = 1030
+	// Nobody stands in for himself.
+	Reason_REASON_GRANT_TO_ONESELF Reason = 1031
+	// A substitute names no substitute.
+	Reason_REASON_GRANT_OF_SUBSTITUTE Reason = 1032
+	// A substitution would last too long.
+	Reason_REASON_SUBSTITUTION_TOO_LONG Reason = 1033
+	// A substitution would outlast the grant.
+	Reason_REASON_GRANT_ENDS_BEFORE Reason = 1034
+	// The grant has ended.
+	Reason_REASON_GRANT_ENDED Reason = 1035
+	// The grant is the last that administers the whole installation.
+	Reason_REASON_LAST_ADMINISTRATOR Reason = 1036
+	// The role holds more than the caller does.
+	Reason_REASON_GRANT_EXCEEDS Reason = 1037
+	// The grant is somebody else's, or there is none.
+	Reason_REASON_GRANT_NOT_ONES_OWN Reason = 1038
 	// The organisation an intake refers to is not known.
 	Reason_REASON_ORGANISATION_UNKNOWN Reason = 2000
 	// The organisation belongs to another unit than the intake.
@@ -203,6 +253,8 @@ const (
 	Reason_REASON_INDICATOR_IN_USE Reason = 3008
 	// A target rests on the period, so it cannot be withdrawn.
 	Reason_REASON_PERIOD_IN_USE Reason = 3009
+	// The day asked for lies before the period begins: nothing was counted in it yet.
+	Reason_REASON_PERIOD_NOT_BEGUN Reason = 3010
 	// The Host header names a machine that this gateway does not answer for.
 	Reason_REASON_FOREIGN_HOST Reason = 5000
 	// A page of another origin sent the request.
@@ -219,6 +271,60 @@ const (
 	Reason_REASON_HEADER_INVALID Reason = 5006
 	// So many clients listen to events that no more can be served.
 	Reason_REASON_TOO_MANY_STREAMS Reason = 5007
+	// The body is no JSON.
+	Reason_REASON_BODY_SYNTAX Reason = 5008
+	// The JSON body names a field that does not exist.
+	Reason_REASON_BODY_FIELD_UNKNOWN Reason = 5009
+	// The query names a parameter that the method or page does not have.
+	Reason_REASON_QUERY_PARAMETER_UNKNOWN Reason = 5010
+	// No page has this address.
+	Reason_REASON_PAGE_UNKNOWN Reason = 5011
+	// User name or password is wrong; which of the two is not said.
+	Reason_REASON_SIGN_IN_FAILED Reason = 5100
+	// Signing in failed too often; it can be tried again at a later moment.
+	Reason_REASON_SIGN_IN_TOO_OFTEN Reason = 5101
+	// So many sign in at once that no more passwords can be checked now.
+	Reason_REASON_SIGN_IN_BUSY Reason = 5102
+	// The account is closed.
+	Reason_REASON_ACCOUNT_DISABLED Reason = 5103
+	// The one-time password was not used in time.
+	Reason_REASON_ONE_TIME_PASSWORD_EXPIRED Reason = 5104
+	// The session has ended: signed out, expired, or ended by a change of the account.
+	Reason_REASON_SESSION_ENDED Reason = 5105
+	// The refresh token is none of this installation.
+	Reason_REASON_REFRESH_TOKEN_INVALID Reason = 5106
+	// The refresh token was used before, so that two hold it; its session has ended.
+	Reason_REASON_REFRESH_TOKEN_REUSED Reason = 5107
+	// The caller signed in with a one-time password and has to change it first.
+	Reason_REASON_PASSWORD_CHANGE_NEEDED Reason = 5108
+	// The request is for somebody who signed in with a password, not for a program with an API token.
+	Reason_REASON_SESSION_NEEDED Reason = 5109
+	// The new password has too few characters.
+	Reason_REASON_PASSWORD_TOO_SHORT Reason = 5110
+	// The new password has too many bytes.
+	Reason_REASON_PASSWORD_TOO_LONG Reason = 5111
+	// The new password holds the user name.
+	Reason_REASON_PASSWORD_HOLDS_NAME Reason = 5112
+	// The new password is easy to guess: repetitions, rows of keys or numbers, words that many use.
+	Reason_REASON_PASSWORD_TOO_SIMPLE Reason = 5113
+	// The new password is the old one.
+	Reason_REASON_PASSWORD_UNCHANGED Reason = 5114
+	// The present password is another.
+	Reason_REASON_PASSWORD_WRONG Reason = 5115
+	// The id is kept for others than accounts.
+	Reason_REASON_ACCOUNT_ID_RESERVED Reason = 5116
+	// Nobody closes the account, or resets the password, with which they are signed in.
+	Reason_REASON_ACCOUNT_OWN Reason = 5117
+	// The API token is none of this installation, or was copied in part.
+	Reason_REASON_API_TOKEN_INVALID Reason = 5118
+	// The API token has expired.
+	Reason_REASON_API_TOKEN_EXPIRED Reason = 5119
+	// The API token was revoked.
+	Reason_REASON_API_TOKEN_REVOKED Reason = 5120
+	// An API token would end before it begins, or live too long.
+	Reason_REASON_API_TOKEN_EXPIRY Reason = 5121
+	// The account has as many API tokens as one may have.
+	Reason_REASON_TOO_MANY_API_TOKENS Reason = 5122
 )
 
 // Enum value maps for Reason.
@@ -274,6 +380,22 @@ var (
 		47:   "REASON_VALIDATE_ONLY_IN_BATCH",
 		48:   "REASON_SOURCE_WENT_BACK",
 		49:   "REASON_OPERATOR_ONLY",
+		50:   "REASON_CHECKPOINT_UNWRITTEN",
+		55:   "REASON_PERMISSION_DENIED",
+		56:   "REASON_PERMISSION_DENIED_IN_UNIT",
+		57:   "REASON_PERMISSION_DENIED_EVERYWHERE",
+		58:   "REASON_SERVICES_ONLY",
+		60:   "REASON_TOKEN_MISSING",
+		61:   "REASON_TOKEN_TOO_LARGE",
+		62:   "REASON_TOKEN_MALFORMED",
+		63:   "REASON_TOKEN_ISSUER_UNKNOWN",
+		64:   "REASON_TOKEN_ALGORITHM",
+		65:   "REASON_TOKEN_KEY_UNKNOWN",
+		66:   "REASON_TOKEN_SIGNATURE",
+		67:   "REASON_TOKEN_AUDIENCE",
+		68:   "REASON_TOKEN_EXPIRED",
+		69:   "REASON_TOKEN_NOT_YET_VALID",
+		70:   "REASON_TOKEN_KEYS_UNAVAILABLE",
 		1000: "REASON_TAX_CODE_FORMAT",
 		1001: "REASON_TAX_CODE_CHECK_DIGIT",
 		1002: "REASON_TAX_CODE_TAKEN",
@@ -294,6 +416,15 @@ var (
 		1017: "REASON_ORGANISATION_NOT_DISSOLVED",
 		1018: "REASON_ORGANISATION_CYCLE",
 		1019: "REASON_SUPERIOR_NOT_IN_FORCE",
+		1030: "REASON_GRANT_SPAN",
+		1031: "REASON_GRANT_TO_ONESELF",
+		1032: "REASON_GRANT_OF_SUBSTITUTE",
+		1033: "REASON_SUBSTITUTION_TOO_LONG",
+		1034: "REASON_GRANT_ENDS_BEFORE",
+		1035: "REASON_GRANT_ENDED",
+		1036: "REASON_LAST_ADMINISTRATOR",
+		1037: "REASON_GRANT_EXCEEDS",
+		1038: "REASON_GRANT_NOT_ONES_OWN",
 		2000: "REASON_ORGANISATION_UNKNOWN",
 		2001: "REASON_ORGANISATION_OF_OTHER_UNIT",
 		2002: "REASON_OWNERS_ABOVE_TOTAL",
@@ -310,6 +441,7 @@ var (
 		3007: "REASON_PERIOD_WITHDRAWN",
 		3008: "REASON_INDICATOR_IN_USE",
 		3009: "REASON_PERIOD_IN_USE",
+		3010: "REASON_PERIOD_NOT_BEGUN",
 		5000: "REASON_FOREIGN_HOST",
 		5001: "REASON_FOREIGN_ORIGIN",
 		5002: "REASON_CONTENT_TYPE",
@@ -318,6 +450,33 @@ var (
 		5005: "REASON_BODY_UNEXPECTED",
 		5006: "REASON_HEADER_INVALID",
 		5007: "REASON_TOO_MANY_STREAMS",
+		5008: "REASON_BODY_SYNTAX",
+		5009: "REASON_BODY_FIELD_UNKNOWN",
+		5010: "REASON_QUERY_PARAMETER_UNKNOWN",
+		5011: "REASON_PAGE_UNKNOWN",
+		5100: "REASON_SIGN_IN_FAILED",
+		5101: "REASON_SIGN_IN_TOO_OFTEN",
+		5102: "REASON_SIGN_IN_BUSY",
+		5103: "REASON_ACCOUNT_DISABLED",
+		5104: "REASON_ONE_TIME_PASSWORD_EXPIRED",
+		5105: "REASON_SESSION_ENDED",
+		5106: "REASON_REFRESH_TOKEN_INVALID",
+		5107: "REASON_REFRESH_TOKEN_REUSED",
+		5108: "REASON_PASSWORD_CHANGE_NEEDED",
+		5109: "REASON_SESSION_NEEDED",
+		5110: "REASON_PASSWORD_TOO_SHORT",
+		5111: "REASON_PASSWORD_TOO_LONG",
+		5112: "REASON_PASSWORD_HOLDS_NAME",
+		5113: "REASON_PASSWORD_TOO_SIMPLE",
+		5114: "REASON_PASSWORD_UNCHANGED",
+		5115: "REASON_PASSWORD_WRONG",
+		5116: "REASON_ACCOUNT_ID_RESERVED",
+		5117: "REASON_ACCOUNT_OWN",
+		5118: "REASON_API_TOKEN_INVALID",
+		5119: "REASON_API_TOKEN_EXPIRED",
+		5120: "REASON_API_TOKEN_REVOKED",
+		5121: "REASON_API_TOKEN_EXPIRY",
+		5122: "REASON_TOO_MANY_API_TOKENS",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                   0,
@@ -370,6 +529,22 @@ var (
 		"REASON_VALIDATE_ONLY_IN_BATCH":        47,
 		"REASON_SOURCE_WENT_BACK":              48,
 		"REASON_OPERATOR_ONLY":                 49,
+		"REASON_CHECKPOINT_UNWRITTEN":          50,
+		"REASON_PERMISSION_DENIED":             55,
+		"REASON_PERMISSION_DENIED_IN_UNIT":     56,
+		"REASON_PERMISSION_DENIED_EVERYWHERE":  57,
+		"REASON_SERVICES_ONLY":                 58,
+		"REASON_TOKEN_MISSING":                 60,
+		"REASON_TOKEN_TOO_LARGE":               61,
+		"REASON_TOKEN_MALFORMED":               62,
+		"REASON_TOKEN_ISSUER_UNKNOWN":          63,
+		"REASON_TOKEN_ALGORITHM":               64,
+		"REASON_TOKEN_KEY_UNKNOWN":             65,
+		"REASON_TOKEN_SIGNATURE":               66,
+		"REASON_TOKEN_AUDIENCE":                67,
+		"REASON_TOKEN_EXPIRED":                 68,
+		"REASON_TOKEN_NOT_YET_VALID":           69,
+		"REASON_TOKEN_KEYS_UNAVAILABLE":        70,
 		"REASON_TAX_CODE_FORMAT":               1000,
 		"REASON_TAX_CODE_CHECK_DIGIT":          1001,
 		"REASON_TAX_CODE_TAKEN":                1002,
@@ -390,6 +565,15 @@ var (
 		"REASON_ORGANISATION_NOT_DISSOLVED":    1017,
 		"REASON_ORGANISATION_CYCLE":            1018,
 		"REASON_SUPERIOR_NOT_IN_FORCE":         1019,
+		"REASON_GRANT_SPAN":                    1030,
+		"REASON_GRANT_TO_ONESELF":              1031,
+		"REASON_GRANT_OF_SUBSTITUTE":           1032,
+		"REASON_SUBSTITUTION_TOO_LONG":         1033,
+		"REASON_GRANT_ENDS_BEFORE":             1034,
+		"REASON_GRANT_ENDED":                   1035,
+		"REASON_LAST_ADMINISTRATOR":            1036,
+		"REASON_GRANT_EXCEEDS":                 1037,
+		"REASON_GRANT_NOT_ONES_OWN":            1038,
 		"REASON_ORGANISATION_UNKNOWN":          2000,
 		"REASON_ORGANISATION_OF_OTHER_UNIT":    2001,
 		"REASON_OWNERS_ABOVE_TOTAL":            2002,
@@ -406,6 +590,7 @@ var (
 		"REASON_PERIOD_WITHDRAWN":              3007,
 		"REASON_INDICATOR_IN_USE":              3008,
 		"REASON_PERIOD_IN_USE":                 3009,
+		"REASON_PERIOD_NOT_BEGUN":              3010,
 		"REASON_FOREIGN_HOST":                  5000,
 		"REASON_FOREIGN_ORIGIN":                5001,
 		"REASON_CONTENT_TYPE":                  5002,
@@ -414,6 +599,33 @@ var (
 		"REASON_BODY_UNEXPECTED":               5005,
 		"REASON_HEADER_INVALID":                5006,
 		"REASON_TOO_MANY_STREAMS":              5007,
+		"REASON_BODY_SYNTAX":                   5008,
+		"REASON_BODY_FIELD_UNKNOWN":            5009,
+		"REASON_QUERY_PARAMETER_UNKNOWN":       5010,
+		"REASON_PAGE_UNKNOWN":                  5011,
+		"REASON_SIGN_IN_FAILED":                5100,
+		"REASON_SIGN_IN_TOO_OFTEN":             5101,
+		"REASON_SIGN_IN_BUSY":                  5102,
+		"REASON_ACCOUNT_DISABLED":              5103,
+		"REASON_ONE_TIME_PASSWORD_EXPIRED":     5104,
+		"REASON_SESSION_ENDED":                 5105,
+		"REASON_REFRESH_TOKEN_INVALID":         5106,
+		"REASON_REFRESH_TOKEN_REUSED":          5107,
+		"REASON_PASSWORD_CHANGE_NEEDED":        5108,
+		"REASON_SESSION_NEEDED":                5109,
+		"REASON_PASSWORD_TOO_SHORT":            5110,
+		"REASON_PASSWORD_TOO_LONG":             5111,
+		"REASON_PASSWORD_HOLDS_NAME":           5112,
+		"REASON_PASSWORD_TOO_SIMPLE":           5113,
+		"REASON_PASSWORD_UNCHANGED":            5114,
+		"REASON_PASSWORD_WRONG":                5115,
+		"REASON_ACCOUNT_ID_RESERVED":           5116,
+		"REASON_ACCOUNT_OWN":                   5117,
+		"REASON_API_TOKEN_INVALID":             5118,
+		"REASON_API_TOKEN_EXPIRED":             5119,
+		"REASON_API_TOKEN_REVOKED":             5120,
+		"REASON_API_TOKEN_EXPIRY":              5121,
+		"REASON_TOO_MANY_API_TOKENS":           5122,
 	}
 )
 
@@ -448,7 +660,7 @@ var File_coso_fault_v1_reason_proto protoreflect.FileDescriptor
 
 const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1acoso/fault/v1/reason.proto\x12\rcoso.fault.v1*\xcc\x15\n" +
+	"\x1acoso/fault/v1/reason.proto\x12\rcoso.fault.v1*\xa5\"\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fREASON_INTERNAL\x10\x01\x12\x19\n" +
@@ -500,7 +712,23 @@ const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\x11REASON_TEXT_LINES\x10.\x12!\n" +
 	"\x1dREASON_VALIDATE_ONLY_IN_BATCH\x10/\x12\x1b\n" +
 	"\x17REASON_SOURCE_WENT_BACK\x100\x12\x18\n" +
-	"\x14REASON_OPERATOR_ONLY\x101\x12\x1b\n" +
+	"\x14REASON_OPERATOR_ONLY\x101\x12\x1f\n" +
+	"\x1bREASON_CHECKPOINT_UNWRITTEN\x102\x12\x1c\n" +
+	"\x18REASON_PERMISSION_DENIED\x107\x12$\n" +
+	" REASON_PERMISSION_DENIED_IN_UNIT\x108\x12'\n" +
+	"#REASON_PERMISSION_DENIED_EVERYWHERE\x109\x12\x18\n" +
+	"\x14REASON_SERVICES_ONLY\x10:\x12\x18\n" +
+	"\x14REASON_TOKEN_MISSING\x10<\x12\x1a\n" +
+	"\x16REASON_TOKEN_TOO_LARGE\x10=\x12\x1a\n" +
+	"\x16REASON_TOKEN_MALFORMED\x10>\x12\x1f\n" +
+	"\x1bREASON_TOKEN_ISSUER_UNKNOWN\x10?\x12\x1a\n" +
+	"\x16REASON_TOKEN_ALGORITHM\x10@\x12\x1c\n" +
+	"\x18REASON_TOKEN_KEY_UNKNOWN\x10A\x12\x1a\n" +
+	"\x16REASON_TOKEN_SIGNATURE\x10B\x12\x19\n" +
+	"\x15REASON_TOKEN_AUDIENCE\x10C\x12\x18\n" +
+	"\x14REASON_TOKEN_EXPIRED\x10D\x12\x1e\n" +
+	"\x1aREASON_TOKEN_NOT_YET_VALID\x10E\x12!\n" +
+	"\x1dREASON_TOKEN_KEYS_UNAVAILABLE\x10F\x12\x1b\n" +
 	"\x16REASON_TAX_CODE_FORMAT\x10\xe8\a\x12 \n" +
 	"\x1bREASON_TAX_CODE_CHECK_DIGIT\x10\xe9\a\x12\x1a\n" +
 	"\x15REASON_TAX_CODE_TAKEN\x10\xea\a\x12\x16\n" +
@@ -520,7 +748,16 @@ const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\x18REASON_PLACEMENT_UNKNOWN\x10\xf8\a\x12&\n" +
 	"!REASON_ORGANISATION_NOT_DISSOLVED\x10\xf9\a\x12\x1e\n" +
 	"\x19REASON_ORGANISATION_CYCLE\x10\xfa\a\x12!\n" +
-	"\x1cREASON_SUPERIOR_NOT_IN_FORCE\x10\xfb\a\x12 \n" +
+	"\x1cREASON_SUPERIOR_NOT_IN_FORCE\x10\xfb\a\x12\x16\n" +
+	"\x11REASON_GRANT_SPAN\x10\x86\b\x12\x1c\n" +
+	"\x17REASON_GRANT_TO_ONESELF\x10\x87\b\x12\x1f\n" +
+	"\x1aREASON_GRANT_OF_SUBSTITUTE\x10\x88\b\x12!\n" +
+	"\x1cREASON_SUBSTITUTION_TOO_LONG\x10\x89\b\x12\x1d\n" +
+	"\x18REASON_GRANT_ENDS_BEFORE\x10\x8a\b\x12\x17\n" +
+	"\x12REASON_GRANT_ENDED\x10\x8b\b\x12\x1e\n" +
+	"\x19REASON_LAST_ADMINISTRATOR\x10\x8c\b\x12\x19\n" +
+	"\x14REASON_GRANT_EXCEEDS\x10\x8d\b\x12\x1e\n" +
+	"\x19REASON_GRANT_NOT_ONES_OWN\x10\x8e\b\x12 \n" +
 	"\x1bREASON_ORGANISATION_UNKNOWN\x10\xd0\x0f\x12&\n" +
 	"!REASON_ORGANISATION_OF_OTHER_UNIT\x10\xd1\x0f\x12\x1e\n" +
 	"\x19REASON_OWNERS_ABOVE_TOTAL\x10\xd2\x0f\x12)\n" +
@@ -536,7 +773,8 @@ const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\x1aREASON_INDICATOR_WITHDRAWN\x10\xbe\x17\x12\x1c\n" +
 	"\x17REASON_PERIOD_WITHDRAWN\x10\xbf\x17\x12\x1c\n" +
 	"\x17REASON_INDICATOR_IN_USE\x10\xc0\x17\x12\x19\n" +
-	"\x14REASON_PERIOD_IN_USE\x10\xc1\x17\x12\x18\n" +
+	"\x14REASON_PERIOD_IN_USE\x10\xc1\x17\x12\x1c\n" +
+	"\x17REASON_PERIOD_NOT_BEGUN\x10\xc2\x17\x12\x18\n" +
 	"\x13REASON_FOREIGN_HOST\x10\x88'\x12\x1a\n" +
 	"\x15REASON_FOREIGN_ORIGIN\x10\x89'\x12\x18\n" +
 	"\x13REASON_CONTENT_TYPE\x10\x8a'\x12\x18\n" +
@@ -544,7 +782,34 @@ const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\x13REASON_BODY_MISSING\x10\x8c'\x12\x1b\n" +
 	"\x16REASON_BODY_UNEXPECTED\x10\x8d'\x12\x1a\n" +
 	"\x15REASON_HEADER_INVALID\x10\x8e'\x12\x1c\n" +
-	"\x17REASON_TOO_MANY_STREAMS\x10\x8f'B&Z$coso/proto/gen/coso/fault/v1;faultpbb\x06proto3"
+	"\x17REASON_TOO_MANY_STREAMS\x10\x8f'\x12\x17\n" +
+	"\x12REASON_BODY_SYNTAX\x10\x90'\x12\x1e\n" +
+	"\x19REASON_BODY_FIELD_UNKNOWN\x10\x91'\x12#\n" +
+	"\x1eREASON_QUERY_PARAMETER_UNKNOWN\x10\x92'\x12\x18\n" +
+	"\x13REASON_PAGE_UNKNOWN\x10\x93'\x12\x1a\n" +
+	"\x15REASON_SIGN_IN_FAILED\x10\xec'\x12\x1d\n" +
+	"\x18REASON_SIGN_IN_TOO_OFTEN\x10\xed'\x12\x18\n" +
+	"\x13REASON_SIGN_IN_BUSY\x10\xee'\x12\x1c\n" +
+	"\x17REASON_ACCOUNT_DISABLED\x10\xef'\x12%\n" +
+	" REASON_ONE_TIME_PASSWORD_EXPIRED\x10\xf0'\x12\x19\n" +
+	"\x14REASON_SESSION_ENDED\x10\xf1'\x12!\n" +
+	"\x1cREASON_REFRESH_TOKEN_INVALID\x10\xf2'\x12 \n" +
+	"\x1bREASON_REFRESH_TOKEN_REUSED\x10\xf3'\x12\"\n" +
+	"\x1dREASON_PASSWORD_CHANGE_NEEDED\x10\xf4'\x12\x1a\n" +
+	"\x15REASON_SESSION_NEEDED\x10\xf5'\x12\x1e\n" +
+	"\x19REASON_PASSWORD_TOO_SHORT\x10\xf6'\x12\x1d\n" +
+	"\x18REASON_PASSWORD_TOO_LONG\x10\xf7'\x12\x1f\n" +
+	"\x1aREASON_PASSWORD_HOLDS_NAME\x10\xf8'\x12\x1f\n" +
+	"\x1aREASON_PASSWORD_TOO_SIMPLE\x10\xf9'\x12\x1e\n" +
+	"\x19REASON_PASSWORD_UNCHANGED\x10\xfa'\x12\x1a\n" +
+	"\x15REASON_PASSWORD_WRONG\x10\xfb'\x12\x1f\n" +
+	"\x1aREASON_ACCOUNT_ID_RESERVED\x10\xfc'\x12\x17\n" +
+	"\x12REASON_ACCOUNT_OWN\x10\xfd'\x12\x1d\n" +
+	"\x18REASON_API_TOKEN_INVALID\x10\xfe'\x12\x1d\n" +
+	"\x18REASON_API_TOKEN_EXPIRED\x10\xff'\x12\x1d\n" +
+	"\x18REASON_API_TOKEN_REVOKED\x10\x80(\x12\x1c\n" +
+	"\x17REASON_API_TOKEN_EXPIRY\x10\x81(\x12\x1f\n" +
+	"\x1aREASON_TOO_MANY_API_TOKENS\x10\x82(B&Z$coso/proto/gen/coso/fault/v1;faultpbb\x06proto3"
 
 var (
 	file_coso_fault_v1_reason_proto_rawDescOnce sync.Once

@@ -11,6 +11,7 @@ package feedpb
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "coso/proto/gen/coso/access/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	anypb "google.golang.org/protobuf/types/known/anypb"
@@ -242,7 +243,7 @@ var File_coso_feed_v1_events_proto protoreflect.FileDescriptor
 
 const file_coso_feed_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x19coso/feed/v1/events.proto\x12\fcoso.feed.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19google/protobuf/any.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf5\x01\n" +
+	"\x19coso/feed/v1/events.proto\x12\fcoso.feed.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fcoso/access/v1/permission.proto\x1a\x19google/protobuf/any.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf5\x01\n" +
 	"\x12WatchEventsRequest\x12*\n" +
 	"\x0eafter_sequence\x18\x01 \x01(\x04H\x00R\rafterSequence\x88\x01\x01\x12-\n" +
 	"\vincarnation\x18\x02 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\vincarnation\x12'\n" +
@@ -257,9 +258,9 @@ const file_coso_feed_v1_events_proto_rawDesc = "" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x18\n" +
 	"\asubject\x18\x03 \x01(\tR\asubject\x12(\n" +
-	"\x04data\x18\x04 \x01(\v2\x14.google.protobuf.AnyR\x04data2d\n" +
-	"\fEventService\x12T\n" +
-	"\vWatchEvents\x12 .coso.feed.v1.WatchEventsRequest\x1a!.coso.feed.v1.WatchEventsResponse0\x01B$Z\"coso/proto/gen/coso/feed/v1;feedpbb\x06proto3"
+	"\x04data\x18\x04 \x01(\v2\x14.google.protobuf.AnyR\x04data2j\n" +
+	"\fEventService\x12Z\n" +
+	"\vWatchEvents\x12 .coso.feed.v1.WatchEventsRequest\x1a!.coso.feed.v1.WatchEventsResponse\"\x04\x88\xce\x18\x020\x01B$Z\"coso/proto/gen/coso/feed/v1;feedpbb\x06proto3"
 
 var (
 	file_coso_feed_v1_events_proto_rawDescOnce sync.Once

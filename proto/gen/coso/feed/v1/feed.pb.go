@@ -11,6 +11,7 @@ package feedpb
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "coso/proto/gen/coso/access/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -517,7 +518,7 @@ var File_coso_feed_v1_feed_proto protoreflect.FileDescriptor
 
 const file_coso_feed_v1_feed_proto_rawDesc = "" +
 	"\n" +
-	"\x17coso/feed/v1/feed.proto\x12\fcoso.feed.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"0\n" +
+	"\x17coso/feed/v1/feed.proto\x12\fcoso.feed.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fcoso/access/v1/permission.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"0\n" +
 	"\x12GetFeedHeadRequest\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\"\x81\x02\n" +
 	"\bFeedHead\x12\x18\n" +
@@ -554,11 +555,11 @@ const file_coso_feed_v1_feed_proto_rawDesc = "" +
 	"\bsequence\x18\x02 \x01(\x04B\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\bsequence\x12&\n" +
 	"\x06reason\x18\x03 \x01(\tB\x0e\xe0A\x02\xbaH\b\xc8\x01\x01r\x03\x18\xf4\x03R\x06reason\x12'\n" +
 	"\n" +
-	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId2\xec\x01\n" +
-	"\vFeedService\x12G\n" +
-	"\vGetFeedHead\x12 .coso.feed.v1.GetFeedHeadRequest\x1a\x16.coso.feed.v1.FeedHead\x12M\n" +
-	"\rGetFeedStatus\x12\".coso.feed.v1.GetFeedStatusRequest\x1a\x18.coso.feed.v1.FeedStatus\x12E\n" +
-	"\tSkipEvent\x12\x1e.coso.feed.v1.SkipEventRequest\x1a\x18.coso.feed.v1.FeedStatusB$Z\"coso/proto/gen/coso/feed/v1;feedpbb\x06proto3"
+	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId2\xfe\x01\n" +
+	"\vFeedService\x12M\n" +
+	"\vGetFeedHead\x12 .coso.feed.v1.GetFeedHeadRequest\x1a\x16.coso.feed.v1.FeedHead\"\x04\x88\xce\x18\x03\x12S\n" +
+	"\rGetFeedStatus\x12\".coso.feed.v1.GetFeedStatusRequest\x1a\x18.coso.feed.v1.FeedStatus\"\x04\x88\xce\x18\x04\x12K\n" +
+	"\tSkipEvent\x12\x1e.coso.feed.v1.SkipEventRequest\x1a\x18.coso.feed.v1.FeedStatus\"\x04\x88\xce\x18\x04B$Z\"coso/proto/gen/coso/feed/v1;feedpbb\x06proto3"
 
 var (
 	file_coso_feed_v1_feed_proto_rawDescOnce sync.Once

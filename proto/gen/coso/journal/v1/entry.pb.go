@@ -159,7 +159,9 @@ type Command struct {
 	// Rows put aside for an operation; they change nothing until it is activated.
 	Staged *Staged `protobuf:"bytes,10,opt,name=staged,proto3" json:"staged,omitempty"`
 	// The operation whose rows take effect with this command, after its changes and events.
-	Activation    *Activation `protobuf:"bytes,11,opt,name=activation,proto3" json:"activation,omitempty"`
+	Activation *Activation `protobuf:"bytes,11,opt,name=activation,proto3" json:"activation,omitempty"`
+	// What the principal had to hold for it; absent: nothing.
+	Asked         *Asked `protobuf:"bytes,12,opt,name=asked,proto3" json:"asked,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -271,10 +273,72 @@ func (x *Command) GetActivation() *Activation {
 	return nil
 }
 
+func (x *Command) GetAsked() *Asked {
+	if x != nil {
+		return x.Asked
+	}
+	return nil
+}
+
+// Asked is a permission that somebody held in units when it was asked for.
+type Asked struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the coso.access.v1.Permission.
+	Permission int32 `protobuf:"varint,1,opt,name=permission,proto3" json:"permission,omitempty"`
+	// The units, sorted; empty text: the whole installation.
+	Units         []string `protobuf:"bytes,2,rep,name=units,proto3" json:"units,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Asked) Reset() {
+	*x = Asked{}
+	mi := &file_coso_journal_v1_entry_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Asked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Asked) ProtoMessage() {}
+
+func (x *Asked) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_journal_v1_entry_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Asked.ProtoReflect.Descriptor instead.
+func (*Asked) Descriptor() ([]byte, []int) {
+	return file_coso_journal_v1_entry_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Asked) GetPermission() int32 {
+	if x != nil {
+		return x.Permission
+	}
+	return 0
+}
+
+func (x *Asked) GetUnits() []string {
+	if x != nil {
+		return x.Units
+	}
+	return nil
+}
+
 // Staged is rows that wait for the activation of an operation: records that are new, each with its event.
 type Staged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The operation (`operations/…`).
+	// The operation (`services/…/operations/…`).
 	Operation string `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
 	// The records as they will be, except for etag and times, which the activation gives them.
 	Changes []*Change `protobuf:"bytes,2,rep,name=changes,proto3" json:"changes,omitempty"`
@@ -286,7 +350,7 @@ type Staged struct {
 
 func (x *Staged) Reset() {
 	*x = Staged{}
-	mi := &file_coso_journal_v1_entry_proto_msgTypes[2]
+	mi := &file_coso_journal_v1_entry_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -298,7 +362,7 @@ func (x *Staged) String() string {
 func (*Staged) ProtoMessage() {}
 
 func (x *Staged) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_journal_v1_entry_proto_msgTypes[2]
+	mi := &file_coso_journal_v1_entry_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -311,7 +375,7 @@ func (x *Staged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Staged.ProtoReflect.Descriptor instead.
 func (*Staged) Descriptor() ([]byte, []int) {
-	return file_coso_journal_v1_entry_proto_rawDescGZIP(), []int{2}
+	return file_coso_journal_v1_entry_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Staged) GetOperation() string {
@@ -350,7 +414,7 @@ type Activation struct {
 
 func (x *Activation) Reset() {
 	*x = Activation{}
-	mi := &file_coso_journal_v1_entry_proto_msgTypes[3]
+	mi := &file_coso_journal_v1_entry_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -362,7 +426,7 @@ func (x *Activation) String() string {
 func (*Activation) ProtoMessage() {}
 
 func (x *Activation) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_journal_v1_entry_proto_msgTypes[3]
+	mi := &file_coso_journal_v1_entry_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -375,7 +439,7 @@ func (x *Activation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Activation.ProtoReflect.Descriptor instead.
 func (*Activation) Descriptor() ([]byte, []int) {
-	return file_coso_journal_v1_entry_proto_rawDescGZIP(), []int{3}
+	return file_coso_journal_v1_entry_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Activation) GetOperation() string {
@@ -414,7 +478,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_coso_journal_v1_entry_proto_msgTypes[4]
+	mi := &file_coso_journal_v1_entry_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -426,7 +490,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_journal_v1_entry_proto_msgTypes[4]
+	mi := &file_coso_journal_v1_entry_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -439,7 +503,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_coso_journal_v1_entry_proto_rawDescGZIP(), []int{4}
+	return file_coso_journal_v1_entry_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Batch) GetPosition() uint64 {
@@ -478,7 +542,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_coso_journal_v1_entry_proto_msgTypes[5]
+	mi := &file_coso_journal_v1_entry_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -490,7 +554,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_journal_v1_entry_proto_msgTypes[5]
+	mi := &file_coso_journal_v1_entry_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -503,7 +567,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_coso_journal_v1_entry_proto_rawDescGZIP(), []int{5}
+	return file_coso_journal_v1_entry_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Change) GetTable() string {
@@ -540,7 +604,7 @@ type Reference struct {
 
 func (x *Reference) Reset() {
 	*x = Reference{}
-	mi := &file_coso_journal_v1_entry_proto_msgTypes[6]
+	mi := &file_coso_journal_v1_entry_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -552,7 +616,7 @@ func (x *Reference) String() string {
 func (*Reference) ProtoMessage() {}
 
 func (x *Reference) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_journal_v1_entry_proto_msgTypes[6]
+	mi := &file_coso_journal_v1_entry_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -565,7 +629,7 @@ func (x *Reference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reference.ProtoReflect.Descriptor instead.
 func (*Reference) Descriptor() ([]byte, []int) {
-	return file_coso_journal_v1_entry_proto_rawDescGZIP(), []int{6}
+	return file_coso_journal_v1_entry_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Reference) GetTable() string {
@@ -602,7 +666,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_coso_journal_v1_entry_proto_msgTypes[7]
+	mi := &file_coso_journal_v1_entry_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -614,7 +678,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_journal_v1_entry_proto_msgTypes[7]
+	mi := &file_coso_journal_v1_entry_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -627,7 +691,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_coso_journal_v1_entry_proto_rawDescGZIP(), []int{7}
+	return file_coso_journal_v1_entry_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Event) GetType() string {
@@ -678,7 +742,7 @@ const file_coso_journal_v1_entry_proto_rawDesc = "" +
 	"\rprevious_hash\x18\x05 \x01(\fR\fpreviousHash\x124\n" +
 	"\bcommands\x18\x06 \x03(\v2\x18.coso.journal.v1.CommandR\bcommands\x12#\n" +
 	"\revents_before\x18\a \x01(\x04R\feventsBefore\x12#\n" +
-	"\rrestored_from\x18\b \x01(\fR\frestoredFrom\"\xcb\x03\n" +
+	"\rrestored_from\x18\b \x01(\fR\frestoredFrom\"\xf9\x03\n" +
 	"\aCommand\x12\x1c\n" +
 	"\tprincipal\x18\x01 \x01(\tR\tprincipal\x12 \n" +
 	"\fon_behalf_of\x18\x02 \x01(\tR\n" +
@@ -695,7 +759,13 @@ const file_coso_journal_v1_entry_proto_rawDesc = "" +
 	" \x01(\v2\x17.coso.journal.v1.StagedR\x06staged\x12;\n" +
 	"\n" +
 	"activation\x18\v \x01(\v2\x1b.coso.journal.v1.ActivationR\n" +
-	"activation\"\x89\x01\n" +
+	"activation\x12,\n" +
+	"\x05asked\x18\f \x01(\v2\x16.coso.journal.v1.AskedR\x05asked\"=\n" +
+	"\x05Asked\x12\x1e\n" +
+	"\n" +
+	"permission\x18\x01 \x01(\x05R\n" +
+	"permission\x12\x14\n" +
+	"\x05units\x18\x02 \x03(\tR\x05units\"\x89\x01\n" +
 	"\x06Staged\x12\x1c\n" +
 	"\toperation\x18\x01 \x01(\tR\toperation\x121\n" +
 	"\achanges\x18\x02 \x03(\v2\x17.coso.journal.v1.ChangeR\achanges\x12.\n" +
@@ -736,34 +806,36 @@ func file_coso_journal_v1_entry_proto_rawDescGZIP() []byte {
 	return file_coso_journal_v1_entry_proto_rawDescData
 }
 
-var file_coso_journal_v1_entry_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_coso_journal_v1_entry_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_coso_journal_v1_entry_proto_goTypes = []any{
 	(*Entry)(nil),                 // 0: coso.journal.v1.Entry
 	(*Command)(nil),               // 1: coso.journal.v1.Command
-	(*Staged)(nil),                // 2: coso.journal.v1.Staged
-	(*Activation)(nil),            // 3: coso.journal.v1.Activation
-	(*Batch)(nil),                 // 4: coso.journal.v1.Batch
-	(*Change)(nil),                // 5: coso.journal.v1.Change
-	(*Reference)(nil),             // 6: coso.journal.v1.Reference
-	(*Event)(nil),                 // 7: coso.journal.v1.Event
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(*Asked)(nil),                 // 2: coso.journal.v1.Asked
+	(*Staged)(nil),                // 3: coso.journal.v1.Staged
+	(*Activation)(nil),            // 4: coso.journal.v1.Activation
+	(*Batch)(nil),                 // 5: coso.journal.v1.Batch
+	(*Change)(nil),                // 6: coso.journal.v1.Change
+	(*Reference)(nil),             // 7: coso.journal.v1.Reference
+	(*Event)(nil),                 // 8: coso.journal.v1.Event
+	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
 }
 var file_coso_journal_v1_entry_proto_depIdxs = []int32{
-	8,  // 0: coso.journal.v1.Entry.moment:type_name -> google.protobuf.Timestamp
+	9,  // 0: coso.journal.v1.Entry.moment:type_name -> google.protobuf.Timestamp
 	1,  // 1: coso.journal.v1.Entry.commands:type_name -> coso.journal.v1.Command
-	6,  // 2: coso.journal.v1.Command.results:type_name -> coso.journal.v1.Reference
-	5,  // 3: coso.journal.v1.Command.changes:type_name -> coso.journal.v1.Change
-	7,  // 4: coso.journal.v1.Command.events:type_name -> coso.journal.v1.Event
-	2,  // 5: coso.journal.v1.Command.staged:type_name -> coso.journal.v1.Staged
-	3,  // 6: coso.journal.v1.Command.activation:type_name -> coso.journal.v1.Activation
-	5,  // 7: coso.journal.v1.Staged.changes:type_name -> coso.journal.v1.Change
-	7,  // 8: coso.journal.v1.Staged.events:type_name -> coso.journal.v1.Event
-	4,  // 9: coso.journal.v1.Activation.batches:type_name -> coso.journal.v1.Batch
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	7,  // 2: coso.journal.v1.Command.results:type_name -> coso.journal.v1.Reference
+	6,  // 3: coso.journal.v1.Command.changes:type_name -> coso.journal.v1.Change
+	8,  // 4: coso.journal.v1.Command.events:type_name -> coso.journal.v1.Event
+	3,  // 5: coso.journal.v1.Command.staged:type_name -> coso.journal.v1.Staged
+	4,  // 6: coso.journal.v1.Command.activation:type_name -> coso.journal.v1.Activation
+	2,  // 7: coso.journal.v1.Command.asked:type_name -> coso.journal.v1.Asked
+	6,  // 8: coso.journal.v1.Staged.changes:type_name -> coso.journal.v1.Change
+	8,  // 9: coso.journal.v1.Staged.events:type_name -> coso.journal.v1.Event
+	5,  // 10: coso.journal.v1.Activation.batches:type_name -> coso.journal.v1.Batch
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_coso_journal_v1_entry_proto_init() }
@@ -771,14 +843,14 @@ func file_coso_journal_v1_entry_proto_init() {
 	if File_coso_journal_v1_entry_proto != nil {
 		return
 	}
-	file_coso_journal_v1_entry_proto_msgTypes[5].OneofWrappers = []any{}
+	file_coso_journal_v1_entry_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_coso_journal_v1_entry_proto_rawDesc), len(file_coso_journal_v1_entry_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

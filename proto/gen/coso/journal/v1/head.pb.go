@@ -282,7 +282,9 @@ type Once struct {
 	// Moment of that entry; the id is forgotten 30 days later.
 	Moment *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=moment,proto3" json:"moment,omitempty"`
 	// What the answer consisted of.
-	Results       []*Reference `protobuf:"bytes,4,rep,name=results,proto3" json:"results,omitempty"`
+	Results []*Reference `protobuf:"bytes,4,rep,name=results,proto3" json:"results,omitempty"`
+	// What it had to hold for it; asked again before it is answered again.
+	Asked         *Asked `protobuf:"bytes,5,opt,name=asked,proto3" json:"asked,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -345,6 +347,13 @@ func (x *Once) GetResults() []*Reference {
 	return nil
 }
 
+func (x *Once) GetAsked() *Asked {
+	if x != nil {
+		return x.Asked
+	}
+	return nil
+}
+
 var File_coso_journal_v1_head_proto protoreflect.FileDescriptor
 
 const file_coso_journal_v1_head_proto_rawDesc = "" +
@@ -367,12 +376,13 @@ const file_coso_journal_v1_head_proto_rawDesc = "" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1a\n" +
 	"\bsequence\x18\x03 \x01(\x04R\bsequence\x12\x12\n" +
 	"\x04type\x18\x04 \x01(\tR\x04type\x12\x16\n" +
-	"\x06reason\x18\x05 \x01(\tR\x06reason\"\xae\x01\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\"\xdc\x01\n" +
 	"\x04Once\x12 \n" +
 	"\vfingerprint\x18\x01 \x01(\fR\vfingerprint\x12\x1a\n" +
 	"\bposition\x18\x02 \x01(\x04R\bposition\x122\n" +
 	"\x06moment\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x06moment\x124\n" +
-	"\aresults\x18\x04 \x03(\v2\x1a.coso.journal.v1.ReferenceR\aresultsB*Z(coso/proto/gen/coso/journal/v1;journalpbb\x06proto3"
+	"\aresults\x18\x04 \x03(\v2\x1a.coso.journal.v1.ReferenceR\aresults\x12,\n" +
+	"\x05asked\x18\x05 \x01(\v2\x16.coso.journal.v1.AskedR\x05askedB*Z(coso/proto/gen/coso/journal/v1;journalpbb\x06proto3"
 
 var (
 	file_coso_journal_v1_head_proto_rawDescOnce sync.Once
@@ -394,16 +404,18 @@ var file_coso_journal_v1_head_proto_goTypes = []any{
 	(*Once)(nil),                  // 3: coso.journal.v1.Once
 	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
 	(*Reference)(nil),             // 5: coso.journal.v1.Reference
+	(*Asked)(nil),                 // 6: coso.journal.v1.Asked
 }
 var file_coso_journal_v1_head_proto_depIdxs = []int32{
 	4, // 0: coso.journal.v1.Head.moment:type_name -> google.protobuf.Timestamp
 	4, // 1: coso.journal.v1.Once.moment:type_name -> google.protobuf.Timestamp
 	5, // 2: coso.journal.v1.Once.results:type_name -> coso.journal.v1.Reference
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	6, // 3: coso.journal.v1.Once.asked:type_name -> coso.journal.v1.Asked
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_coso_journal_v1_head_proto_init() }

@@ -85,7 +85,7 @@ func (OperationState) EnumDescriptor() ([]byte, []int) {
 // Operation is one load.
 type Operation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// `operations/{operation}`.
+	// `services/{service}/operations/{operation}`.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// How far it has come.
 	State OperationState `protobuf:"varint,2,opt,name=state,proto3,enum=coso.journal.v1.OperationState" json:"state,omitempty"`
@@ -102,7 +102,9 @@ type Operation struct {
 	// Why it was given up.
 	Reason v1.Reason `protobuf:"varint,8,opt,name=reason,proto3,enum=coso.fault.v1.Reason" json:"reason,omitempty"`
 	// Where its rows lie in the journal; only while rows are put aside.
-	Batches       []*Batch `protobuf:"bytes,9,rep,name=batches,proto3" json:"batches,omitempty"`
+	Batches []*Batch `protobuf:"bytes,9,rep,name=batches,proto3" json:"batches,omitempty"`
+	// What was asked for to put its rows aside, by permission; asked again before they take effect.
+	Asked         []*Asked `protobuf:"bytes,10,rep,name=asked,proto3" json:"asked,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -200,11 +202,18 @@ func (x *Operation) GetBatches() []*Batch {
 	return nil
 }
 
+func (x *Operation) GetAsked() []*Asked {
+	if x != nil {
+		return x.Asked
+	}
+	return nil
+}
+
 var File_coso_journal_v1_operation_proto protoreflect.FileDescriptor
 
 const file_coso_journal_v1_operation_proto_rawDesc = "" +
 	"\n" +
-	"\x1fcoso/journal/v1/operation.proto\x12\x0fcoso.journal.v1\x1a\x1acoso/fault/v1/reason.proto\x1a\x1bcoso/journal/v1/entry.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa0\x03\n" +
+	"\x1fcoso/journal/v1/operation.proto\x12\x0fcoso.journal.v1\x1a\x1acoso/fault/v1/reason.proto\x1a\x1bcoso/journal/v1/entry.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xce\x03\n" +
 	"\tOperation\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x125\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1f.coso.journal.v1.OperationStateR\x05state\x12\x12\n" +
@@ -217,7 +226,9 @@ const file_coso_journal_v1_operation_proto_rawDesc = "" +
 	"\vexpire_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12-\n" +
 	"\x06reason\x18\b \x01(\x0e2\x15.coso.fault.v1.ReasonR\x06reason\x120\n" +
-	"\abatches\x18\t \x03(\v2\x16.coso.journal.v1.BatchR\abatches*\x89\x01\n" +
+	"\abatches\x18\t \x03(\v2\x16.coso.journal.v1.BatchR\abatches\x12,\n" +
+	"\x05asked\x18\n" +
+	" \x03(\v2\x16.coso.journal.v1.AskedR\x05asked*\x89\x01\n" +
 	"\x0eOperationState\x12\x1f\n" +
 	"\x1bOPERATION_STATE_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17OPERATION_STATE_STAGING\x10\x01\x12\x1a\n" +
@@ -244,6 +255,7 @@ var file_coso_journal_v1_operation_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil), // 2: google.protobuf.Timestamp
 	(v1.Reason)(0),                // 3: coso.fault.v1.Reason
 	(*Batch)(nil),                 // 4: coso.journal.v1.Batch
+	(*Asked)(nil),                 // 5: coso.journal.v1.Asked
 }
 var file_coso_journal_v1_operation_proto_depIdxs = []int32{
 	0, // 0: coso.journal.v1.Operation.state:type_name -> coso.journal.v1.OperationState
@@ -252,11 +264,12 @@ var file_coso_journal_v1_operation_proto_depIdxs = []int32{
 	2, // 3: coso.journal.v1.Operation.expire_time:type_name -> google.protobuf.Timestamp
 	3, // 4: coso.journal.v1.Operation.reason:type_name -> coso.fault.v1.Reason
 	4, // 5: coso.journal.v1.Operation.batches:type_name -> coso.journal.v1.Batch
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	5, // 6: coso.journal.v1.Operation.asked:type_name -> coso.journal.v1.Asked
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_coso_journal_v1_operation_proto_init() }

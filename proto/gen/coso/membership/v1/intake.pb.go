@@ -10,7 +10,9 @@ package membershippb
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
-	v1 "coso/proto/gen/coso/history/v1"
+	_ "coso/proto/gen/coso/access/v1"
+	v11 "coso/proto/gen/coso/history/v1"
+	v1 "coso/proto/gen/coso/operation/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -383,7 +385,11 @@ type BatchCreateIntakesRequest struct {
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
 	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
-	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	ValidateOnly bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// The operation in which the records are put aside (`services/membership/operations/…`): they take effect when it is activated, and
+	// nobody sees them before; empty: they take effect now. Records put aside by other requests are not seen, so what one
+	// refers to must be there already or in the same request. FAILED_PRECONDITION if the operation has ended.
+	Operation     string `protobuf:"bytes,4,opt,name=operation,proto3" json:"operation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -439,11 +445,20 @@ func (x *BatchCreateIntakesRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *BatchCreateIntakesRequest) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
 // What a batch created, in the order asked for.
 type BatchCreateIntakesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The intakes.
-	Intakes       []*Intake `protobuf:"bytes,1,rep,name=intakes,proto3" json:"intakes,omitempty"`
+	// The intakes; none if they were put aside.
+	Intakes []*Intake `protobuf:"bytes,1,rep,name=intakes,proto3" json:"intakes,omitempty"`
+	// The operation in which they were put aside; absent if they took effect.
+	Operation     *v1.Operation `protobuf:"bytes,2,opt,name=operation,proto3" json:"operation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -481,6 +496,13 @@ func (*BatchCreateIntakesResponse) Descriptor() ([]byte, []int) {
 func (x *BatchCreateIntakesResponse) GetIntakes() []*Intake {
 	if x != nil {
 		return x.Intakes
+	}
+	return nil
+}
+
+func (x *BatchCreateIntakesResponse) GetOperation() *v1.Operation {
+	if x != nil {
+		return x.Operation
 	}
 	return nil
 }
@@ -538,7 +560,7 @@ type ListIntakesRequest struct {
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// `next_page_token` of the page before, with the same filters.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Only those of this unit (not of units below it).
+	// Only those of this unit (not of units below it). NOT_FOUND if it is not known.
 	Unit string `protobuf:"bytes,3,opt,name=unit,proto3" json:"unit,omitempty"`
 	// Only those of this organisation.
 	Organisation string `protobuf:"bytes,4,opt,name=organisation,proto3" json:"organisation,omitempty"`
@@ -919,7 +941,7 @@ var File_coso_membership_v1_intake_proto protoreflect.FileDescriptor
 
 const file_coso_membership_v1_intake_proto_rawDesc = "" +
 	"\n" +
-	"\x1fcoso/membership/v1/intake.proto\x12\x12coso.membership.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa9\x06\n" +
+	"\x1fcoso/membership/v1/intake.proto\x12\x12coso.membership.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fcoso/access/v1/permission.proto\x1a\x1dcoso/history/v1/history.proto\x1a!coso/operation/v1/operation.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa9\x06\n" +
 	"\x06Intake\x12M\n" +
 	"\x04name\x18\x01 \x01(\tB9\xe0A\b\xbaH3\xd8\x01\x01r.2,^intakes/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12K\n" +
 	"\x04unit\x18\x02 \x01(\tB7\xe0A\x02\xbaH1\xc8\x01\x01r,2*^units/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04unit\x12`\n" +
@@ -944,14 +966,16 @@ const file_coso_membership_v1_intake_proto_rawDesc = "" +
 	"\tintake_id\x18\x02 \x01(\tB.\xbaH+\xd8\x01\x01r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\bintakeId\x12'\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xbe\x01\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xac\x02\n" +
 	"\x19BatchCreateIntakesRequest\x12S\n" +
 	"\brequests\x18\x01 \x03(\v2'.coso.membership.v1.CreateIntakeRequestB\x0e\xe0A\x02\xbaH\b\x92\x01\x05\b\x01\x10\xf4\x03R\brequests\x12'\n" +
 	"\n" +
 	"request_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"R\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12l\n" +
+	"\toperation\x18\x04 \x01(\tBN\xbaHK\xd8\x01\x01rF2D^services/[a-z]{1,32}/operations/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\toperation\"\x8e\x01\n" +
 	"\x1aBatchCreateIntakesResponse\x124\n" +
-	"\aintakes\x18\x01 \x03(\v2\x1a.coso.membership.v1.IntakeR\aintakes\"a\n" +
+	"\aintakes\x18\x01 \x03(\v2\x1a.coso.membership.v1.IntakeR\aintakes\x12:\n" +
+	"\toperation\x18\x02 \x01(\v2\x1c.coso.operation.v1.OperationR\toperation\"a\n" +
 	"\x10GetIntakeRequest\x12M\n" +
 	"\x04name\x18\x01 \x01(\tB9\xe0A\x02\xbaH3\xc8\x01\x01r.2,^intakes/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\"\xa2\x04\n" +
 	"\x12ListIntakesRequest\x12'\n" +
@@ -999,15 +1023,15 @@ const file_coso_membership_v1_intake_proto_rawDesc = "" +
 	"\vIntakeState\x12\x1c\n" +
 	"\x18INTAKE_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15INTAKE_STATE_REPORTED\x10\x01\x12\x1a\n" +
-	"\x16INTAKE_STATE_WITHDRAWN\x10\x022\x88\a\n" +
-	"\rIntakeService\x12p\n" +
-	"\fCreateIntake\x12'.coso.membership.v1.CreateIntakeRequest\x1a\x1a.coso.membership.v1.Intake\"\x1b\x82\xd3\xe4\x93\x02\x15:\x06intake\"\v/v1/intakes\x12\x97\x01\n" +
-	"\x12BatchCreateIntakes\x12-.coso.membership.v1.BatchCreateIntakesRequest\x1a..coso.membership.v1.BatchCreateIntakesResponse\"\"\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/intakes:batchCreate\x12k\n" +
-	"\tGetIntake\x12$.coso.membership.v1.GetIntakeRequest\x1a\x1a.coso.membership.v1.Intake\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=intakes/*}\x12s\n" +
-	"\vListIntakes\x12&.coso.membership.v1.ListIntakesRequest\x1a'.coso.membership.v1.ListIntakesResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/intakes\x12\x80\x01\n" +
-	"\fUpdateIntake\x12'.coso.membership.v1.UpdateIntakeRequest\x1a\x1a.coso.membership.v1.Intake\"+\x82\xd3\xe4\x93\x02%:\x06intake2\x1b/v1/{intake.name=intakes/*}\x12\x81\x01\n" +
-	"\x0eWithdrawIntake\x12).coso.membership.v1.WithdrawIntakeRequest\x1a\x1a.coso.membership.v1.Intake\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/{name=intakes/*}:withdraw\x12\x81\x01\n" +
-	"\x11ListIntakeHistory\x12,.coso.membership.v1.ListIntakeHistoryRequest\x1a\x18.coso.history.v1.History\"$\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{name=intakes/*}:historyB0Z.coso/proto/gen/coso/membership/v1;membershippbb\x06proto3"
+	"\x16INTAKE_STATE_WITHDRAWN\x10\x022\xa4\a\n" +
+	"\rIntakeService\x12t\n" +
+	"\fCreateIntake\x12'.coso.membership.v1.CreateIntakeRequest\x1a\x1a.coso.membership.v1.Intake\"\x1f\x88\xce\x18\x15\x82\xd3\xe4\x93\x02\x15:\x06intake\"\v/v1/intakes\x12\x9b\x01\n" +
+	"\x12BatchCreateIntakes\x12-.coso.membership.v1.BatchCreateIntakesRequest\x1a..coso.membership.v1.BatchCreateIntakesResponse\"&\x88\xce\x18\x15\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/intakes:batchCreate\x12o\n" +
+	"\tGetIntake\x12$.coso.membership.v1.GetIntakeRequest\x1a\x1a.coso.membership.v1.Intake\" \x88\xce\x18\x14\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=intakes/*}\x12w\n" +
+	"\vListIntakes\x12&.coso.membership.v1.ListIntakesRequest\x1a'.coso.membership.v1.ListIntakesResponse\"\x17\x88\xce\x18\x14\x82\xd3\xe4\x93\x02\r\x12\v/v1/intakes\x12\x84\x01\n" +
+	"\fUpdateIntake\x12'.coso.membership.v1.UpdateIntakeRequest\x1a\x1a.coso.membership.v1.Intake\"/\x88\xce\x18\x15\x82\xd3\xe4\x93\x02%:\x06intake2\x1b/v1/{intake.name=intakes/*}\x12\x85\x01\n" +
+	"\x0eWithdrawIntake\x12).coso.membership.v1.WithdrawIntakeRequest\x1a\x1a.coso.membership.v1.Intake\",\x88\xce\x18\x16\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/{name=intakes/*}:withdraw\x12\x85\x01\n" +
+	"\x11ListIntakeHistory\x12,.coso.membership.v1.ListIntakeHistoryRequest\x1a\x18.coso.history.v1.History\"(\x88\xce\x18\x14\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{name=intakes/*}:historyB0Z.coso/proto/gen/coso/membership/v1;membershippbb\x06proto3"
 
 var (
 	file_coso_membership_v1_intake_proto_rawDescOnce sync.Once
@@ -1037,8 +1061,9 @@ var file_coso_membership_v1_intake_proto_goTypes = []any{
 	(*WithdrawIntakeRequest)(nil),      // 10: coso.membership.v1.WithdrawIntakeRequest
 	(*ListIntakeHistoryRequest)(nil),   // 11: coso.membership.v1.ListIntakeHistoryRequest
 	(*timestamppb.Timestamp)(nil),      // 12: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),      // 13: google.protobuf.FieldMask
-	(*v1.History)(nil),                 // 14: coso.history.v1.History
+	(*v1.Operation)(nil),               // 13: coso.operation.v1.Operation
+	(*fieldmaskpb.FieldMask)(nil),      // 14: google.protobuf.FieldMask
+	(*v11.History)(nil),                // 15: coso.history.v1.History
 }
 var file_coso_membership_v1_intake_proto_depIdxs = []int32{
 	0,  // 0: coso.membership.v1.Intake.kind:type_name -> coso.membership.v1.IntakeKind
@@ -1048,30 +1073,31 @@ var file_coso_membership_v1_intake_proto_depIdxs = []int32{
 	2,  // 4: coso.membership.v1.CreateIntakeRequest.intake:type_name -> coso.membership.v1.Intake
 	3,  // 5: coso.membership.v1.BatchCreateIntakesRequest.requests:type_name -> coso.membership.v1.CreateIntakeRequest
 	2,  // 6: coso.membership.v1.BatchCreateIntakesResponse.intakes:type_name -> coso.membership.v1.Intake
-	0,  // 7: coso.membership.v1.ListIntakesRequest.kinds:type_name -> coso.membership.v1.IntakeKind
-	1,  // 8: coso.membership.v1.ListIntakesRequest.state:type_name -> coso.membership.v1.IntakeState
-	2,  // 9: coso.membership.v1.ListIntakesResponse.intakes:type_name -> coso.membership.v1.Intake
-	2,  // 10: coso.membership.v1.UpdateIntakeRequest.intake:type_name -> coso.membership.v1.Intake
-	13, // 11: coso.membership.v1.UpdateIntakeRequest.update_mask:type_name -> google.protobuf.FieldMask
-	3,  // 12: coso.membership.v1.IntakeService.CreateIntake:input_type -> coso.membership.v1.CreateIntakeRequest
-	4,  // 13: coso.membership.v1.IntakeService.BatchCreateIntakes:input_type -> coso.membership.v1.BatchCreateIntakesRequest
-	6,  // 14: coso.membership.v1.IntakeService.GetIntake:input_type -> coso.membership.v1.GetIntakeRequest
-	7,  // 15: coso.membership.v1.IntakeService.ListIntakes:input_type -> coso.membership.v1.ListIntakesRequest
-	9,  // 16: coso.membership.v1.IntakeService.UpdateIntake:input_type -> coso.membership.v1.UpdateIntakeRequest
-	10, // 17: coso.membership.v1.IntakeService.WithdrawIntake:input_type -> coso.membership.v1.WithdrawIntakeRequest
-	11, // 18: coso.membership.v1.IntakeService.ListIntakeHistory:input_type -> coso.membership.v1.ListIntakeHistoryRequest
-	2,  // 19: coso.membership.v1.IntakeService.CreateIntake:output_type -> coso.membership.v1.Intake
-	5,  // 20: coso.membership.v1.IntakeService.BatchCreateIntakes:output_type -> coso.membership.v1.BatchCreateIntakesResponse
-	2,  // 21: coso.membership.v1.IntakeService.GetIntake:output_type -> coso.membership.v1.Intake
-	8,  // 22: coso.membership.v1.IntakeService.ListIntakes:output_type -> coso.membership.v1.ListIntakesResponse
-	2,  // 23: coso.membership.v1.IntakeService.UpdateIntake:output_type -> coso.membership.v1.Intake
-	2,  // 24: coso.membership.v1.IntakeService.WithdrawIntake:output_type -> coso.membership.v1.Intake
-	14, // 25: coso.membership.v1.IntakeService.ListIntakeHistory:output_type -> coso.history.v1.History
-	19, // [19:26] is the sub-list for method output_type
-	12, // [12:19] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	13, // 7: coso.membership.v1.BatchCreateIntakesResponse.operation:type_name -> coso.operation.v1.Operation
+	0,  // 8: coso.membership.v1.ListIntakesRequest.kinds:type_name -> coso.membership.v1.IntakeKind
+	1,  // 9: coso.membership.v1.ListIntakesRequest.state:type_name -> coso.membership.v1.IntakeState
+	2,  // 10: coso.membership.v1.ListIntakesResponse.intakes:type_name -> coso.membership.v1.Intake
+	2,  // 11: coso.membership.v1.UpdateIntakeRequest.intake:type_name -> coso.membership.v1.Intake
+	14, // 12: coso.membership.v1.UpdateIntakeRequest.update_mask:type_name -> google.protobuf.FieldMask
+	3,  // 13: coso.membership.v1.IntakeService.CreateIntake:input_type -> coso.membership.v1.CreateIntakeRequest
+	4,  // 14: coso.membership.v1.IntakeService.BatchCreateIntakes:input_type -> coso.membership.v1.BatchCreateIntakesRequest
+	6,  // 15: coso.membership.v1.IntakeService.GetIntake:input_type -> coso.membership.v1.GetIntakeRequest
+	7,  // 16: coso.membership.v1.IntakeService.ListIntakes:input_type -> coso.membership.v1.ListIntakesRequest
+	9,  // 17: coso.membership.v1.IntakeService.UpdateIntake:input_type -> coso.membership.v1.UpdateIntakeRequest
+	10, // 18: coso.membership.v1.IntakeService.WithdrawIntake:input_type -> coso.membership.v1.WithdrawIntakeRequest
+	11, // 19: coso.membership.v1.IntakeService.ListIntakeHistory:input_type -> coso.membership.v1.ListIntakeHistoryRequest
+	2,  // 20: coso.membership.v1.IntakeService.CreateIntake:output_type -> coso.membership.v1.Intake
+	5,  // 21: coso.membership.v1.IntakeService.BatchCreateIntakes:output_type -> coso.membership.v1.BatchCreateIntakesResponse
+	2,  // 22: coso.membership.v1.IntakeService.GetIntake:output_type -> coso.membership.v1.Intake
+	8,  // 23: coso.membership.v1.IntakeService.ListIntakes:output_type -> coso.membership.v1.ListIntakesResponse
+	2,  // 24: coso.membership.v1.IntakeService.UpdateIntake:output_type -> coso.membership.v1.Intake
+	2,  // 25: coso.membership.v1.IntakeService.WithdrawIntake:output_type -> coso.membership.v1.Intake
+	15, // 26: coso.membership.v1.IntakeService.ListIntakeHistory:output_type -> coso.history.v1.History
+	20, // [20:27] is the sub-list for method output_type
+	13, // [13:20] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_coso_membership_v1_intake_proto_init() }

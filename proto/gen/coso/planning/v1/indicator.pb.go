@@ -10,6 +10,7 @@ package planningpb
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "coso/proto/gen/coso/access/v1"
 	v1 "coso/proto/gen/coso/history/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -801,12 +802,12 @@ var File_coso_planning_v1_indicator_proto protoreflect.FileDescriptor
 
 const file_coso_planning_v1_indicator_proto_rawDesc = "" +
 	"\n" +
-	" coso/planning/v1/indicator.proto\x12\x10coso.planning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x06\n" +
+	" coso/planning/v1/indicator.proto\x12\x10coso.planning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fcoso/access/v1/permission.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\x06\n" +
 	"\tIndicator\x12P\n" +
 	"\x04name\x18\x01 \x01(\tB<\xe0A\b\xbaH6\xd8\x01\x01r12/^indicators/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x121\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\x0e\xe0A\x02\xbaH\b\xc8\x01\x01r\x03\x18\xac\x02R\vdisplayName\x12F\n" +
-	"\ameasure\x18\x03 \x01(\x0e2\x19.coso.planning.v1.MeasureB\x11\xe0A\x02\xe0A\x05\xbaH\b\xc8\x01\x01\x82\x01\x02\x10\x01R\ameasure\x12D\n" +
-	"\x05kinds\x18\x04 \x03(\tB.\xe0A\x02\xe0A\x05\xbaH%\x92\x01\"\b\x01\x10(\x18\x01\"\x1ar\x182\x16^[A-Z][A-Z0-9_]{0,62}$R\x05kinds\x12O\n" +
+	"\ameasure\x18\x03 \x01(\x0e2\x19.coso.planning.v1.MeasureB\x11\xe0A\x02\xe0A\x05\xbaH\b\xc8\x01\x01\x82\x01\x02\x10\x01R\ameasure\x12S\n" +
+	"\x05kinds\x18\x04 \x03(\tB=\xe0A\x02\xe0A\x05\xbaH4\x92\x011\b\x01\x10(\x18\x01\")r'2\x16^[A-Z][A-Z0-9_]{0,62}$\x92\x02\fPARTY_MEMBERR\x05kinds\x12O\n" +
 	"\n" +
 	"comparator\x18\x05 \x01(\x0e2\x1c.coso.planning.v1.ComparatorB\x11\xe0A\x02\xe0A\x05\xbaH\b\xc8\x01\x01\x82\x01\x02\x10\x01R\n" +
 	"comparator\x12.\n" +
@@ -872,14 +873,14 @@ const file_coso_planning_v1_indicator_proto_rawDesc = "" +
 	"\x13COMPARATOR_AT_LEAST\x10\x01*P\n" +
 	"\x0eIndicatorState\x12\x1f\n" +
 	"\x1bINDICATOR_STATE_UNSPECIFIED\x10\x00\x12\x1d\n" +
-	"\x19INDICATOR_STATE_WITHDRAWN\x10\x012\xa9\x06\n" +
-	"\x10IndicatorService\x12{\n" +
-	"\x0fCreateIndicator\x12(.coso.planning.v1.CreateIndicatorRequest\x1a\x1b.coso.planning.v1.Indicator\"!\x82\xd3\xe4\x93\x02\x1b:\tindicator\"\x0e/v1/indicators\x12s\n" +
-	"\fGetIndicator\x12%.coso.planning.v1.GetIndicatorRequest\x1a\x1b.coso.planning.v1.Indicator\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/{name=indicators/*}\x12{\n" +
-	"\x0eListIndicators\x12'.coso.planning.v1.ListIndicatorsRequest\x1a(.coso.planning.v1.ListIndicatorsResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/indicators\x12\x8e\x01\n" +
-	"\x0fUpdateIndicator\x12(.coso.planning.v1.UpdateIndicatorRequest\x1a\x1b.coso.planning.v1.Indicator\"4\x82\xd3\xe4\x93\x02.:\tindicator2!/v1/{indicator.name=indicators/*}\x12\x89\x01\n" +
-	"\x11WithdrawIndicator\x12*.coso.planning.v1.WithdrawIndicatorRequest\x1a\x1b.coso.planning.v1.Indicator\"+\x82\xd3\xe4\x93\x02%:\x01*\" /v1/{name=indicators/*}:withdraw\x12\x88\x01\n" +
-	"\x14ListIndicatorHistory\x12-.coso.planning.v1.ListIndicatorHistoryRequest\x1a\x18.coso.history.v1.History\"'\x82\xd3\xe4\x93\x02!\x12\x1f/v1/{name=indicators/*}:historyB,Z*coso/proto/gen/coso/planning/v1;planningpbb\x06proto3"
+	"\x19INDICATOR_STATE_WITHDRAWN\x10\x012\xc1\x06\n" +
+	"\x10IndicatorService\x12\x7f\n" +
+	"\x0fCreateIndicator\x12(.coso.planning.v1.CreateIndicatorRequest\x1a\x1b.coso.planning.v1.Indicator\"%\x88\xce\x18\x1f\x82\xd3\xe4\x93\x02\x1b:\tindicator\"\x0e/v1/indicators\x12w\n" +
+	"\fGetIndicator\x12%.coso.planning.v1.GetIndicatorRequest\x1a\x1b.coso.planning.v1.Indicator\"#\x88\xce\x18\x1e\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/{name=indicators/*}\x12\x7f\n" +
+	"\x0eListIndicators\x12'.coso.planning.v1.ListIndicatorsRequest\x1a(.coso.planning.v1.ListIndicatorsResponse\"\x1a\x88\xce\x18\x1e\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/indicators\x12\x92\x01\n" +
+	"\x0fUpdateIndicator\x12(.coso.planning.v1.UpdateIndicatorRequest\x1a\x1b.coso.planning.v1.Indicator\"8\x88\xce\x18\x1f\x82\xd3\xe4\x93\x02.:\tindicator2!/v1/{indicator.name=indicators/*}\x12\x8d\x01\n" +
+	"\x11WithdrawIndicator\x12*.coso.planning.v1.WithdrawIndicatorRequest\x1a\x1b.coso.planning.v1.Indicator\"/\x88\xce\x18\x1f\x82\xd3\xe4\x93\x02%:\x01*\" /v1/{name=indicators/*}:withdraw\x12\x8c\x01\n" +
+	"\x14ListIndicatorHistory\x12-.coso.planning.v1.ListIndicatorHistoryRequest\x1a\x18.coso.history.v1.History\"+\x88\xce\x18\x1e\x82\xd3\xe4\x93\x02!\x12\x1f/v1/{name=indicators/*}:historyB,Z*coso/proto/gen/coso/planning/v1;planningpbb\x06proto3"
 
 var (
 	file_coso_planning_v1_indicator_proto_rawDescOnce sync.Once

@@ -10,6 +10,7 @@ package planningpb
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "coso/proto/gen/coso/access/v1"
 	v1 "coso/proto/gen/coso/history/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -754,7 +755,7 @@ var File_coso_planning_v1_period_proto protoreflect.FileDescriptor
 
 const file_coso_planning_v1_period_proto_rawDesc = "" +
 	"\n" +
-	"\x1dcoso/planning/v1/period.proto\x12\x10coso.planning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd6\x05\n" +
+	"\x1dcoso/planning/v1/period.proto\x12\x10coso.planning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fcoso/access/v1/permission.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd6\x05\n" +
 	"\x06Period\x12M\n" +
 	"\x04name\x18\x01 \x01(\tB9\xe0A\b\xbaH3\xd8\x01\x01r.2,^periods/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x120\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\r\xe0A\x02\xbaH\a\xc8\x01\x01r\x02\x18dR\vdisplayName\x12@\n" +
@@ -821,14 +822,14 @@ const file_coso_planning_v1_period_proto_rawDesc = "" +
 	"\x10PERIOD_KIND_TERM\x10\x06*G\n" +
 	"\vPeriodState\x12\x1c\n" +
 	"\x18PERIOD_STATE_UNSPECIFIED\x10\x00\x12\x1a\n" +
-	"\x16PERIOD_STATE_WITHDRAWN\x10\x012\xd5\x05\n" +
-	"\rPeriodService\x12l\n" +
-	"\fCreatePeriod\x12%.coso.planning.v1.CreatePeriodRequest\x1a\x18.coso.planning.v1.Period\"\x1b\x82\xd3\xe4\x93\x02\x15:\x06period\"\v/v1/periods\x12g\n" +
-	"\tGetPeriod\x12\".coso.planning.v1.GetPeriodRequest\x1a\x18.coso.planning.v1.Period\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=periods/*}\x12o\n" +
-	"\vListPeriods\x12$.coso.planning.v1.ListPeriodsRequest\x1a%.coso.planning.v1.ListPeriodsResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/periods\x12|\n" +
-	"\fUpdatePeriod\x12%.coso.planning.v1.UpdatePeriodRequest\x1a\x18.coso.planning.v1.Period\"+\x82\xd3\xe4\x93\x02%:\x06period2\x1b/v1/{period.name=periods/*}\x12}\n" +
-	"\x0eWithdrawPeriod\x12'.coso.planning.v1.WithdrawPeriodRequest\x1a\x18.coso.planning.v1.Period\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/{name=periods/*}:withdraw\x12\x7f\n" +
-	"\x11ListPeriodHistory\x12*.coso.planning.v1.ListPeriodHistoryRequest\x1a\x18.coso.history.v1.History\"$\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{name=periods/*}:historyB,Z*coso/proto/gen/coso/planning/v1;planningpbb\x06proto3"
+	"\x16PERIOD_STATE_WITHDRAWN\x10\x012\xf0\x05\n" +
+	"\rPeriodService\x12p\n" +
+	"\fCreatePeriod\x12%.coso.planning.v1.CreatePeriodRequest\x1a\x18.coso.planning.v1.Period\"\x1f\x88\xce\x18\x1f\x82\xd3\xe4\x93\x02\x15:\x06period\"\v/v1/periods\x12k\n" +
+	"\tGetPeriod\x12\".coso.planning.v1.GetPeriodRequest\x1a\x18.coso.planning.v1.Period\" \x88\xce\x18\x1e\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=periods/*}\x12s\n" +
+	"\vListPeriods\x12$.coso.planning.v1.ListPeriodsRequest\x1a%.coso.planning.v1.ListPeriodsResponse\"\x17\x88\xce\x18\x1e\x82\xd3\xe4\x93\x02\r\x12\v/v1/periods\x12\x80\x01\n" +
+	"\fUpdatePeriod\x12%.coso.planning.v1.UpdatePeriodRequest\x1a\x18.coso.planning.v1.Period\"/\x88\xce\x18\x1f\x82\xd3\xe4\x93\x02%:\x06period2\x1b/v1/{period.name=periods/*}\x12\x81\x01\n" +
+	"\x0eWithdrawPeriod\x12'.coso.planning.v1.WithdrawPeriodRequest\x1a\x18.coso.planning.v1.Period\",\x88\xce\x18\x1f\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/{name=periods/*}:withdraw\x12\x83\x01\n" +
+	"\x11ListPeriodHistory\x12*.coso.planning.v1.ListPeriodHistoryRequest\x1a\x18.coso.history.v1.History\"(\x88\xce\x18\x1e\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{name=periods/*}:historyB,Z*coso/proto/gen/coso/planning/v1;planningpbb\x06proto3"
 
 var (
 	file_coso_planning_v1_period_proto_rawDescOnce sync.Once

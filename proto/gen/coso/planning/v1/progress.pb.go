@@ -10,6 +10,7 @@ package planningpb
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "coso/proto/gen/coso/access/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -93,7 +94,8 @@ type GetProgressRequest struct {
 	Unit string `protobuf:"bytes,1,opt,name=unit,proto3" json:"unit,omitempty"`
 	// The period.
 	Period string `protobuf:"bytes,2,opt,name=period,proto3" json:"period,omitempty"`
-	// Counted to this day, or to the period's cut-off if that is earlier, on the tree of that day; YYYY-MM-DD, empty: today.
+	// Counted to this day, or to the period's cut-off if that is earlier, on the tree of that day; YYYY-MM-DD, empty: today. Not
+	// before the period's first day; of a period that has not begun today, the empty `as_of` answers the plan with nothing counted.
 	AsOf string `protobuf:"bytes,3,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
 	// Tree that says which units are below; empty: `party`. INVALID_ARGUMENT for a tree in which no unit has a place; a unit
 	// that has none in a known tree answers its own figure.
@@ -160,6 +162,262 @@ func (x *GetProgressRequest) GetTree() string {
 	return ""
 }
 
+// Asks for the facts of a figure. Give the `as_of` of the progress: without it each page is about the day on which it is asked
+// for.
+type ListCountedFactsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The unit whose figure it is.
+	Unit string `protobuf:"bytes,1,opt,name=unit,proto3" json:"unit,omitempty"`
+	// The period.
+	Period string `protobuf:"bytes,2,opt,name=period,proto3" json:"period,omitempty"`
+	// The indicator.
+	Indicator string `protobuf:"bytes,3,opt,name=indicator,proto3" json:"indicator,omitempty"`
+	// As for the progress: counted to this day, on the tree of that day; YYYY-MM-DD, empty: today.
+	AsOf string `protobuf:"bytes,4,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// As for the progress: the tree that says which units are below; empty: `party`.
+	Tree string `protobuf:"bytes,5,opt,name=tree,proto3" json:"tree,omitempty"`
+	// At most this many, 1-500; 0 means 100. A page may hold fewer and still not be the last.
+	PageSize int32 `protobuf:"varint,6,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// `next_page_token` of the page before, with the same question.
+	PageToken     string `protobuf:"bytes,7,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCountedFactsRequest) Reset() {
+	*x = ListCountedFactsRequest{}
+	mi := &file_coso_planning_v1_progress_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCountedFactsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCountedFactsRequest) ProtoMessage() {}
+
+func (x *ListCountedFactsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_planning_v1_progress_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCountedFactsRequest.ProtoReflect.Descriptor instead.
+func (*ListCountedFactsRequest) Descriptor() ([]byte, []int) {
+	return file_coso_planning_v1_progress_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ListCountedFactsRequest) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *ListCountedFactsRequest) GetPeriod() string {
+	if x != nil {
+		return x.Period
+	}
+	return ""
+}
+
+func (x *ListCountedFactsRequest) GetIndicator() string {
+	if x != nil {
+		return x.Indicator
+	}
+	return ""
+}
+
+func (x *ListCountedFactsRequest) GetAsOf() string {
+	if x != nil {
+		return x.AsOf
+	}
+	return ""
+}
+
+func (x *ListCountedFactsRequest) GetTree() string {
+	if x != nil {
+		return x.Tree
+	}
+	return ""
+}
+
+func (x *ListCountedFactsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListCountedFactsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// One page of what a figure counted.
+type ListCountedFactsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The facts.
+	CountedFacts []*CountedFact `protobuf:"bytes,1,rep,name=counted_facts,json=countedFacts,proto3" json:"counted_facts,omitempty"`
+	// Token of the next page; empty on the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCountedFactsResponse) Reset() {
+	*x = ListCountedFactsResponse{}
+	mi := &file_coso_planning_v1_progress_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCountedFactsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCountedFactsResponse) ProtoMessage() {}
+
+func (x *ListCountedFactsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_planning_v1_progress_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCountedFactsResponse.ProtoReflect.Descriptor instead.
+func (*ListCountedFactsResponse) Descriptor() ([]byte, []int) {
+	return file_coso_planning_v1_progress_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ListCountedFactsResponse) GetCountedFacts() []*CountedFact {
+	if x != nil {
+		return x.CountedFacts
+	}
+	return nil
+}
+
+func (x *ListCountedFactsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// CountedFact is one fact that a figure counted.
+type CountedFact struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The resource that it comes from (`organisations/…`, `intakes/…`).
+	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// The unit whose own result it is: the one asked about, or one below it.
+	Unit string `protobuf:"bytes,2,opt,name=unit,proto3" json:"unit,omitempty"`
+	// Its name.
+	UnitDisplayName string `protobuf:"bytes,3,opt,name=unit_display_name,json=unitDisplayName,proto3" json:"unit_display_name,omitempty"`
+	// The legal date, YYYY-MM-DD.
+	LegalDate string `protobuf:"bytes,4,opt,name=legal_date,json=legalDate,proto3" json:"legal_date,omitempty"`
+	// What was measured.
+	Measure Measure `protobuf:"varint,5,opt,name=measure,proto3,enum=coso.planning.v1.Measure" json:"measure,omitempty"`
+	// The finest kind (`BASE_CELL`, `PARTY_MEMBER`).
+	Kind string `protobuf:"bytes,6,opt,name=kind,proto3" json:"kind,omitempty"`
+	// How many.
+	Amount        int64 `protobuf:"varint,7,opt,name=amount,proto3" json:"amount,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountedFact) Reset() {
+	*x = CountedFact{}
+	mi := &file_coso_planning_v1_progress_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountedFact) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountedFact) ProtoMessage() {}
+
+func (x *CountedFact) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_planning_v1_progress_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountedFact.ProtoReflect.Descriptor instead.
+func (*CountedFact) Descriptor() ([]byte, []int) {
+	return file_coso_planning_v1_progress_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *CountedFact) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *CountedFact) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *CountedFact) GetUnitDisplayName() string {
+	if x != nil {
+		return x.UnitDisplayName
+	}
+	return ""
+}
+
+func (x *CountedFact) GetLegalDate() string {
+	if x != nil {
+		return x.LegalDate
+	}
+	return ""
+}
+
+func (x *CountedFact) GetMeasure() Measure {
+	if x != nil {
+		return x.Measure
+	}
+	return Measure_MEASURE_UNSPECIFIED
+}
+
+func (x *CountedFact) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *CountedFact) GetAmount() int64 {
+	if x != nil {
+		return x.Amount
+	}
+	return 0
+}
+
 // Progress is how far a unit is, with everything below it. It is computed, never stored.
 type Progress struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -184,7 +442,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_coso_planning_v1_progress_proto_msgTypes[1]
+	mi := &file_coso_planning_v1_progress_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -196,7 +454,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_progress_proto_msgTypes[1]
+	mi := &file_coso_planning_v1_progress_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -209,7 +467,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_progress_proto_rawDescGZIP(), []int{1}
+	return file_coso_planning_v1_progress_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Progress) GetUnit() string {
@@ -283,7 +541,7 @@ type IndicatorProgress struct {
 
 func (x *IndicatorProgress) Reset() {
 	*x = IndicatorProgress{}
-	mi := &file_coso_planning_v1_progress_proto_msgTypes[2]
+	mi := &file_coso_planning_v1_progress_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -295,7 +553,7 @@ func (x *IndicatorProgress) String() string {
 func (*IndicatorProgress) ProtoMessage() {}
 
 func (x *IndicatorProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_progress_proto_msgTypes[2]
+	mi := &file_coso_planning_v1_progress_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -308,7 +566,7 @@ func (x *IndicatorProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndicatorProgress.ProtoReflect.Descriptor instead.
 func (*IndicatorProgress) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_progress_proto_rawDescGZIP(), []int{2}
+	return file_coso_planning_v1_progress_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *IndicatorProgress) GetIndicator() string {
@@ -368,7 +626,7 @@ type UnitFigure struct {
 
 func (x *UnitFigure) Reset() {
 	*x = UnitFigure{}
-	mi := &file_coso_planning_v1_progress_proto_msgTypes[3]
+	mi := &file_coso_planning_v1_progress_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -380,7 +638,7 @@ func (x *UnitFigure) String() string {
 func (*UnitFigure) ProtoMessage() {}
 
 func (x *UnitFigure) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_progress_proto_msgTypes[3]
+	mi := &file_coso_planning_v1_progress_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -393,7 +651,7 @@ func (x *UnitFigure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnitFigure.ProtoReflect.Descriptor instead.
 func (*UnitFigure) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_progress_proto_rawDescGZIP(), []int{3}
+	return file_coso_planning_v1_progress_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *UnitFigure) GetUnit() string {
@@ -439,7 +697,7 @@ type Figure struct {
 
 func (x *Figure) Reset() {
 	*x = Figure{}
-	mi := &file_coso_planning_v1_progress_proto_msgTypes[4]
+	mi := &file_coso_planning_v1_progress_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -451,7 +709,7 @@ func (x *Figure) String() string {
 func (*Figure) ProtoMessage() {}
 
 func (x *Figure) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_progress_proto_msgTypes[4]
+	mi := &file_coso_planning_v1_progress_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -464,7 +722,7 @@ func (x *Figure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Figure.ProtoReflect.Descriptor instead.
 func (*Figure) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_progress_proto_rawDescGZIP(), []int{4}
+	return file_coso_planning_v1_progress_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Figure) GetActualValue() int64 {
@@ -513,12 +771,34 @@ var File_coso_planning_v1_progress_proto protoreflect.FileDescriptor
 
 const file_coso_planning_v1_progress_proto_rawDesc = "" +
 	"\n" +
-	"\x1fcoso/planning/v1/progress.proto\x12\x10coso.planning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\"\xa7\x02\n" +
+	"\x1fcoso/planning/v1/progress.proto\x12\x10coso.planning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fcoso/access/v1/permission.proto\x1a coso/planning/v1/indicator.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\"\xa7\x02\n" +
 	"\x12GetProgressRequest\x12K\n" +
 	"\x04unit\x18\x01 \x01(\tB7\xe0A\x02\xbaH1\xc8\x01\x01r,2*^units/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04unit\x12Q\n" +
 	"\x06period\x18\x02 \x01(\tB9\xe0A\x02\xbaH3\xc8\x01\x01r.2,^periods/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x06period\x12;\n" +
 	"\x05as_of\x18\x03 \x01(\tB&\xbaH#\xd8\x01\x01r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\x04asOf\x124\n" +
-	"\x04tree\x18\x04 \x01(\tB \xbaH\x1d\xd8\x01\x01r\x182\x16^[a-z][a-z0-9-]{0,30}$R\x04tree\"\xfe\x01\n" +
+	"\x04tree\x18\x04 \x01(\tB \xbaH\x1d\xd8\x01\x01r\x182\x16^[a-z][a-z0-9-]{0,30}$R\x04tree\"\xda\x03\n" +
+	"\x17ListCountedFactsRequest\x12K\n" +
+	"\x04unit\x18\x01 \x01(\tB7\xe0A\x02\xbaH1\xc8\x01\x01r,2*^units/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04unit\x12Q\n" +
+	"\x06period\x18\x02 \x01(\tB9\xe0A\x02\xbaH3\xc8\x01\x01r.2,^periods/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x06period\x12Z\n" +
+	"\tindicator\x18\x03 \x01(\tB<\xe0A\x02\xbaH6\xc8\x01\x01r12/^indicators/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\tindicator\x12;\n" +
+	"\x05as_of\x18\x04 \x01(\tB&\xbaH#\xd8\x01\x01r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\x04asOf\x124\n" +
+	"\x04tree\x18\x05 \x01(\tB \xbaH\x1d\xd8\x01\x01r\x182\x16^[a-z][a-z0-9-]{0,30}$R\x04tree\x12'\n" +
+	"\tpage_size\x18\x06 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"\x86\x01\n" +
+	"\x18ListCountedFactsResponse\x12B\n" +
+	"\rcounted_facts\x18\x01 \x03(\v2\x1d.coso.planning.v1.CountedFactR\fcountedFacts\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe5\x01\n" +
+	"\vCountedFact\x12\x16\n" +
+	"\x06source\x18\x01 \x01(\tR\x06source\x12\x12\n" +
+	"\x04unit\x18\x02 \x01(\tR\x04unit\x12*\n" +
+	"\x11unit_display_name\x18\x03 \x01(\tR\x0funitDisplayName\x12\x1d\n" +
+	"\n" +
+	"legal_date\x18\x04 \x01(\tR\tlegalDate\x123\n" +
+	"\ameasure\x18\x05 \x01(\x0e2\x19.coso.planning.v1.MeasureR\ameasure\x12\x12\n" +
+	"\x04kind\x18\x06 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06amount\x18\a \x01(\x03R\x06amount\"\xfe\x01\n" +
 	"\bProgress\x12\x12\n" +
 	"\x04unit\x18\x01 \x01(\tR\x04unit\x12*\n" +
 	"\x11unit_display_name\x18\x02 \x01(\tR\x0funitDisplayName\x12\x16\n" +
@@ -557,9 +837,10 @@ const file_coso_planning_v1_progress_proto_rawDesc = "" +
 	"\x12STANDING_NO_TARGET\x10\x01\x12\x13\n" +
 	"\x0fSTANDING_MISSED\x10\x02\x12\x10\n" +
 	"\fSTANDING_MET\x10\x03\x12\x15\n" +
-	"\x11STANDING_EXCEEDED\x10\x042\x87\x01\n" +
-	"\x0fProgressService\x12t\n" +
-	"\vGetProgress\x12$.coso.planning.v1.GetProgressRequest\x1a\x1a.coso.planning.v1.Progress\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{unit=units/*}/progressB,Z*coso/proto/gen/coso/planning/v1;planningpbb\x06proto3"
+	"\x11STANDING_EXCEEDED\x10\x042\xa6\x02\n" +
+	"\x0fProgressService\x12x\n" +
+	"\vGetProgress\x12$.coso.planning.v1.GetProgressRequest\x1a\x1a.coso.planning.v1.Progress\"'\x88\xce\x18\x1e\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{unit=units/*}/progress\x12\x98\x01\n" +
+	"\x10ListCountedFacts\x12).coso.planning.v1.ListCountedFactsRequest\x1a*.coso.planning.v1.ListCountedFactsResponse\"-\x88\xce\x18\x1e\x82\xd3\xe4\x93\x02#\x12!/v1/{unit=units/*}/progress/factsB,Z*coso/proto/gen/coso/planning/v1;planningpbb\x06proto3"
 
 var (
 	file_coso_planning_v1_progress_proto_rawDescOnce sync.Once
@@ -574,28 +855,36 @@ func file_coso_planning_v1_progress_proto_rawDescGZIP() []byte {
 }
 
 var file_coso_planning_v1_progress_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_coso_planning_v1_progress_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_coso_planning_v1_progress_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_coso_planning_v1_progress_proto_goTypes = []any{
-	(Standing)(0),              // 0: coso.planning.v1.Standing
-	(*GetProgressRequest)(nil), // 1: coso.planning.v1.GetProgressRequest
-	(*Progress)(nil),           // 2: coso.planning.v1.Progress
-	(*IndicatorProgress)(nil),  // 3: coso.planning.v1.IndicatorProgress
-	(*UnitFigure)(nil),         // 4: coso.planning.v1.UnitFigure
-	(*Figure)(nil),             // 5: coso.planning.v1.Figure
+	(Standing)(0),                    // 0: coso.planning.v1.Standing
+	(*GetProgressRequest)(nil),       // 1: coso.planning.v1.GetProgressRequest
+	(*ListCountedFactsRequest)(nil),  // 2: coso.planning.v1.ListCountedFactsRequest
+	(*ListCountedFactsResponse)(nil), // 3: coso.planning.v1.ListCountedFactsResponse
+	(*CountedFact)(nil),              // 4: coso.planning.v1.CountedFact
+	(*Progress)(nil),                 // 5: coso.planning.v1.Progress
+	(*IndicatorProgress)(nil),        // 6: coso.planning.v1.IndicatorProgress
+	(*UnitFigure)(nil),               // 7: coso.planning.v1.UnitFigure
+	(*Figure)(nil),                   // 8: coso.planning.v1.Figure
+	(Measure)(0),                     // 9: coso.planning.v1.Measure
 }
 var file_coso_planning_v1_progress_proto_depIdxs = []int32{
-	3, // 0: coso.planning.v1.Progress.indicators:type_name -> coso.planning.v1.IndicatorProgress
-	5, // 1: coso.planning.v1.IndicatorProgress.figure:type_name -> coso.planning.v1.Figure
-	4, // 2: coso.planning.v1.IndicatorProgress.below_plan:type_name -> coso.planning.v1.UnitFigure
-	5, // 3: coso.planning.v1.UnitFigure.figure:type_name -> coso.planning.v1.Figure
-	0, // 4: coso.planning.v1.Figure.standing:type_name -> coso.planning.v1.Standing
-	1, // 5: coso.planning.v1.ProgressService.GetProgress:input_type -> coso.planning.v1.GetProgressRequest
-	2, // 6: coso.planning.v1.ProgressService.GetProgress:output_type -> coso.planning.v1.Progress
-	6, // [6:7] is the sub-list for method output_type
-	5, // [5:6] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	4, // 0: coso.planning.v1.ListCountedFactsResponse.counted_facts:type_name -> coso.planning.v1.CountedFact
+	9, // 1: coso.planning.v1.CountedFact.measure:type_name -> coso.planning.v1.Measure
+	6, // 2: coso.planning.v1.Progress.indicators:type_name -> coso.planning.v1.IndicatorProgress
+	8, // 3: coso.planning.v1.IndicatorProgress.figure:type_name -> coso.planning.v1.Figure
+	7, // 4: coso.planning.v1.IndicatorProgress.below_plan:type_name -> coso.planning.v1.UnitFigure
+	8, // 5: coso.planning.v1.UnitFigure.figure:type_name -> coso.planning.v1.Figure
+	0, // 6: coso.planning.v1.Figure.standing:type_name -> coso.planning.v1.Standing
+	1, // 7: coso.planning.v1.ProgressService.GetProgress:input_type -> coso.planning.v1.GetProgressRequest
+	2, // 8: coso.planning.v1.ProgressService.ListCountedFacts:input_type -> coso.planning.v1.ListCountedFactsRequest
+	5, // 9: coso.planning.v1.ProgressService.GetProgress:output_type -> coso.planning.v1.Progress
+	3, // 10: coso.planning.v1.ProgressService.ListCountedFacts:output_type -> coso.planning.v1.ListCountedFactsResponse
+	9, // [9:11] is the sub-list for method output_type
+	7, // [7:9] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_coso_planning_v1_progress_proto_init() }
@@ -603,14 +892,15 @@ func file_coso_planning_v1_progress_proto_init() {
 	if File_coso_planning_v1_progress_proto != nil {
 		return
 	}
-	file_coso_planning_v1_progress_proto_msgTypes[4].OneofWrappers = []any{}
+	file_coso_planning_v1_indicator_proto_init()
+	file_coso_planning_v1_progress_proto_msgTypes[7].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_coso_planning_v1_progress_proto_rawDesc), len(file_coso_planning_v1_progress_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   5,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

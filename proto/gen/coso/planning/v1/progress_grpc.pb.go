@@ -21,7 +21,8 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ProgressService_GetProgress_FullMethodName = "/coso.planning.v1.ProgressService/GetProgress"
+	ProgressService_GetProgress_FullMethodName      = "/coso.planning.v1.ProgressService/GetProgress"
+	ProgressService_ListCountedFacts_FullMethodName = "/coso.planning.v1.ProgressService/ListCountedFacts"
 )
 
 // ProgressServiceClient is the client API for ProgressService service.
@@ -32,8 +33,13 @@ const (
 type ProgressServiceClient interface {
 	// The progress of one unit with everything below it. NOT_FOUND if the unit or period does not exist or the unit
 	// does not exist on the last day counted; INVALID_ARGUMENT if `as_of` lies in the future;
-	// FAILED_PRECONDITION if the period was withdrawn.
+	// FAILED_PRECONDITION if the period was withdrawn, or `as_of` lies before its first day.
 	GetProgress(ctx context.Context, in *GetProgressRequest, opts ...grpc.CallOption) (*Progress, error)
+	// The facts that one figure of a progress counted: those and no others, so that their amounts add up to its
+	// `actual_value`. In order of legal dates, of one day in order of sources. A page costs about as much as the figure does
+	// when it is counted anew, and what is on the page; not the number of all facts. Refused as GetProgress; NOT_FOUND if
+	// the indicator does not exist; FAILED_PRECONDITION if it was withdrawn.
+	ListCountedFacts(ctx context.Context, in *ListCountedFactsRequest, opts ...grpc.CallOption) (*ListCountedFactsResponse, error)
 }
 
 type progressServiceClient struct {
@@ -54,6 +60,16 @@ func (c *progressServiceClient) GetProgress(ctx context.Context, in *GetProgress
 	return out, nil
 }
 
+func (c *progressServiceClient) ListCountedFacts(ctx context.Context, in *ListCountedFactsRequest, opts ...grpc.CallOption) (*ListCountedFactsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListCountedFactsResponse)
+	err := c.cc.Invoke(ctx, ProgressService_ListCountedFacts_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ProgressServiceServer is the server API for ProgressService service.
 // All implementations must embed UnimplementedProgressServiceServer
 // for forward compatibility.
@@ -62,8 +78,13 @@ func (c *progressServiceClient) GetProgress(ctx context.Context, in *GetProgress
 type ProgressServiceServer interface {
 	// The progress of one unit with everything below it. NOT_FOUND if the unit or period does not exist or the unit
 	// does not exist on the last day counted; INVALID_ARGUMENT if `as_of` lies in the future;
-	// FAILED_PRECONDITION if the period was withdrawn.
+	// FAILED_PRECONDITION if the period was withdrawn, or `as_of` lies before its first day.
 	GetProgress(context.Context, *GetProgressRequest) (*Progress, error)
+	// The facts that one figure of a progress counted: those and no others, so that their amounts add up to its
+	// `actual_value`. In order of legal dates, of one day in order of sources. A page costs about as much as the figure does
+	// when it is counted anew, and what is on the page; not the number of all facts. Refused as GetProgress; NOT_FOUND if
+	// the indicator does not exist; FAILED_PRECONDITION if it was withdrawn.
+	ListCountedFacts(context.Context, *ListCountedFactsRequest) (*ListCountedFactsResponse, error)
 	mustEmbedUnimplementedProgressServiceServer()
 }
 
@@ -76,6 +97,9 @@ type UnimplementedProgressServiceServer struct{}
 
 func (UnimplementedProgressServiceServer) GetProgress(context.Context, *GetProgressRequest) (*Progress, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetProgress not implemented")
+}
+func (UnimplementedProgressServiceServer) ListCountedFacts(context.Context, *ListCountedFactsRequest) (*ListCountedFactsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListCountedFacts not implemented")
 }
 func (UnimplementedProgressServiceServer) mustEmbedUnimplementedProgressServiceServer() {}
 func (UnimplementedProgressServiceServer) testEmbeddedByValue()                         {}
@@ -116,6 +140,24 @@ func _ProgressService_GetProgress_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ProgressService_ListCountedFacts_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListCountedFactsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProgressServiceServer).ListCountedFacts(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProgressService_ListCountedFacts_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProgressServiceServer).ListCountedFacts(ctx, req.(*ListCountedFactsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ProgressService_ServiceDesc is the grpc.ServiceDesc for ProgressService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -126,6 +168,10 @@ var ProgressService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetProgress",
 			Handler:    _ProgressService_GetProgress_Handler,
+		},
+		{
+			MethodName: "ListCountedFacts",
+			Handler:    _ProgressService_ListCountedFacts_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -10,7 +10,9 @@ package planningpb
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
-	v1 "coso/proto/gen/coso/history/v1"
+	_ "coso/proto/gen/coso/access/v1"
+	v11 "coso/proto/gen/coso/history/v1"
+	v1 "coso/proto/gen/coso/operation/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -322,7 +324,11 @@ type BatchCreateTargetsRequest struct {
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
 	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
-	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	ValidateOnly bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// The operation in which the records are put aside (`services/planning/operations/…`): they take effect when it is activated, and
+	// nobody sees them before; empty: they take effect now. Records put aside by other requests are not seen, so what one
+	// refers to must be there already or in the same request. FAILED_PRECONDITION if the operation has ended.
+	Operation     string `protobuf:"bytes,4,opt,name=operation,proto3" json:"operation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -378,11 +384,20 @@ func (x *BatchCreateTargetsRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *BatchCreateTargetsRequest) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
 // What a batch created, in the order asked for.
 type BatchCreateTargetsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The targets.
-	Targets       []*Target `protobuf:"bytes,1,rep,name=targets,proto3" json:"targets,omitempty"`
+	// The targets; none if they were put aside.
+	Targets []*Target `protobuf:"bytes,1,rep,name=targets,proto3" json:"targets,omitempty"`
+	// The operation in which they were put aside; absent if they took effect.
+	Operation     *v1.Operation `protobuf:"bytes,2,opt,name=operation,proto3" json:"operation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -420,6 +435,13 @@ func (*BatchCreateTargetsResponse) Descriptor() ([]byte, []int) {
 func (x *BatchCreateTargetsResponse) GetTargets() []*Target {
 	if x != nil {
 		return x.Targets
+	}
+	return nil
+}
+
+func (x *BatchCreateTargetsResponse) GetOperation() *v1.Operation {
+	if x != nil {
+		return x.Operation
 	}
 	return nil
 }
@@ -477,7 +499,7 @@ type ListTargetsRequest struct {
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// `next_page_token` of the page before, with the same filters.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Only those of this unit.
+	// Only those of this unit. NOT_FOUND if it is not known.
 	Unit string `protobuf:"bytes,3,opt,name=unit,proto3" json:"unit,omitempty"`
 	// Only those of this indicator.
 	Indicator string `protobuf:"bytes,4,opt,name=indicator,proto3" json:"indicator,omitempty"`
@@ -931,7 +953,7 @@ var File_coso_planning_v1_target_proto protoreflect.FileDescriptor
 
 const file_coso_planning_v1_target_proto_rawDesc = "" +
 	"\n" +
-	"\x1dcoso/planning/v1/target.proto\x12\x10coso.planning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x06\n" +
+	"\x1dcoso/planning/v1/target.proto\x12\x10coso.planning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fcoso/access/v1/permission.proto\x1a\x1dcoso/history/v1/history.proto\x1a!coso/operation/v1/operation.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x06\n" +
 	"\x06Target\x12M\n" +
 	"\x04name\x18\x01 \x01(\tB9\xe0A\b\xbaH3\xd8\x01\x01r.2,^targets/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12N\n" +
 	"\x04unit\x18\x02 \x01(\tB:\xe0A\x02\xe0A\x05\xbaH1\xc8\x01\x01r,2*^units/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04unit\x12]\n" +
@@ -957,14 +979,16 @@ const file_coso_planning_v1_target_proto_rawDesc = "" +
 	"\ttarget_id\x18\x02 \x01(\tB.\xbaH+\xd8\x01\x01r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\btargetId\x12'\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xbc\x01\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xaa\x02\n" +
 	"\x19BatchCreateTargetsRequest\x12Q\n" +
 	"\brequests\x18\x01 \x03(\v2%.coso.planning.v1.CreateTargetRequestB\x0e\xe0A\x02\xbaH\b\x92\x01\x05\b\x01\x10\xf4\x03R\brequests\x12'\n" +
 	"\n" +
 	"request_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"P\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12l\n" +
+	"\toperation\x18\x04 \x01(\tBN\xbaHK\xd8\x01\x01rF2D^services/[a-z]{1,32}/operations/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\toperation\"\x8c\x01\n" +
 	"\x1aBatchCreateTargetsResponse\x122\n" +
-	"\atargets\x18\x01 \x03(\v2\x18.coso.planning.v1.TargetR\atargets\"a\n" +
+	"\atargets\x18\x01 \x03(\v2\x18.coso.planning.v1.TargetR\atargets\x12:\n" +
+	"\toperation\x18\x02 \x01(\v2\x1c.coso.operation.v1.OperationR\toperation\"a\n" +
 	"\x10GetTargetRequest\x12M\n" +
 	"\x04name\x18\x01 \x01(\tB9\xe0A\x02\xbaH3\xc8\x01\x01r.2,^targets/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\"\x98\x03\n" +
 	"\x12ListTargetsRequest\x12'\n" +
@@ -1010,16 +1034,16 @@ const file_coso_planning_v1_target_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken*G\n" +
 	"\vTargetState\x12\x1c\n" +
 	"\x18TARGET_STATE_UNSPECIFIED\x10\x00\x12\x1a\n" +
-	"\x16TARGET_STATE_WITHDRAWN\x10\x012\xe4\a\n" +
-	"\rTargetService\x12l\n" +
-	"\fCreateTarget\x12%.coso.planning.v1.CreateTargetRequest\x1a\x18.coso.planning.v1.Target\"\x1b\x82\xd3\xe4\x93\x02\x15:\x06target\"\v/v1/targets\x12\x93\x01\n" +
-	"\x12BatchCreateTargets\x12+.coso.planning.v1.BatchCreateTargetsRequest\x1a,.coso.planning.v1.BatchCreateTargetsResponse\"\"\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/targets:batchCreate\x12g\n" +
-	"\tGetTarget\x12\".coso.planning.v1.GetTargetRequest\x1a\x18.coso.planning.v1.Target\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=targets/*}\x12o\n" +
-	"\vListTargets\x12$.coso.planning.v1.ListTargetsRequest\x1a%.coso.planning.v1.ListTargetsResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/targets\x12|\n" +
-	"\fUpdateTarget\x12%.coso.planning.v1.UpdateTargetRequest\x1a\x18.coso.planning.v1.Target\"+\x82\xd3\xe4\x93\x02%:\x06target2\x1b/v1/{target.name=targets/*}\x12w\n" +
-	"\fAssignTarget\x12%.coso.planning.v1.AssignTargetRequest\x1a\x18.coso.planning.v1.Target\"&\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=targets/*}:assign\x12}\n" +
-	"\x0eWithdrawTarget\x12'.coso.planning.v1.WithdrawTargetRequest\x1a\x18.coso.planning.v1.Target\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/{name=targets/*}:withdraw\x12\x7f\n" +
-	"\x11ListTargetHistory\x12*.coso.planning.v1.ListTargetHistoryRequest\x1a\x18.coso.history.v1.History\"$\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{name=targets/*}:historyB,Z*coso/proto/gen/coso/planning/v1;planningpbb\x06proto3"
+	"\x16TARGET_STATE_WITHDRAWN\x10\x012\x87\b\n" +
+	"\rTargetService\x12p\n" +
+	"\fCreateTarget\x12%.coso.planning.v1.CreateTargetRequest\x1a\x18.coso.planning.v1.Target\"\x1f\x88\xce\x18 \x82\xd3\xe4\x93\x02\x15:\x06target\"\v/v1/targets\x12\x97\x01\n" +
+	"\x12BatchCreateTargets\x12+.coso.planning.v1.BatchCreateTargetsRequest\x1a,.coso.planning.v1.BatchCreateTargetsResponse\"&\x88\xce\x18 \x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/targets:batchCreate\x12k\n" +
+	"\tGetTarget\x12\".coso.planning.v1.GetTargetRequest\x1a\x18.coso.planning.v1.Target\" \x88\xce\x18\x1e\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=targets/*}\x12s\n" +
+	"\vListTargets\x12$.coso.planning.v1.ListTargetsRequest\x1a%.coso.planning.v1.ListTargetsResponse\"\x17\x88\xce\x18\x1e\x82\xd3\xe4\x93\x02\r\x12\v/v1/targets\x12\x80\x01\n" +
+	"\fUpdateTarget\x12%.coso.planning.v1.UpdateTargetRequest\x1a\x18.coso.planning.v1.Target\"/\x88\xce\x18 \x82\xd3\xe4\x93\x02%:\x06target2\x1b/v1/{target.name=targets/*}\x12{\n" +
+	"\fAssignTarget\x12%.coso.planning.v1.AssignTargetRequest\x1a\x18.coso.planning.v1.Target\"*\x88\xce\x18!\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=targets/*}:assign\x12\x81\x01\n" +
+	"\x0eWithdrawTarget\x12'.coso.planning.v1.WithdrawTargetRequest\x1a\x18.coso.planning.v1.Target\",\x88\xce\x18\"\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/{name=targets/*}:withdraw\x12\x83\x01\n" +
+	"\x11ListTargetHistory\x12*.coso.planning.v1.ListTargetHistoryRequest\x1a\x18.coso.history.v1.History\"(\x88\xce\x18\x1e\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{name=targets/*}:historyB,Z*coso/proto/gen/coso/planning/v1;planningpbb\x06proto3"
 
 var (
 	file_coso_planning_v1_target_proto_rawDescOnce sync.Once
@@ -1049,8 +1073,9 @@ var file_coso_planning_v1_target_proto_goTypes = []any{
 	(*WithdrawTargetRequest)(nil),      // 10: coso.planning.v1.WithdrawTargetRequest
 	(*ListTargetHistoryRequest)(nil),   // 11: coso.planning.v1.ListTargetHistoryRequest
 	(*timestamppb.Timestamp)(nil),      // 12: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),      // 13: google.protobuf.FieldMask
-	(*v1.History)(nil),                 // 14: coso.history.v1.History
+	(*v1.Operation)(nil),               // 13: coso.operation.v1.Operation
+	(*fieldmaskpb.FieldMask)(nil),      // 14: google.protobuf.FieldMask
+	(*v11.History)(nil),                // 15: coso.history.v1.History
 }
 var file_coso_planning_v1_target_proto_depIdxs = []int32{
 	12, // 0: coso.planning.v1.Target.create_time:type_name -> google.protobuf.Timestamp
@@ -1059,31 +1084,32 @@ var file_coso_planning_v1_target_proto_depIdxs = []int32{
 	1,  // 3: coso.planning.v1.CreateTargetRequest.target:type_name -> coso.planning.v1.Target
 	2,  // 4: coso.planning.v1.BatchCreateTargetsRequest.requests:type_name -> coso.planning.v1.CreateTargetRequest
 	1,  // 5: coso.planning.v1.BatchCreateTargetsResponse.targets:type_name -> coso.planning.v1.Target
-	0,  // 6: coso.planning.v1.ListTargetsRequest.state:type_name -> coso.planning.v1.TargetState
-	1,  // 7: coso.planning.v1.ListTargetsResponse.targets:type_name -> coso.planning.v1.Target
-	1,  // 8: coso.planning.v1.UpdateTargetRequest.target:type_name -> coso.planning.v1.Target
-	13, // 9: coso.planning.v1.UpdateTargetRequest.update_mask:type_name -> google.protobuf.FieldMask
-	2,  // 10: coso.planning.v1.TargetService.CreateTarget:input_type -> coso.planning.v1.CreateTargetRequest
-	3,  // 11: coso.planning.v1.TargetService.BatchCreateTargets:input_type -> coso.planning.v1.BatchCreateTargetsRequest
-	5,  // 12: coso.planning.v1.TargetService.GetTarget:input_type -> coso.planning.v1.GetTargetRequest
-	6,  // 13: coso.planning.v1.TargetService.ListTargets:input_type -> coso.planning.v1.ListTargetsRequest
-	8,  // 14: coso.planning.v1.TargetService.UpdateTarget:input_type -> coso.planning.v1.UpdateTargetRequest
-	9,  // 15: coso.planning.v1.TargetService.AssignTarget:input_type -> coso.planning.v1.AssignTargetRequest
-	10, // 16: coso.planning.v1.TargetService.WithdrawTarget:input_type -> coso.planning.v1.WithdrawTargetRequest
-	11, // 17: coso.planning.v1.TargetService.ListTargetHistory:input_type -> coso.planning.v1.ListTargetHistoryRequest
-	1,  // 18: coso.planning.v1.TargetService.CreateTarget:output_type -> coso.planning.v1.Target
-	4,  // 19: coso.planning.v1.TargetService.BatchCreateTargets:output_type -> coso.planning.v1.BatchCreateTargetsResponse
-	1,  // 20: coso.planning.v1.TargetService.GetTarget:output_type -> coso.planning.v1.Target
-	7,  // 21: coso.planning.v1.TargetService.ListTargets:output_type -> coso.planning.v1.ListTargetsResponse
-	1,  // 22: coso.planning.v1.TargetService.UpdateTarget:output_type -> coso.planning.v1.Target
-	1,  // 23: coso.planning.v1.TargetService.AssignTarget:output_type -> coso.planning.v1.Target
-	1,  // 24: coso.planning.v1.TargetService.WithdrawTarget:output_type -> coso.planning.v1.Target
-	14, // 25: coso.planning.v1.TargetService.ListTargetHistory:output_type -> coso.history.v1.History
-	18, // [18:26] is the sub-list for method output_type
-	10, // [10:18] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	13, // 6: coso.planning.v1.BatchCreateTargetsResponse.operation:type_name -> coso.operation.v1.Operation
+	0,  // 7: coso.planning.v1.ListTargetsRequest.state:type_name -> coso.planning.v1.TargetState
+	1,  // 8: coso.planning.v1.ListTargetsResponse.targets:type_name -> coso.planning.v1.Target
+	1,  // 9: coso.planning.v1.UpdateTargetRequest.target:type_name -> coso.planning.v1.Target
+	14, // 10: coso.planning.v1.UpdateTargetRequest.update_mask:type_name -> google.protobuf.FieldMask
+	2,  // 11: coso.planning.v1.TargetService.CreateTarget:input_type -> coso.planning.v1.CreateTargetRequest
+	3,  // 12: coso.planning.v1.TargetService.BatchCreateTargets:input_type -> coso.planning.v1.BatchCreateTargetsRequest
+	5,  // 13: coso.planning.v1.TargetService.GetTarget:input_type -> coso.planning.v1.GetTargetRequest
+	6,  // 14: coso.planning.v1.TargetService.ListTargets:input_type -> coso.planning.v1.ListTargetsRequest
+	8,  // 15: coso.planning.v1.TargetService.UpdateTarget:input_type -> coso.planning.v1.UpdateTargetRequest
+	9,  // 16: coso.planning.v1.TargetService.AssignTarget:input_type -> coso.planning.v1.AssignTargetRequest
+	10, // 17: coso.planning.v1.TargetService.WithdrawTarget:input_type -> coso.planning.v1.WithdrawTargetRequest
+	11, // 18: coso.planning.v1.TargetService.ListTargetHistory:input_type -> coso.planning.v1.ListTargetHistoryRequest
+	1,  // 19: coso.planning.v1.TargetService.CreateTarget:output_type -> coso.planning.v1.Target
+	4,  // 20: coso.planning.v1.TargetService.BatchCreateTargets:output_type -> coso.planning.v1.BatchCreateTargetsResponse
+	1,  // 21: coso.planning.v1.TargetService.GetTarget:output_type -> coso.planning.v1.Target
+	7,  // 22: coso.planning.v1.TargetService.ListTargets:output_type -> coso.planning.v1.ListTargetsResponse
+	1,  // 23: coso.planning.v1.TargetService.UpdateTarget:output_type -> coso.planning.v1.Target
+	1,  // 24: coso.planning.v1.TargetService.AssignTarget:output_type -> coso.planning.v1.Target
+	1,  // 25: coso.planning.v1.TargetService.WithdrawTarget:output_type -> coso.planning.v1.Target
+	15, // 26: coso.planning.v1.TargetService.ListTargetHistory:output_type -> coso.history.v1.History
+	19, // [19:27] is the sub-list for method output_type
+	11, // [11:19] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_coso_planning_v1_target_proto_init() }

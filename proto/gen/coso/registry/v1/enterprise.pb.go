@@ -10,7 +10,9 @@ package registrypb
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
-	v1 "coso/proto/gen/coso/history/v1"
+	_ "coso/proto/gen/coso/access/v1"
+	v11 "coso/proto/gen/coso/history/v1"
+	v1 "coso/proto/gen/coso/operation/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -372,7 +374,11 @@ type BatchCreateEnterprisesRequest struct {
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
 	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
-	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	ValidateOnly bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// The operation in which the records are put aside (`services/registry/operations/…`): they take effect when it is activated, and
+	// nobody sees them before; empty: they take effect now. Records put aside by other requests are not seen, so what one
+	// refers to must be there already or in the same request. FAILED_PRECONDITION if the operation has ended.
+	Operation     string `protobuf:"bytes,4,opt,name=operation,proto3" json:"operation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -428,11 +434,20 @@ func (x *BatchCreateEnterprisesRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *BatchCreateEnterprisesRequest) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
 // What a batch created, in the order asked for.
 type BatchCreateEnterprisesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The enterprises.
-	Enterprises   []*Enterprise `protobuf:"bytes,1,rep,name=enterprises,proto3" json:"enterprises,omitempty"`
+	// The enterprises; none if they were put aside.
+	Enterprises []*Enterprise `protobuf:"bytes,1,rep,name=enterprises,proto3" json:"enterprises,omitempty"`
+	// The operation in which they were put aside; absent if they took effect.
+	Operation     *v1.Operation `protobuf:"bytes,2,opt,name=operation,proto3" json:"operation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -470,6 +485,13 @@ func (*BatchCreateEnterprisesResponse) Descriptor() ([]byte, []int) {
 func (x *BatchCreateEnterprisesResponse) GetEnterprises() []*Enterprise {
 	if x != nil {
 		return x.Enterprises
+	}
+	return nil
+}
+
+func (x *BatchCreateEnterprisesResponse) GetOperation() *v1.Operation {
+	if x != nil {
+		return x.Operation
 	}
 	return nil
 }
@@ -527,7 +549,7 @@ type ListEnterprisesRequest struct {
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// `next_page_token` of the page before, with the same filters.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Only those of this unit.
+	// Only those of this unit. NOT_FOUND if it does not exist.
 	Unit string `protobuf:"bytes,3,opt,name=unit,proto3" json:"unit,omitempty"`
 	// Only the one with this tax code.
 	TaxCode string `protobuf:"bytes,4,opt,name=tax_code,json=taxCode,proto3" json:"tax_code,omitempty"`
@@ -799,7 +821,7 @@ var File_coso_registry_v1_enterprise_proto protoreflect.FileDescriptor
 
 const file_coso_registry_v1_enterprise_proto_rawDesc = "" +
 	"\n" +
-	"!coso/registry/v1/enterprise.proto\x12\x10coso.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdf\x04\n" +
+	"!coso/registry/v1/enterprise.proto\x12\x10coso.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fcoso/access/v1/permission.proto\x1a\x1dcoso/history/v1/history.proto\x1a!coso/operation/v1/operation.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdf\x04\n" +
 	"\n" +
 	"Enterprise\x12Q\n" +
 	"\x04name\x18\x01 \x01(\tB=\xe0A\b\xbaH7\xd8\x01\x01r220^enterprises/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x121\n" +
@@ -823,14 +845,16 @@ const file_coso_registry_v1_enterprise_proto_rawDesc = "" +
 	"\renterprise_id\x18\x02 \x01(\tB.\xbaH+\xd8\x01\x01r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\fenterpriseId\x12'\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xc4\x01\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xb2\x02\n" +
 	"\x1dBatchCreateEnterprisesRequest\x12U\n" +
 	"\brequests\x18\x01 \x03(\v2).coso.registry.v1.CreateEnterpriseRequestB\x0e\xe0A\x02\xbaH\b\x92\x01\x05\b\x01\x10\xf4\x03R\brequests\x12'\n" +
 	"\n" +
 	"request_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"`\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12l\n" +
+	"\toperation\x18\x04 \x01(\tBN\xbaHK\xd8\x01\x01rF2D^services/[a-z]{1,32}/operations/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\toperation\"\x9c\x01\n" +
 	"\x1eBatchCreateEnterprisesResponse\x12>\n" +
-	"\venterprises\x18\x01 \x03(\v2\x1c.coso.registry.v1.EnterpriseR\venterprises\"i\n" +
+	"\venterprises\x18\x01 \x03(\v2\x1c.coso.registry.v1.EnterpriseR\venterprises\x12:\n" +
+	"\toperation\x18\x02 \x01(\v2\x1c.coso.operation.v1.OperationR\toperation\"i\n" +
 	"\x14GetEnterpriseRequest\x12Q\n" +
 	"\x04name\x18\x01 \x01(\tB=\xe0A\x02\xbaH7\xc8\x01\x01r220^enterprises/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\"\xf7\x01\n" +
 	"\x16ListEnterprisesRequest\x12'\n" +
@@ -873,16 +897,16 @@ const file_coso_registry_v1_enterprise_proto_rawDesc = "" +
 	"\x1bLEGAL_FORM_FOREIGN_INVESTED\x10\x05\x12\x1a\n" +
 	"\x16LEGAL_FORM_COOPERATIVE\x10\x06\x12&\n" +
 	"\"LEGAL_FORM_NON_PUBLIC_SERVICE_UNIT\x10\a\x12!\n" +
-	"\x1dLEGAL_FORM_HOUSEHOLD_BUSINESS\x10\b2\xdb\x06\n" +
-	"\x11EnterpriseService\x12\x80\x01\n" +
-	"\x10CreateEnterprise\x12).coso.registry.v1.CreateEnterpriseRequest\x1a\x1c.coso.registry.v1.Enterprise\"#\x82\xd3\xe4\x93\x02\x1d:\n" +
-	"enterprise\"\x0f/v1/enterprises\x12\xa3\x01\n" +
-	"\x16BatchCreateEnterprises\x12/.coso.registry.v1.BatchCreateEnterprisesRequest\x1a0.coso.registry.v1.BatchCreateEnterprisesResponse\"&\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/enterprises:batchCreate\x12w\n" +
-	"\rGetEnterprise\x12&.coso.registry.v1.GetEnterpriseRequest\x1a\x1c.coso.registry.v1.Enterprise\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/{name=enterprises/*}\x12\x7f\n" +
-	"\x0fListEnterprises\x12(.coso.registry.v1.ListEnterprisesRequest\x1a).coso.registry.v1.ListEnterprisesResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/enterprises\x12\x94\x01\n" +
-	"\x10UpdateEnterprise\x12).coso.registry.v1.UpdateEnterpriseRequest\x1a\x1c.coso.registry.v1.Enterprise\"7\x82\xd3\xe4\x93\x021:\n" +
-	"enterprise2#/v1/{enterprise.name=enterprises/*}\x12\x8b\x01\n" +
-	"\x15ListEnterpriseHistory\x12..coso.registry.v1.ListEnterpriseHistoryRequest\x1a\x18.coso.history.v1.History\"(\x82\xd3\xe4\x93\x02\"\x12 /v1/{name=enterprises/*}:historyB,Z*coso/proto/gen/coso/registry/v1;registrypbb\x06proto3"
+	"\x1dLEGAL_FORM_HOUSEHOLD_BUSINESS\x10\b2\xf4\x06\n" +
+	"\x11EnterpriseService\x12\x84\x01\n" +
+	"\x10CreateEnterprise\x12).coso.registry.v1.CreateEnterpriseRequest\x1a\x1c.coso.registry.v1.Enterprise\"'\x88\xce\x18\r\x82\xd3\xe4\x93\x02\x1d:\n" +
+	"enterprise\"\x0f/v1/enterprises\x12\xa7\x01\n" +
+	"\x16BatchCreateEnterprises\x12/.coso.registry.v1.BatchCreateEnterprisesRequest\x1a0.coso.registry.v1.BatchCreateEnterprisesResponse\"*\x88\xce\x18\r\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/enterprises:batchCreate\x12{\n" +
+	"\rGetEnterprise\x12&.coso.registry.v1.GetEnterpriseRequest\x1a\x1c.coso.registry.v1.Enterprise\"$\x88\xce\x18\f\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/{name=enterprises/*}\x12\x83\x01\n" +
+	"\x0fListEnterprises\x12(.coso.registry.v1.ListEnterprisesRequest\x1a).coso.registry.v1.ListEnterprisesResponse\"\x1b\x88\xce\x18\f\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/enterprises\x12\x98\x01\n" +
+	"\x10UpdateEnterprise\x12).coso.registry.v1.UpdateEnterpriseRequest\x1a\x1c.coso.registry.v1.Enterprise\";\x88\xce\x18\r\x82\xd3\xe4\x93\x021:\n" +
+	"enterprise2#/v1/{enterprise.name=enterprises/*}\x12\x8f\x01\n" +
+	"\x15ListEnterpriseHistory\x12..coso.registry.v1.ListEnterpriseHistoryRequest\x1a\x18.coso.history.v1.History\",\x88\xce\x18\f\x82\xd3\xe4\x93\x02\"\x12 /v1/{name=enterprises/*}:historyB,Z*coso/proto/gen/coso/registry/v1;registrypbb\x06proto3"
 
 var (
 	file_coso_registry_v1_enterprise_proto_rawDescOnce sync.Once
@@ -911,8 +935,9 @@ var file_coso_registry_v1_enterprise_proto_goTypes = []any{
 	(*UpdateEnterpriseRequest)(nil),        // 9: coso.registry.v1.UpdateEnterpriseRequest
 	(*ListEnterpriseHistoryRequest)(nil),   // 10: coso.registry.v1.ListEnterpriseHistoryRequest
 	(*timestamppb.Timestamp)(nil),          // 11: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),          // 12: google.protobuf.FieldMask
-	(*v1.History)(nil),                     // 13: coso.history.v1.History
+	(*v1.Operation)(nil),                   // 12: coso.operation.v1.Operation
+	(*fieldmaskpb.FieldMask)(nil),          // 13: google.protobuf.FieldMask
+	(*v11.History)(nil),                    // 14: coso.history.v1.History
 }
 var file_coso_registry_v1_enterprise_proto_depIdxs = []int32{
 	0,  // 0: coso.registry.v1.Enterprise.tax_code_kind:type_name -> coso.registry.v1.TaxCodeKind
@@ -922,26 +947,27 @@ var file_coso_registry_v1_enterprise_proto_depIdxs = []int32{
 	2,  // 4: coso.registry.v1.CreateEnterpriseRequest.enterprise:type_name -> coso.registry.v1.Enterprise
 	3,  // 5: coso.registry.v1.BatchCreateEnterprisesRequest.requests:type_name -> coso.registry.v1.CreateEnterpriseRequest
 	2,  // 6: coso.registry.v1.BatchCreateEnterprisesResponse.enterprises:type_name -> coso.registry.v1.Enterprise
-	2,  // 7: coso.registry.v1.ListEnterprisesResponse.enterprises:type_name -> coso.registry.v1.Enterprise
-	2,  // 8: coso.registry.v1.UpdateEnterpriseRequest.enterprise:type_name -> coso.registry.v1.Enterprise
-	12, // 9: coso.registry.v1.UpdateEnterpriseRequest.update_mask:type_name -> google.protobuf.FieldMask
-	3,  // 10: coso.registry.v1.EnterpriseService.CreateEnterprise:input_type -> coso.registry.v1.CreateEnterpriseRequest
-	4,  // 11: coso.registry.v1.EnterpriseService.BatchCreateEnterprises:input_type -> coso.registry.v1.BatchCreateEnterprisesRequest
-	6,  // 12: coso.registry.v1.EnterpriseService.GetEnterprise:input_type -> coso.registry.v1.GetEnterpriseRequest
-	7,  // 13: coso.registry.v1.EnterpriseService.ListEnterprises:input_type -> coso.registry.v1.ListEnterprisesRequest
-	9,  // 14: coso.registry.v1.EnterpriseService.UpdateEnterprise:input_type -> coso.registry.v1.UpdateEnterpriseRequest
-	10, // 15: coso.registry.v1.EnterpriseService.ListEnterpriseHistory:input_type -> coso.registry.v1.ListEnterpriseHistoryRequest
-	2,  // 16: coso.registry.v1.EnterpriseService.CreateEnterprise:output_type -> coso.registry.v1.Enterprise
-	5,  // 17: coso.registry.v1.EnterpriseService.BatchCreateEnterprises:output_type -> coso.registry.v1.BatchCreateEnterprisesResponse
-	2,  // 18: coso.registry.v1.EnterpriseService.GetEnterprise:output_type -> coso.registry.v1.Enterprise
-	8,  // 19: coso.registry.v1.EnterpriseService.ListEnterprises:output_type -> coso.registry.v1.ListEnterprisesResponse
-	2,  // 20: coso.registry.v1.EnterpriseService.UpdateEnterprise:output_type -> coso.registry.v1.Enterprise
-	13, // 21: coso.registry.v1.EnterpriseService.ListEnterpriseHistory:output_type -> coso.history.v1.History
-	16, // [16:22] is the sub-list for method output_type
-	10, // [10:16] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	12, // 7: coso.registry.v1.BatchCreateEnterprisesResponse.operation:type_name -> coso.operation.v1.Operation
+	2,  // 8: coso.registry.v1.ListEnterprisesResponse.enterprises:type_name -> coso.registry.v1.Enterprise
+	2,  // 9: coso.registry.v1.UpdateEnterpriseRequest.enterprise:type_name -> coso.registry.v1.Enterprise
+	13, // 10: coso.registry.v1.UpdateEnterpriseRequest.update_mask:type_name -> google.protobuf.FieldMask
+	3,  // 11: coso.registry.v1.EnterpriseService.CreateEnterprise:input_type -> coso.registry.v1.CreateEnterpriseRequest
+	4,  // 12: coso.registry.v1.EnterpriseService.BatchCreateEnterprises:input_type -> coso.registry.v1.BatchCreateEnterprisesRequest
+	6,  // 13: coso.registry.v1.EnterpriseService.GetEnterprise:input_type -> coso.registry.v1.GetEnterpriseRequest
+	7,  // 14: coso.registry.v1.EnterpriseService.ListEnterprises:input_type -> coso.registry.v1.ListEnterprisesRequest
+	9,  // 15: coso.registry.v1.EnterpriseService.UpdateEnterprise:input_type -> coso.registry.v1.UpdateEnterpriseRequest
+	10, // 16: coso.registry.v1.EnterpriseService.ListEnterpriseHistory:input_type -> coso.registry.v1.ListEnterpriseHistoryRequest
+	2,  // 17: coso.registry.v1.EnterpriseService.CreateEnterprise:output_type -> coso.registry.v1.Enterprise
+	5,  // 18: coso.registry.v1.EnterpriseService.BatchCreateEnterprises:output_type -> coso.registry.v1.BatchCreateEnterprisesResponse
+	2,  // 19: coso.registry.v1.EnterpriseService.GetEnterprise:output_type -> coso.registry.v1.Enterprise
+	8,  // 20: coso.registry.v1.EnterpriseService.ListEnterprises:output_type -> coso.registry.v1.ListEnterprisesResponse
+	2,  // 21: coso.registry.v1.EnterpriseService.UpdateEnterprise:output_type -> coso.registry.v1.Enterprise
+	14, // 22: coso.registry.v1.EnterpriseService.ListEnterpriseHistory:output_type -> coso.history.v1.History
+	17, // [17:23] is the sub-list for method output_type
+	11, // [11:17] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_coso_registry_v1_enterprise_proto_init() }

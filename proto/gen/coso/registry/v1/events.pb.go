@@ -622,11 +622,103 @@ func (x *OrganisationWithdrawn) GetOrganisation() *Organisation {
 	return nil
 }
 
+// GrantGiven: somebody got a grant, or stands in for another's. Subject `coso.registry.grant.given`.
+type GrantGiven struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The grant after the change.
+	Grant         *Grant `protobuf:"bytes,1,opt,name=grant,proto3" json:"grant,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GrantGiven) Reset() {
+	*x = GrantGiven{}
+	mi := &file_coso_registry_v1_events_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GrantGiven) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GrantGiven) ProtoMessage() {}
+
+func (x *GrantGiven) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_registry_v1_events_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GrantGiven.ProtoReflect.Descriptor instead.
+func (*GrantGiven) Descriptor() ([]byte, []int) {
+	return file_coso_registry_v1_events_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *GrantGiven) GetGrant() *Grant {
+	if x != nil {
+		return x.Grant
+	}
+	return nil
+}
+
+// GrantEnded: a grant was ended early. Subject `coso.registry.grant.ended`.
+type GrantEnded struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The grant after the change.
+	Grant         *Grant `protobuf:"bytes,1,opt,name=grant,proto3" json:"grant,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GrantEnded) Reset() {
+	*x = GrantEnded{}
+	mi := &file_coso_registry_v1_events_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GrantEnded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GrantEnded) ProtoMessage() {}
+
+func (x *GrantEnded) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_registry_v1_events_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GrantEnded.ProtoReflect.Descriptor instead.
+func (*GrantEnded) Descriptor() ([]byte, []int) {
+	return file_coso_registry_v1_events_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *GrantEnded) GetGrant() *Grant {
+	if x != nil {
+		return x.Grant
+	}
+	return nil
+}
+
 var File_coso_registry_v1_events_proto protoreflect.FileDescriptor
 
 const file_coso_registry_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x1dcoso/registry/v1/events.proto\x12\x10coso.registry.v1\x1a!coso/registry/v1/enterprise.proto\x1a#coso/registry/v1/organisation.proto\x1a\x1bcoso/registry/v1/unit.proto\"9\n" +
+	"\x1dcoso/registry/v1/events.proto\x12\x10coso.registry.v1\x1a!coso/registry/v1/enterprise.proto\x1a\x1ccoso/registry/v1/grant.proto\x1a#coso/registry/v1/organisation.proto\x1a\x1bcoso/registry/v1/unit.proto\"9\n" +
 	"\vUnitCreated\x12*\n" +
 	"\x04unit\x18\x01 \x01(\v2\x16.coso.registry.v1.UnitR\x04unit\"9\n" +
 	"\vUnitUpdated\x12*\n" +
@@ -657,7 +749,13 @@ const file_coso_registry_v1_events_proto_rawDesc = "" +
 	" OrganisationDissolutionCorrected\x12B\n" +
 	"\forganisation\x18\x01 \x01(\v2\x1e.coso.registry.v1.OrganisationR\forganisation\"[\n" +
 	"\x15OrganisationWithdrawn\x12B\n" +
-	"\forganisation\x18\x01 \x01(\v2\x1e.coso.registry.v1.OrganisationR\forganisationB,Z*coso/proto/gen/coso/registry/v1;registrypbb\x06proto3"
+	"\forganisation\x18\x01 \x01(\v2\x1e.coso.registry.v1.OrganisationR\forganisation\";\n" +
+	"\n" +
+	"GrantGiven\x12-\n" +
+	"\x05grant\x18\x01 \x01(\v2\x17.coso.registry.v1.GrantR\x05grant\";\n" +
+	"\n" +
+	"GrantEnded\x12-\n" +
+	"\x05grant\x18\x01 \x01(\v2\x17.coso.registry.v1.GrantR\x05grantB,Z*coso/proto/gen/coso/registry/v1;registrypbb\x06proto3"
 
 var (
 	file_coso_registry_v1_events_proto_rawDescOnce sync.Once
@@ -671,7 +769,7 @@ func file_coso_registry_v1_events_proto_rawDescGZIP() []byte {
 	return file_coso_registry_v1_events_proto_rawDescData
 }
 
-var file_coso_registry_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_coso_registry_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_coso_registry_v1_events_proto_goTypes = []any{
 	(*UnitCreated)(nil),                      // 0: coso.registry.v1.UnitCreated
 	(*UnitUpdated)(nil),                      // 1: coso.registry.v1.UnitUpdated
@@ -686,29 +784,34 @@ var file_coso_registry_v1_events_proto_goTypes = []any{
 	(*OrganisationDissolved)(nil),            // 10: coso.registry.v1.OrganisationDissolved
 	(*OrganisationDissolutionCorrected)(nil), // 11: coso.registry.v1.OrganisationDissolutionCorrected
 	(*OrganisationWithdrawn)(nil),            // 12: coso.registry.v1.OrganisationWithdrawn
-	(*Unit)(nil),                             // 13: coso.registry.v1.Unit
-	(*Enterprise)(nil),                       // 14: coso.registry.v1.Enterprise
-	(*Organisation)(nil),                     // 15: coso.registry.v1.Organisation
+	(*GrantGiven)(nil),                       // 13: coso.registry.v1.GrantGiven
+	(*GrantEnded)(nil),                       // 14: coso.registry.v1.GrantEnded
+	(*Unit)(nil),                             // 15: coso.registry.v1.Unit
+	(*Enterprise)(nil),                       // 16: coso.registry.v1.Enterprise
+	(*Organisation)(nil),                     // 17: coso.registry.v1.Organisation
+	(*Grant)(nil),                            // 18: coso.registry.v1.Grant
 }
 var file_coso_registry_v1_events_proto_depIdxs = []int32{
-	13, // 0: coso.registry.v1.UnitCreated.unit:type_name -> coso.registry.v1.Unit
-	13, // 1: coso.registry.v1.UnitUpdated.unit:type_name -> coso.registry.v1.Unit
-	13, // 2: coso.registry.v1.UnitReparented.unit:type_name -> coso.registry.v1.Unit
-	13, // 3: coso.registry.v1.UnitClosed.unit:type_name -> coso.registry.v1.Unit
-	13, // 4: coso.registry.v1.UnitClosingCorrected.unit:type_name -> coso.registry.v1.Unit
-	13, // 5: coso.registry.v1.UnitPlacementRemoved.unit:type_name -> coso.registry.v1.Unit
-	14, // 6: coso.registry.v1.EnterpriseCreated.enterprise:type_name -> coso.registry.v1.Enterprise
-	14, // 7: coso.registry.v1.EnterpriseUpdated.enterprise:type_name -> coso.registry.v1.Enterprise
-	15, // 8: coso.registry.v1.OrganisationFounded.organisation:type_name -> coso.registry.v1.Organisation
-	15, // 9: coso.registry.v1.OrganisationUpdated.organisation:type_name -> coso.registry.v1.Organisation
-	15, // 10: coso.registry.v1.OrganisationDissolved.organisation:type_name -> coso.registry.v1.Organisation
-	15, // 11: coso.registry.v1.OrganisationDissolutionCorrected.organisation:type_name -> coso.registry.v1.Organisation
-	15, // 12: coso.registry.v1.OrganisationWithdrawn.organisation:type_name -> coso.registry.v1.Organisation
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	15, // 0: coso.registry.v1.UnitCreated.unit:type_name -> coso.registry.v1.Unit
+	15, // 1: coso.registry.v1.UnitUpdated.unit:type_name -> coso.registry.v1.Unit
+	15, // 2: coso.registry.v1.UnitReparented.unit:type_name -> coso.registry.v1.Unit
+	15, // 3: coso.registry.v1.UnitClosed.unit:type_name -> coso.registry.v1.Unit
+	15, // 4: coso.registry.v1.UnitClosingCorrected.unit:type_name -> coso.registry.v1.Unit
+	15, // 5: coso.registry.v1.UnitPlacementRemoved.unit:type_name -> coso.registry.v1.Unit
+	16, // 6: coso.registry.v1.EnterpriseCreated.enterprise:type_name -> coso.registry.v1.Enterprise
+	16, // 7: coso.registry.v1.EnterpriseUpdated.enterprise:type_name -> coso.registry.v1.Enterprise
+	17, // 8: coso.registry.v1.OrganisationFounded.organisation:type_name -> coso.registry.v1.Organisation
+	17, // 9: coso.registry.v1.OrganisationUpdated.organisation:type_name -> coso.registry.v1.Organisation
+	17, // 10: coso.registry.v1.OrganisationDissolved.organisation:type_name -> coso.registry.v1.Organisation
+	17, // 11: coso.registry.v1.OrganisationDissolutionCorrected.organisation:type_name -> coso.registry.v1.Organisation
+	17, // 12: coso.registry.v1.OrganisationWithdrawn.organisation:type_name -> coso.registry.v1.Organisation
+	18, // 13: coso.registry.v1.GrantGiven.grant:type_name -> coso.registry.v1.Grant
+	18, // 14: coso.registry.v1.GrantEnded.grant:type_name -> coso.registry.v1.Grant
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_coso_registry_v1_events_proto_init() }
@@ -717,6 +820,7 @@ func file_coso_registry_v1_events_proto_init() {
 		return
 	}
 	file_coso_registry_v1_enterprise_proto_init()
+	file_coso_registry_v1_grant_proto_init()
 	file_coso_registry_v1_organisation_proto_init()
 	file_coso_registry_v1_unit_proto_init()
 	type x struct{}
@@ -725,7 +829,7 @@ func file_coso_registry_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_coso_registry_v1_events_proto_rawDesc), len(file_coso_registry_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

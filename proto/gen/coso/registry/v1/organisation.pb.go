@@ -10,7 +10,9 @@ package registrypb
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
-	v1 "coso/proto/gen/coso/history/v1"
+	_ "coso/proto/gen/coso/access/v1"
+	v11 "coso/proto/gen/coso/history/v1"
+	v1 "coso/proto/gen/coso/operation/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -463,7 +465,11 @@ type BatchCreateOrganisationsRequest struct {
 	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
 	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
-	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	ValidateOnly bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// The operation in which the records are put aside (`services/registry/operations/…`): they take effect when it is activated, and
+	// nobody sees them before; empty: they take effect now. Records put aside by other requests are not seen, so what one
+	// refers to must be there already or in the same request. FAILED_PRECONDITION if the operation has ended.
+	Operation     string `protobuf:"bytes,4,opt,name=operation,proto3" json:"operation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -519,11 +525,20 @@ func (x *BatchCreateOrganisationsRequest) GetValidateOnly() bool {
 	return false
 }
 
+func (x *BatchCreateOrganisationsRequest) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
 // What a batch created, in the order asked for.
 type BatchCreateOrganisationsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The organisations.
+	// The organisations; none if they were put aside.
 	Organisations []*Organisation `protobuf:"bytes,1,rep,name=organisations,proto3" json:"organisations,omitempty"`
+	// The operation in which they were put aside; absent if they took effect.
+	Operation     *v1.Operation `protobuf:"bytes,2,opt,name=operation,proto3" json:"operation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -561,6 +576,13 @@ func (*BatchCreateOrganisationsResponse) Descriptor() ([]byte, []int) {
 func (x *BatchCreateOrganisationsResponse) GetOrganisations() []*Organisation {
 	if x != nil {
 		return x.Organisations
+	}
+	return nil
+}
+
+func (x *BatchCreateOrganisationsResponse) GetOperation() *v1.Operation {
+	if x != nil {
+		return x.Operation
 	}
 	return nil
 }
@@ -618,7 +640,7 @@ type ListOrganisationsRequest struct {
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// `next_page_token` of the page before, with the same filters.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Only those of this unit (not of units below it).
+	// Only those of this unit (not of units below it). NOT_FOUND if it does not exist.
 	Unit string `protobuf:"bytes,3,opt,name=unit,proto3" json:"unit,omitempty"`
 	// Only those of this enterprise.
 	Enterprise string `protobuf:"bytes,4,opt,name=enterprise,proto3" json:"enterprise,omitempty"`
@@ -1191,7 +1213,7 @@ var File_coso_registry_v1_organisation_proto protoreflect.FileDescriptor
 
 const file_coso_registry_v1_organisation_proto_rawDesc = "" +
 	"\n" +
-	"#coso/registry/v1/organisation.proto\x12\x10coso.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd0\b\n" +
+	"#coso/registry/v1/organisation.proto\x12\x10coso.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fcoso/access/v1/permission.proto\x1a\x1dcoso/history/v1/history.proto\x1a!coso/operation/v1/operation.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd0\b\n" +
 	"\fOrganisation\x12S\n" +
 	"\x04name\x18\x01 \x01(\tB?\xe0A\b\xbaH9\xd8\x01\x01r422^organisations/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x121\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\x0e\xe0A\x02\xbaH\b\xc8\x01\x01r\x03\x18\xac\x02R\vdisplayName\x12F\n" +
@@ -1221,14 +1243,16 @@ const file_coso_registry_v1_organisation_proto_rawDesc = "" +
 	"\x0forganisation_id\x18\x02 \x01(\tB.\xbaH+\xd8\x01\x01r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x0eorganisationId\x12'\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xc8\x01\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xb6\x02\n" +
 	"\x1fBatchCreateOrganisationsRequest\x12W\n" +
 	"\brequests\x18\x01 \x03(\v2+.coso.registry.v1.CreateOrganisationRequestB\x0e\xe0A\x02\xbaH\b\x92\x01\x05\b\x01\x10\xf4\x03R\brequests\x12'\n" +
 	"\n" +
 	"request_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"h\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12l\n" +
+	"\toperation\x18\x04 \x01(\tBN\xbaHK\xd8\x01\x01rF2D^services/[a-z]{1,32}/operations/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\toperation\"\xa4\x01\n" +
 	" BatchCreateOrganisationsResponse\x12D\n" +
-	"\rorganisations\x18\x01 \x03(\v2\x1e.coso.registry.v1.OrganisationR\rorganisations\"m\n" +
+	"\rorganisations\x18\x01 \x03(\v2\x1e.coso.registry.v1.OrganisationR\rorganisations\x12:\n" +
+	"\toperation\x18\x02 \x01(\v2\x1c.coso.operation.v1.OperationR\toperation\"m\n" +
 	"\x16GetOrganisationRequest\x12S\n" +
 	"\x04name\x18\x01 \x01(\tB?\xe0A\x02\xbaH9\xc8\x01\x01r422^organisations/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\"\x80\x04\n" +
 	"\x18ListOrganisationsRequest\x12'\n" +
@@ -1306,18 +1330,17 @@ const file_coso_registry_v1_organisation_proto_rawDesc = "" +
 	"\x1eORGANISATION_STATE_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19ORGANISATION_STATE_ACTIVE\x10\x01\x12 \n" +
 	"\x1cORGANISATION_STATE_DISSOLVED\x10\x02\x12 \n" +
-	"\x1cORGANISATION_STATE_WITHDRAWN\x10\x032\xf8\n" +
-	"\n" +
-	"\x13OrganisationService\x12\x8a\x01\n" +
-	"\x12CreateOrganisation\x12+.coso.registry.v1.CreateOrganisationRequest\x1a\x1e.coso.registry.v1.Organisation\"'\x82\xd3\xe4\x93\x02!:\forganisation\"\x11/v1/organisations\x12\xab\x01\n" +
-	"\x18BatchCreateOrganisations\x121.coso.registry.v1.BatchCreateOrganisationsRequest\x1a2.coso.registry.v1.BatchCreateOrganisationsResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/organisations:batchCreate\x12\x7f\n" +
-	"\x0fGetOrganisation\x12(.coso.registry.v1.GetOrganisationRequest\x1a\x1e.coso.registry.v1.Organisation\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/{name=organisations/*}\x12\x87\x01\n" +
-	"\x11ListOrganisations\x12*.coso.registry.v1.ListOrganisationsRequest\x1a+.coso.registry.v1.ListOrganisationsResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/organisations\x12\xa0\x01\n" +
-	"\x12UpdateOrganisation\x12+.coso.registry.v1.UpdateOrganisationRequest\x1a\x1e.coso.registry.v1.Organisation\"=\x82\xd3\xe4\x93\x027:\forganisation2'/v1/{organisation.name=organisations/*}\x12\x95\x01\n" +
-	"\x14DissolveOrganisation\x12-.coso.registry.v1.DissolveOrganisationRequest\x1a\x1e.coso.registry.v1.Organisation\".\x82\xd3\xe4\x93\x02(:\x01*\"#/v1/{name=organisations/*}:dissolve\x12\xb3\x01\n" +
-	"\x1eCorrectOrganisationDissolution\x127.coso.registry.v1.CorrectOrganisationDissolutionRequest\x1a\x1e.coso.registry.v1.Organisation\"8\x82\xd3\xe4\x93\x022:\x01*\"-/v1/{name=organisations/*}:correctDissolution\x12\x95\x01\n" +
-	"\x14WithdrawOrganisation\x12-.coso.registry.v1.WithdrawOrganisationRequest\x1a\x1e.coso.registry.v1.Organisation\".\x82\xd3\xe4\x93\x02(:\x01*\"#/v1/{name=organisations/*}:withdraw\x12\x91\x01\n" +
-	"\x17ListOrganisationHistory\x120.coso.registry.v1.ListOrganisationHistoryRequest\x1a\x18.coso.history.v1.History\"*\x82\xd3\xe4\x93\x02$\x12\"/v1/{name=organisations/*}:historyB,Z*coso/proto/gen/coso/registry/v1;registrypbb\x06proto3"
+	"\x1cORGANISATION_STATE_WITHDRAWN\x10\x032\x9d\v\n" +
+	"\x13OrganisationService\x12\x8e\x01\n" +
+	"\x12CreateOrganisation\x12+.coso.registry.v1.CreateOrganisationRequest\x1a\x1e.coso.registry.v1.Organisation\"+\x88\xce\x18\x0f\x82\xd3\xe4\x93\x02!:\forganisation\"\x11/v1/organisations\x12\xaf\x01\n" +
+	"\x18BatchCreateOrganisations\x121.coso.registry.v1.BatchCreateOrganisationsRequest\x1a2.coso.registry.v1.BatchCreateOrganisationsResponse\",\x88\xce\x18\x0f\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/organisations:batchCreate\x12\x83\x01\n" +
+	"\x0fGetOrganisation\x12(.coso.registry.v1.GetOrganisationRequest\x1a\x1e.coso.registry.v1.Organisation\"&\x88\xce\x18\x0e\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/{name=organisations/*}\x12\x8b\x01\n" +
+	"\x11ListOrganisations\x12*.coso.registry.v1.ListOrganisationsRequest\x1a+.coso.registry.v1.ListOrganisationsResponse\"\x1d\x88\xce\x18\x0e\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/organisations\x12\xa4\x01\n" +
+	"\x12UpdateOrganisation\x12+.coso.registry.v1.UpdateOrganisationRequest\x1a\x1e.coso.registry.v1.Organisation\"A\x88\xce\x18\x0f\x82\xd3\xe4\x93\x027:\forganisation2'/v1/{organisation.name=organisations/*}\x12\x99\x01\n" +
+	"\x14DissolveOrganisation\x12-.coso.registry.v1.DissolveOrganisationRequest\x1a\x1e.coso.registry.v1.Organisation\"2\x88\xce\x18\x0f\x82\xd3\xe4\x93\x02(:\x01*\"#/v1/{name=organisations/*}:dissolve\x12\xb7\x01\n" +
+	"\x1eCorrectOrganisationDissolution\x127.coso.registry.v1.CorrectOrganisationDissolutionRequest\x1a\x1e.coso.registry.v1.Organisation\"<\x88\xce\x18\x10\x82\xd3\xe4\x93\x022:\x01*\"-/v1/{name=organisations/*}:correctDissolution\x12\x99\x01\n" +
+	"\x14WithdrawOrganisation\x12-.coso.registry.v1.WithdrawOrganisationRequest\x1a\x1e.coso.registry.v1.Organisation\"2\x88\xce\x18\x10\x82\xd3\xe4\x93\x02(:\x01*\"#/v1/{name=organisations/*}:withdraw\x12\x95\x01\n" +
+	"\x17ListOrganisationHistory\x120.coso.registry.v1.ListOrganisationHistoryRequest\x1a\x18.coso.history.v1.History\".\x88\xce\x18\x0e\x82\xd3\xe4\x93\x02$\x12\"/v1/{name=organisations/*}:historyB,Z*coso/proto/gen/coso/registry/v1;registrypbb\x06proto3"
 
 var (
 	file_coso_registry_v1_organisation_proto_rawDescOnce sync.Once
@@ -1349,8 +1372,9 @@ var file_coso_registry_v1_organisation_proto_goTypes = []any{
 	(*WithdrawOrganisationRequest)(nil),           // 12: coso.registry.v1.WithdrawOrganisationRequest
 	(*ListOrganisationHistoryRequest)(nil),        // 13: coso.registry.v1.ListOrganisationHistoryRequest
 	(*timestamppb.Timestamp)(nil),                 // 14: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),                 // 15: google.protobuf.FieldMask
-	(*v1.History)(nil),                            // 16: coso.history.v1.History
+	(*v1.Operation)(nil),                          // 15: coso.operation.v1.Operation
+	(*fieldmaskpb.FieldMask)(nil),                 // 16: google.protobuf.FieldMask
+	(*v11.History)(nil),                           // 17: coso.history.v1.History
 }
 var file_coso_registry_v1_organisation_proto_depIdxs = []int32{
 	0,  // 0: coso.registry.v1.Organisation.kind:type_name -> coso.registry.v1.OrganisationKind
@@ -1360,34 +1384,35 @@ var file_coso_registry_v1_organisation_proto_depIdxs = []int32{
 	2,  // 4: coso.registry.v1.CreateOrganisationRequest.organisation:type_name -> coso.registry.v1.Organisation
 	3,  // 5: coso.registry.v1.BatchCreateOrganisationsRequest.requests:type_name -> coso.registry.v1.CreateOrganisationRequest
 	2,  // 6: coso.registry.v1.BatchCreateOrganisationsResponse.organisations:type_name -> coso.registry.v1.Organisation
-	0,  // 7: coso.registry.v1.ListOrganisationsRequest.kinds:type_name -> coso.registry.v1.OrganisationKind
-	1,  // 8: coso.registry.v1.ListOrganisationsRequest.state:type_name -> coso.registry.v1.OrganisationState
-	2,  // 9: coso.registry.v1.ListOrganisationsResponse.organisations:type_name -> coso.registry.v1.Organisation
-	2,  // 10: coso.registry.v1.UpdateOrganisationRequest.organisation:type_name -> coso.registry.v1.Organisation
-	15, // 11: coso.registry.v1.UpdateOrganisationRequest.update_mask:type_name -> google.protobuf.FieldMask
-	3,  // 12: coso.registry.v1.OrganisationService.CreateOrganisation:input_type -> coso.registry.v1.CreateOrganisationRequest
-	4,  // 13: coso.registry.v1.OrganisationService.BatchCreateOrganisations:input_type -> coso.registry.v1.BatchCreateOrganisationsRequest
-	6,  // 14: coso.registry.v1.OrganisationService.GetOrganisation:input_type -> coso.registry.v1.GetOrganisationRequest
-	7,  // 15: coso.registry.v1.OrganisationService.ListOrganisations:input_type -> coso.registry.v1.ListOrganisationsRequest
-	9,  // 16: coso.registry.v1.OrganisationService.UpdateOrganisation:input_type -> coso.registry.v1.UpdateOrganisationRequest
-	10, // 17: coso.registry.v1.OrganisationService.DissolveOrganisation:input_type -> coso.registry.v1.DissolveOrganisationRequest
-	11, // 18: coso.registry.v1.OrganisationService.CorrectOrganisationDissolution:input_type -> coso.registry.v1.CorrectOrganisationDissolutionRequest
-	12, // 19: coso.registry.v1.OrganisationService.WithdrawOrganisation:input_type -> coso.registry.v1.WithdrawOrganisationRequest
-	13, // 20: coso.registry.v1.OrganisationService.ListOrganisationHistory:input_type -> coso.registry.v1.ListOrganisationHistoryRequest
-	2,  // 21: coso.registry.v1.OrganisationService.CreateOrganisation:output_type -> coso.registry.v1.Organisation
-	5,  // 22: coso.registry.v1.OrganisationService.BatchCreateOrganisations:output_type -> coso.registry.v1.BatchCreateOrganisationsResponse
-	2,  // 23: coso.registry.v1.OrganisationService.GetOrganisation:output_type -> coso.registry.v1.Organisation
-	8,  // 24: coso.registry.v1.OrganisationService.ListOrganisations:output_type -> coso.registry.v1.ListOrganisationsResponse
-	2,  // 25: coso.registry.v1.OrganisationService.UpdateOrganisation:output_type -> coso.registry.v1.Organisation
-	2,  // 26: coso.registry.v1.OrganisationService.DissolveOrganisation:output_type -> coso.registry.v1.Organisation
-	2,  // 27: coso.registry.v1.OrganisationService.CorrectOrganisationDissolution:output_type -> coso.registry.v1.Organisation
-	2,  // 28: coso.registry.v1.OrganisationService.WithdrawOrganisation:output_type -> coso.registry.v1.Organisation
-	16, // 29: coso.registry.v1.OrganisationService.ListOrganisationHistory:output_type -> coso.history.v1.History
-	21, // [21:30] is the sub-list for method output_type
-	12, // [12:21] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	15, // 7: coso.registry.v1.BatchCreateOrganisationsResponse.operation:type_name -> coso.operation.v1.Operation
+	0,  // 8: coso.registry.v1.ListOrganisationsRequest.kinds:type_name -> coso.registry.v1.OrganisationKind
+	1,  // 9: coso.registry.v1.ListOrganisationsRequest.state:type_name -> coso.registry.v1.OrganisationState
+	2,  // 10: coso.registry.v1.ListOrganisationsResponse.organisations:type_name -> coso.registry.v1.Organisation
+	2,  // 11: coso.registry.v1.UpdateOrganisationRequest.organisation:type_name -> coso.registry.v1.Organisation
+	16, // 12: coso.registry.v1.UpdateOrganisationRequest.update_mask:type_name -> google.protobuf.FieldMask
+	3,  // 13: coso.registry.v1.OrganisationService.CreateOrganisation:input_type -> coso.registry.v1.CreateOrganisationRequest
+	4,  // 14: coso.registry.v1.OrganisationService.BatchCreateOrganisations:input_type -> coso.registry.v1.BatchCreateOrganisationsRequest
+	6,  // 15: coso.registry.v1.OrganisationService.GetOrganisation:input_type -> coso.registry.v1.GetOrganisationRequest
+	7,  // 16: coso.registry.v1.OrganisationService.ListOrganisations:input_type -> coso.registry.v1.ListOrganisationsRequest
+	9,  // 17: coso.registry.v1.OrganisationService.UpdateOrganisation:input_type -> coso.registry.v1.UpdateOrganisationRequest
+	10, // 18: coso.registry.v1.OrganisationService.DissolveOrganisation:input_type -> coso.registry.v1.DissolveOrganisationRequest
+	11, // 19: coso.registry.v1.OrganisationService.CorrectOrganisationDissolution:input_type -> coso.registry.v1.CorrectOrganisationDissolutionRequest
+	12, // 20: coso.registry.v1.OrganisationService.WithdrawOrganisation:input_type -> coso.registry.v1.WithdrawOrganisationRequest
+	13, // 21: coso.registry.v1.OrganisationService.ListOrganisationHistory:input_type -> coso.registry.v1.ListOrganisationHistoryRequest
+	2,  // 22: coso.registry.v1.OrganisationService.CreateOrganisation:output_type -> coso.registry.v1.Organisation
+	5,  // 23: coso.registry.v1.OrganisationService.BatchCreateOrganisations:output_type -> coso.registry.v1.BatchCreateOrganisationsResponse
+	2,  // 24: coso.registry.v1.OrganisationService.GetOrganisation:output_type -> coso.registry.v1.Organisation
+	8,  // 25: coso.registry.v1.OrganisationService.ListOrganisations:output_type -> coso.registry.v1.ListOrganisationsResponse
+	2,  // 26: coso.registry.v1.OrganisationService.UpdateOrganisation:output_type -> coso.registry.v1.Organisation
+	2,  // 27: coso.registry.v1.OrganisationService.DissolveOrganisation:output_type -> coso.registry.v1.Organisation
+	2,  // 28: coso.registry.v1.OrganisationService.CorrectOrganisationDissolution:output_type -> coso.registry.v1.Organisation
+	2,  // 29: coso.registry.v1.OrganisationService.WithdrawOrganisation:output_type -> coso.registry.v1.Organisation
+	17, // 30: coso.registry.v1.OrganisationService.ListOrganisationHistory:output_type -> coso.history.v1.History
+	22, // [22:31] is the sub-list for method output_type
+	13, // [13:22] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_coso_registry_v1_organisation_proto_init() }

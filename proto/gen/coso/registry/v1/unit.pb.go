@@ -10,6 +10,7 @@ package registrypb
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "coso/proto/gen/coso/access/v1"
 	v1 "coso/proto/gen/coso/history/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -364,7 +365,7 @@ type ListUnitsRequest struct {
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// `next_page_token` of the page before, with the same filters.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Only units directly below this one.
+	// Only units directly below this one. NOT_FOUND if it does not exist.
 	Parent string `protobuf:"bytes,3,opt,name=parent,proto3" json:"parent,omitempty"`
 	// Tree in which `parent` is meant; empty: `party`.
 	Tree string `protobuf:"bytes,4,opt,name=tree,proto3" json:"tree,omitempty"`
@@ -1029,11 +1030,11 @@ var File_coso_registry_v1_unit_proto protoreflect.FileDescriptor
 
 const file_coso_registry_v1_unit_proto_rawDesc = "" +
 	"\n" +
-	"\x1bcoso/registry/v1/unit.proto\x12\x10coso.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x95\x05\n" +
+	"\x1bcoso/registry/v1/unit.proto\x12\x10coso.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fcoso/access/v1/permission.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xaa\x05\n" +
 	"\x04Unit\x12K\n" +
 	"\x04name\x18\x01 \x01(\tB7\xe0A\b\xbaH1\xd8\x01\x01r,2*^units/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x121\n" +
-	"\fdisplay_name\x18\x02 \x01(\tB\x0e\xe0A\x02\xbaH\b\xc8\x01\x01r\x03\x18\xac\x02R\vdisplayName\x129\n" +
-	"\x05level\x18\x03 \x01(\tB#\xe0A\x02\xbaH\x1d\xc8\x01\x01r\x182\x16^[A-Z][A-Z0-9_]{0,62}$R\x05level\x12K\n" +
+	"\fdisplay_name\x18\x02 \x01(\tB\x0e\xe0A\x02\xbaH\b\xc8\x01\x01r\x03\x18\xac\x02R\vdisplayName\x12N\n" +
+	"\x05level\x18\x03 \x01(\tB8\xe0A\x02\xbaH2\xc8\x01\x01r-2\x16^[A-Z][A-Z0-9_]{0,62}$\x92\x02\x12DISTRICT_COMMITTEER\x05level\x12K\n" +
 	"\n" +
 	"valid_from\x18\x04 \x01(\tB,\xe0A\x02\xe0A\x05\xbaH#\xc8\x01\x01r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\tvalidFrom\x12F\n" +
 	"\tclosed_on\x18\x05 \x01(\tB)\xe0A\x03\xbaH#\xd8\x01\x01r\x1e2\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$R\bclosedOn\x12I\n" +
@@ -1119,19 +1120,22 @@ const file_coso_registry_v1_unit_proto_rawDesc = "" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken2\xa4\b\n" +
-	"\vUnitService\x12b\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken2\xc8\b\n" +
+	"\vUnitService\x12f\n" +
 	"\n" +
-	"CreateUnit\x12#.coso.registry.v1.CreateUnitRequest\x1a\x16.coso.registry.v1.Unit\"\x17\x82\xd3\xe4\x93\x02\x11:\x04unit\"\t/v1/units\x12_\n" +
-	"\aGetUnit\x12 .coso.registry.v1.GetUnitRequest\x1a\x16.coso.registry.v1.Unit\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/{name=units/*}\x12g\n" +
-	"\tListUnits\x12\".coso.registry.v1.ListUnitsRequest\x1a#.coso.registry.v1.ListUnitsResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/units\x12p\n" +
+	"CreateUnit\x12#.coso.registry.v1.CreateUnitRequest\x1a\x16.coso.registry.v1.Unit\"\x1b\x88\xce\x18\v\x82\xd3\xe4\x93\x02\x11:\x04unit\"\t/v1/units\x12c\n" +
+	"\aGetUnit\x12 .coso.registry.v1.GetUnitRequest\x1a\x16.coso.registry.v1.Unit\"\x1e\x88\xce\x18\n" +
+	"\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/{name=units/*}\x12k\n" +
+	"\tListUnits\x12\".coso.registry.v1.ListUnitsRequest\x1a#.coso.registry.v1.ListUnitsResponse\"\x15\x88\xce\x18\n" +
+	"\x82\xd3\xe4\x93\x02\v\x12\t/v1/units\x12t\n" +
 	"\n" +
-	"UpdateUnit\x12#.coso.registry.v1.UpdateUnitRequest\x1a\x16.coso.registry.v1.Unit\"%\x82\xd3\xe4\x93\x02\x1f:\x04unit2\x17/v1/{unit.name=units/*}\x12u\n" +
-	"\fReparentUnit\x12%.coso.registry.v1.ReparentUnitRequest\x1a\x16.coso.registry.v1.Unit\"&\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=units/*}:reparent\x12l\n" +
-	"\tCloseUnit\x12\".coso.registry.v1.CloseUnitRequest\x1a\x16.coso.registry.v1.Unit\"#\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/{name=units/*}:close\x12\x87\x01\n" +
-	"\x12CorrectUnitClosing\x12+.coso.registry.v1.CorrectUnitClosingRequest\x1a\x16.coso.registry.v1.Unit\",\x82\xd3\xe4\x93\x02&:\x01*\"!/v1/{name=units/*}:correctClosing\x12\x8a\x01\n" +
-	"\x13RemoveUnitPlacement\x12,.coso.registry.v1.RemoveUnitPlacementRequest\x1a\x16.coso.registry.v1.Unit\"-\x82\xd3\xe4\x93\x02':\x01*\"\"/v1/{name=units/*}:removePlacement\x12y\n" +
-	"\x0fListUnitHistory\x12(.coso.registry.v1.ListUnitHistoryRequest\x1a\x18.coso.history.v1.History\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/{name=units/*}:historyB,Z*coso/proto/gen/coso/registry/v1;registrypbb\x06proto3"
+	"UpdateUnit\x12#.coso.registry.v1.UpdateUnitRequest\x1a\x16.coso.registry.v1.Unit\")\x88\xce\x18\v\x82\xd3\xe4\x93\x02\x1f:\x04unit2\x17/v1/{unit.name=units/*}\x12y\n" +
+	"\fReparentUnit\x12%.coso.registry.v1.ReparentUnitRequest\x1a\x16.coso.registry.v1.Unit\"*\x88\xce\x18\v\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=units/*}:reparent\x12p\n" +
+	"\tCloseUnit\x12\".coso.registry.v1.CloseUnitRequest\x1a\x16.coso.registry.v1.Unit\"'\x88\xce\x18\v\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/{name=units/*}:close\x12\x8b\x01\n" +
+	"\x12CorrectUnitClosing\x12+.coso.registry.v1.CorrectUnitClosingRequest\x1a\x16.coso.registry.v1.Unit\"0\x88\xce\x18\v\x82\xd3\xe4\x93\x02&:\x01*\"!/v1/{name=units/*}:correctClosing\x12\x8e\x01\n" +
+	"\x13RemoveUnitPlacement\x12,.coso.registry.v1.RemoveUnitPlacementRequest\x1a\x16.coso.registry.v1.Unit\"1\x88\xce\x18\v\x82\xd3\xe4\x93\x02':\x01*\"\"/v1/{name=units/*}:removePlacement\x12}\n" +
+	"\x0fListUnitHistory\x12(.coso.registry.v1.ListUnitHistoryRequest\x1a\x18.coso.history.v1.History\"&\x88\xce\x18\n" +
+	"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/{name=units/*}:historyB,Z*coso/proto/gen/coso/registry/v1;registrypbb\x06proto3"
 
 var (
 	file_coso_registry_v1_unit_proto_rawDescOnce sync.Once

@@ -1,0 +1,60 @@
+package fault
+
+import faultpb "coso/proto/gen/coso/fault/v1"
+
+// ofAccess holds the texts of the reasons for which a proved caller is refused; see ofServices. value is the permission.
+var ofAccess = map[faultpb.Reason]entry{ //nolint:exhaustive // a part; a test holds the whole
+	faultpb.Reason_REASON_PERMISSION_DENIED: {
+		"Tài khoản này chưa được giao quyền {value} ở đơn vị nào; hãy đề nghị người quản trị của đơn vị giao quyền.",
+		"This account holds the permission {value} in no unit; ask the unit's administrator for a grant.",
+	},
+	faultpb.Reason_REASON_PERMISSION_DENIED_IN_UNIT: {
+		"Tài khoản này không có quyền {value} tại {name}; hãy đề nghị người quản trị của đơn vị đó giao quyền, hoặc chọn đơn vị thuộc phạm vi được giao.",
+		"This account does not hold the permission {value} in {name}; ask that unit's administrator for a grant, or choose a unit within your own.",
+	},
+	faultpb.Reason_REASON_SERVICES_ONLY: {
+		"Chỉ các dịch vụ của hệ thống mới hỏi nhau việc này; người dùng không cần đến.",
+		"Only the services of the installation ask this of each other; users have no need of it.",
+	},
+	faultpb.Reason_REASON_PERMISSION_DENIED_EVERYWHERE: {
+		"Việc này chung cho toàn hệ thống, cần quyền {value} ở mọi đơn vị; hãy đề nghị người quản trị hệ thống.",
+		"This concerns the whole installation and needs the permission {value} everywhere; ask the installation's administrator.",
+	},
+
+	faultpb.Reason_REASON_GRANT_SPAN: {
+		"Thời điểm kết thúc {value} phải sau {from}; hãy chọn thời điểm muộn hơn.",
+		"The end {value} must be after {from}; choose a later moment.",
+	},
+	faultpb.Reason_REASON_GRANT_TO_ONESELF: {
+		"{value} đang giữ chính quyền này, không thể tự thay mình; hãy chọn người khác.",
+		"{value} holds this very grant and cannot stand in for himself; choose somebody else.",
+	},
+	faultpb.Reason_REASON_GRANT_OF_SUBSTITUTE: {
+		"Quyền {name} là quyền thay mặt theo {by}, không ủy quyền tiếp được; người giữ {by} phải tự ủy quyền.",
+		"The grant {name} is a substitute's, of {by}, and cannot be passed on; the holder of {by} must name the substitute.",
+	},
+	faultpb.Reason_REASON_SUBSTITUTION_TOO_LONG: {
+		"Việc thay mặt đến {value} dài quá {limit} ngày; hãy chọn ngày kết thúc sớm hơn, hết hạn thì ủy quyền lại.",
+		"Standing in until {value} is longer than {limit} days; choose an earlier end and name the substitute again then.",
+	},
+	faultpb.Reason_REASON_GRANT_ENDS_BEFORE: {
+		"Quyền {name} hết hạn lúc {current}, trước {value}; hãy chọn thời điểm kết thúc không muộn hơn.",
+		"The grant {name} ends at {current}, before {value}; choose an end that is no later.",
+	},
+	faultpb.Reason_REASON_GRANT_ENDED: {
+		"Quyền {name} đã kết thúc lúc {current}; nếu vẫn cần thì giao quyền mới.",
+		"The grant {name} ended at {current}; give a new one if it is still needed.",
+	},
+	faultpb.Reason_REASON_LAST_ADMINISTRATOR: {
+		"{name} là quyền quản trị toàn hệ thống cuối cùng, của {value}; hãy giao quyền quản trị không thời hạn cho người khác trước.",
+		"{name} is the last grant that administers the whole installation, held by {value}; give somebody else an unlimited one first.",
+	},
+	faultpb.Reason_REASON_GRANT_EXCEEDS: {
+		"Vai trò này gồm quyền {value} mà người giao không tự giữ ở đơn vị đó; chỉ giao được quyền chính mình đang có.",
+		"The role holds {value}, which the caller does not hold in that unit by a grant of his own; nobody gives what he does not hold.",
+	},
+	faultpb.Reason_REASON_GRANT_NOT_ONES_OWN: {
+		"Không có quyền {name}, hoặc đó là quyền của người khác; chỉ người giữ quyền hoặc người quản trị đơn vị mới làm được việc này.",
+		"There is no grant {name}, or it is somebody else's; only its holder, or the unit's administrator, can do this.",
+	},
+}

@@ -1,0 +1,123 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/fullstorydev/grpchan/inprocgrpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"coso/services/platform/access"
+	"coso/services/platform/fault"
+	"coso/services/platform/token"
+
+	accesspb "coso/proto/gen/coso/access/v1"
+	faultpb "coso/proto/gen/coso/fault/v1"
+)
+
+// tokenHeader is where a caller's token travels: `Bearer <token>`.
+const tokenHeader = "authorization"
+
+// Tokens verifies tokens, as token.Verifier does.
+type Tokens interface {
+	Verify(ctx context.Context, compact string) (token.Claims, error)
+}
+
+// ownPackages are those whose methods must declare a permission; what others' do is theirs (the health service: public).
+const ownPackages = "coso."
+
+// declaredBy is the permission that a method declares. It panics for a method of ours that declares none: nobody could say
+// who may call it, and the service must not start (INV-RPC-DECLARED).
+func declaredBy(service, method string) accesspb.Permission {
+	if !strings.HasPrefix(service, ownPackages) {
+		return accesspb.Permission_PERMISSION_PUBLIC
+	}
+	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service + "." + method))
+	if err != nil {
+		panic(fmt.Sprintf("rpc: %s/%s: %v", service, method, err))
+	}
+	declared, ok := proto.GetExtension(found.Options(), accesspb.E_Permission).(accesspb.Permission)
+	if !ok || declared == accesspb.Permission_PERMISSION_UNSPECIFIED {
+		panic(fmt.Sprintf("rpc: %s/%s declares no permission", service, method))
+	}
+	return declared
+}
+
+// identify says who calls, and refuses whoever has not come in the way that the method asks for. What a caller may do by
+// grants is asked where the resources are read (store).
+func (s *Server) identify(ctx context.Context, c *call, next func(context.Context) error) error {
+	var err error
+	if c.principal, err = s.caller(ctx); err != nil {
+		return err
+	}
+	if err := cameIn(ctx, c); err != nil {
+		return err
+	}
+	return next(access.WithCall(ctx, c.principal, c.full, c.declared))
+}
+
+// caller is who proves to be one: by a token, as a service in this process, or by the operator's socket. Whoever proves
+// nothing is nobody; a token that proves nothing is refused, never passed over.
+func (s *Server) caller(ctx context.Context) (access.Principal, error) {
+	sent := metadata.ValueFromIncomingContext(ctx, tokenHeader)
+	switch {
+	case len(sent) > 1:
+		return access.Principal{}, fault.Unauthenticated(faultpb.Reason_REASON_TOKEN_MALFORMED, tokenHeader)
+	case len(sent) == 1 && s.tokens != nil:
+		compact, ok := bearer(sent[0])
+		if !ok {
+			return access.Principal{}, fault.Unauthenticated(faultpb.Reason_REASON_TOKEN_MALFORMED, tokenHeader)
+		}
+		claims, err := s.tokens.Verify(ctx, compact)
+		return access.Principal{Name: claims.Principal}, err
+	}
+	if p, ok := neighbourIn(ctx); ok {
+		return p, nil
+	}
+	if byOperator(ctx) {
+		return access.Principal{Name: access.Operator}, nil
+	}
+	return access.Principal{Name: access.Local}, nil
+}
+
+// bearer is the token of an authorization header (RFC 6750).
+func bearer(header string) (compact string, ok bool) {
+	scheme, compact, ok := strings.Cut(header, " ")
+	return compact, ok && strings.EqualFold(scheme, "bearer") && compact != ""
+}
+
+// byOperator reports whether a call comes by a Unix socket, whose file says who may use it.
+func byOperator(ctx context.Context) bool {
+	p, ok := peer.FromContext(ctx)
+	return ok && p.Addr != nil && p.Addr.Network() == "unix"
+}
+
+// cameIn holds the way a caller came in against what the method declares.
+func cameIn(ctx context.Context, c *call) error {
+	switch {
+	case c.declared == accesspb.Permission_PERMISSION_OPERATOR && !byOperator(ctx):
+		return fault.PermissionDenied(faultpb.Reason_REASON_OPERATOR_ONLY, "")
+	case c.declared == accesspb.Permission_PERMISSION_SERVICES && !c.principal.IsService() && c.principal.Name != access.Local:
+		return fault.PermissionDenied(faultpb.Reason_REASON_SERVICES_ONLY, "")
+	case c.principal.IsZero() && c.declared != accesspb.Permission_PERMISSION_PUBLIC:
+		return fault.Unauthenticated(faultpb.Reason_REASON_TOKEN_MISSING, "")
+	}
+	return nil
+}
+
+// neighbourKey holds the service that calls from within the process.
+type neighbourKey struct{}
+
+// neighbourIn is the service that calls from within the process. The channel of streams keeps the caller's context aside.
+func neighbourIn(ctx context.Context) (access.Principal, bool) {
+	if outside := inprocgrpc.ClientContext(ctx); outside != nil {
+		ctx = outside
+	}
+	p, ok := ctx.Value(neighbourKey{}).(access.Principal)
+	return p, ok && !p.IsZero()
+}
