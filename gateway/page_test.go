@@ -128,6 +128,8 @@ func TestPageBeforeThePeriodKeepsItsForm(t *testing.T) {
 			return &planningpb.ListPeriodsResponse{Periods: []*planningpb.Period{period}}, nil
 		case *planningpb.GetPeriodRequest:
 			return period, nil
+		case *planningpb.GetIndicatorRequest:
+			return &planningpb.Indicator{Name: "indicators/party", DisplayName: "Tổ chức đảng"}, nil
 		case *registrypb.GetUnitRequest:
 			return &registrypb.Unit{Name: "units/tay-ho", DisplayName: "Quận ủy Tây Hồ", ValidFrom: "2008-08-01"}, nil
 		}

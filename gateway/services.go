@@ -28,6 +28,7 @@ func registrations(o Options) []transcode.Service {
 		registration(registrypb.UnitService_ServiceDesc, registrypb.RegisterUnitServiceHandlerClient, registrypb.NewUnitServiceClient, o.Registry),
 		registration(registrypb.EnterpriseService_ServiceDesc, registrypb.RegisterEnterpriseServiceHandlerClient, registrypb.NewEnterpriseServiceClient, o.Registry),
 		registration(registrypb.OrganisationService_ServiceDesc, registrypb.RegisterOrganisationServiceHandlerClient, registrypb.NewOrganisationServiceClient, o.Registry),
+		registration(registrypb.GrantService_ServiceDesc, registrypb.RegisterGrantServiceHandlerClient, registrypb.NewGrantServiceClient, o.Registry),
 		registration(membershippb.IntakeService_ServiceDesc, membershippb.RegisterIntakeServiceHandlerClient, membershippb.NewIntakeServiceClient, o.Membership),
 		registration(planningpb.IndicatorService_ServiceDesc, planningpb.RegisterIndicatorServiceHandlerClient, planningpb.NewIndicatorServiceClient, o.Planning),
 		registration(planningpb.PeriodService_ServiceDesc, planningpb.RegisterPeriodServiceHandlerClient, planningpb.NewPeriodServiceClient, o.Planning),

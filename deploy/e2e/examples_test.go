@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -46,8 +47,10 @@ func TestExamplesOfTheDocument(t *testing.T) {
 	}
 	routes := routesOfDocument(t)
 	b := start(t, t.TempDir()).browser(t) // whose cookie lets each example see what those before it did
+	known := newStandIns()
 	for i, e := range all {
-		code, got := b.example(routes[e.Operation], e)
+		code, got := b.example(routes[e.Operation], e, known)
+		known.learn(t, got)
 		if *updateExamples {
 			all[i].Status, all[i].Answer = code, settled(t, got)
 			continue
@@ -92,12 +95,12 @@ func routesOfDocument(t *testing.T) map[string]route {
 	return out
 }
 
-// example sends an example.
-func (b *browser) example(at route, e example) (code int, body []byte) {
+// example sends an example, as whoever has signed in last.
+func (b *browser) example(at route, e example, known standIns) (code int, body []byte) {
 	b.Helper()
 	path := at.path
 	for name, v := range e.Path {
-		path = strings.ReplaceAll(path, "{"+name+"}", v)
+		path = strings.ReplaceAll(path, "{"+name+"}", known.real(v))
 	}
 	query := url.Values{}
 	for name, v := range e.Query {
@@ -106,12 +109,15 @@ func (b *browser) example(at route, e example) (code int, body []byte) {
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
-	req, err := http.NewRequestWithContext(b.Context(), at.verb, b.base+path, bytes.NewReader(e.Body))
+	req, err := http.NewRequestWithContext(b.Context(), at.verb, b.base+path, strings.NewReader(known.real(string(e.Body))))
 	if err != nil {
 		b.Fatal(err)
 	}
 	if len(e.Body) > 0 {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if token := known[shownSecrets["token"]]; token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	resp, err := b.Do(req)
 	if err != nil {
@@ -122,6 +128,52 @@ func (b *browser) example(at route, e example) (code int, body []byte) {
 		b.Fatal(err)
 	}
 	return resp.StatusCode, body
+}
+
+// shownSecrets are what the document shows in the place of secrets, by the fields that answer them.
+var shownSecrets = map[string]string{
+	"oneTimePassword": "k7ma-2xqz-hvbw-tr4e",
+	"token":           "eyJhbGciOiJFZERTQSIsImtpZCI6IlBtY1oifQ.eyJzdWIiOiJsYW4ifQ.c2lnbmF0dXJl",
+	"refreshToken":    "0198f0c2-5a4b-7c3d-8e9f-0a1b2c3d4e5f.M2U3YjkwYzQ1ZDFmNGE4Yjk2ZTI3ZDVhMGMzZjE4YjQ",
+	"secret":          "coso_mfrggzdfmztwq2lknnwg23tpoa3tcnzqgu2tgmrxge4dsmbqgizaxw5mq",
+}
+
+// What else an example names that no run has twice: an API token's id, and a moment that lies ahead.
+const (
+	shownAPIToken = "0198f0c2-5a4b-7c3d-8e9f-5e2a7b1c9d40"
+	shownAhead    = "2026-06-30T17:00:00Z"
+)
+
+// standIns are what an example means, by what the document shows.
+type standIns map[string]string
+
+func newStandIns() standIns {
+	return standIns{shownAhead: time.Now().UTC().AddDate(0, 1, 0).Format(time.RFC3339)}
+}
+
+// real is a text of an example as it is sent.
+func (s standIns) real(text string) string {
+	for shown, meant := range s {
+		text = strings.ReplaceAll(text, shown, meant)
+	}
+	return text
+}
+
+// learn takes what later examples need from an answer.
+func (s standIns) learn(t *testing.T, answer []byte) {
+	t.Helper()
+	var fields map[string]any
+	if err := json.Unmarshal(answer, &fields); err != nil {
+		t.Fatalf("%v: %s", err, answer)
+	}
+	for name, shown := range shownSecrets {
+		if secret, ok := fields[name].(string); ok {
+			s[shown] = secret
+		}
+	}
+	if made, ok := fields["apiToken"].(map[string]any); ok {
+		s[shownAPIToken] = strings.TrimPrefix(made["name"].(string), "apiTokens/") //nolint:forcetypeassert // names are texts
+	}
 }
 
 // What differs from run to run, and what the document shows in its place.
@@ -152,7 +204,12 @@ func settle(name string, v any) any {
 			v[i] = settle(name, v[i])
 		}
 	case string:
+		if shown, ok := shownSecrets[name]; ok && v != "" {
+			return shown
+		}
 		switch {
+		case strings.HasPrefix(v, "apiTokens/"):
+			return "apiTokens/" + shownAPIToken
 		case name == "position": // a follower's depends on how many events it took at a time
 			return "12"
 		case name == "nextPageToken" && v != "":

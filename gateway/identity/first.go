@@ -10,6 +10,7 @@ import (
 	"coso/gateway/identity/internal/password"
 	"coso/gateway/identity/internal/records"
 	"coso/gateway/identity/internal/server"
+	"coso/services/platform/fault"
 	"coso/services/platform/store"
 
 	identitypb "coso/proto/gen/coso/identity/v1"
@@ -48,9 +49,18 @@ func CheckFirst(given string) error {
 // once the one-time password was changed. Until then each call makes a new one: whoever did not see the last one printed,
 // or was cut off before, starts again (INV-IDENTITY-WAY-IN). A password that is given later than that is ignored.
 //
-// Errors: those of CheckFirst and of the store.
+// Errors: those of CheckFirst and of the store; but a store that takes no commands now (its clock, its disk) is no reason not
+// to serve: that is logged, and the next start tries again.
 func (s *Service) EnsureFirst(ctx context.Context, given string) (First, error) {
-	ctx = itself(ctx, "first")
+	first, err := s.ensureFirst(itself(ctx, "first"), given)
+	if fault.KindOf(err) == fault.KindUnavailable {
+		s.logger.WarnContext(ctx, "nobody has signed in yet, and the way in cannot be made now: start again when commands are taken", "error", err)
+		return First{}, nil
+	}
+	return first, err
+}
+
+func (s *Service) ensureFirst(ctx context.Context, given string) (First, error) {
 	needed, err := store.View(ctx, s.Store(), func(tx *store.ReadTx) (bool, error) { return needsFirst(tx) })
 	if err != nil || !needed {
 		return First{}, err

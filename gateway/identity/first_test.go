@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"coso/services/platform/fault"
 
@@ -94,4 +95,20 @@ func TestAKillLeavesAWayIn(t *testing.T) {
 	killed.open()
 	defer killed.end()
 	killed.signIn("admin", killed.first("").OneTimePassword)
+}
+
+// A clock that went back stops commands, and no start: the keys and the accounts that are there go on.
+func TestAStartWithoutCommands(t *testing.T) {
+	h := newHouse(t)
+	h.first("")
+	in := h.person("lan")
+	h.clock.move(-time.Hour)
+	h.again()
+	if f := h.first(""); f != (First{}) {
+		t.Errorf("%+v", f)
+	}
+	h.clock.move(time.Hour)
+	if _, err := h.sessions.GetCaller(h.bearing(in.GetToken()), &identitypb.GetCallerRequest{}); err != nil {
+		t.Error(err)
+	}
 }

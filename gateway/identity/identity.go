@@ -2,13 +2,15 @@
 // keys with which their tokens are signed. It is of the shape of the other services and keeps its own store, so it is backed
 // up, verified and replicated like any. What an account may do it does not know: grants say.
 //
-// It follows no other service. What it announces names accounts by their ids and says nothing else of a person.
+// It follows registry, whose units and grants say who may manage accounts. What it announces names accounts by their ids and says nothing else of a person.
 package identity
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"slices"
 	"time"
 
 	"coso/gateway/identity/internal/password"
@@ -16,7 +18,9 @@ import (
 	"coso/gateway/identity/internal/server"
 	"coso/gateway/identity/internal/session"
 	"coso/services/platform/access"
+	"coso/services/platform/feed"
 	"coso/services/platform/run"
+	"coso/services/platform/scope"
 	"coso/services/platform/store"
 	"coso/services/platform/token"
 
@@ -104,6 +108,7 @@ type Options struct {
 type Service struct {
 	*run.Service
 
+	logger   *slog.Logger
 	ring     *ring
 	hasher   *password.Hasher
 	verifier *token.Verifier
@@ -122,7 +127,10 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if o.Hashing == (password.Parameters{}) {
 		o.Hashing = password.Latest()
 	}
-	s := &Service{hasher: password.NewHasher(o.Hashing, atOnce), ring: &ring{now: o.Clock}}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	s := &Service{logger: o.Logger, hasher: password.NewHasher(o.Hashing, atOnce), ring: &ring{now: o.Clock}}
 	var err error
 	if s.verifier, err = token.NewVerifier(token.Options{Issuers: append([]token.Issuer{s.Own()}, o.Issuers...), Now: o.Clock}); err != nil {
 		return nil, err
@@ -134,7 +142,10 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	})
 	o.Tokens = s.verifier
 	s.Service, err = run.New(o.Options, run.Parts{
-		Name: Name, Schema: records.Schema, Register: s.methods.Register,
+		Name: Name, Schema: records.Schema, Authority: records.Book, Register: s.methods.Register,
+		Follow: []feed.Follower{{
+			Source: "registry", Handlers: slices.Concat(scope.FollowUnits(records.Units), scope.FollowGrants(records.Grants)),
+		}},
 		Timers: map[string]store.TimerHandler{"sessions": server.SessionOver, rotationKind: rotate},
 	})
 	if err != nil {

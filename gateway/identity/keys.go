@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,10 +53,11 @@ func (r *ring) ready(ctx context.Context) error {
 			return &emptypb.Empty{}, rotate(tx, store.Timer{})
 		})
 	}
-	if err != nil {
-		return err
+	// While the store takes no commands, the keys that are there go on: Sign refuses once none signs any more.
+	if failed := r.Refresh(ctx); failed != nil {
+		return errors.Join(err, failed)
 	}
-	return r.Refresh(ctx)
+	return nil
 }
 
 // rotate is what the timer does.

@@ -105,7 +105,7 @@ func (d *document) complete() error {
 		}
 		d.Paths[path] = map[string]*operation{}
 		for verb, op := range methods {
-			op.refuse(s, "400", "410", "429", "503", "default")
+			op.refuse(s, "400", "401", "403", "410", "429", "503", "default")
 			d.Paths[path][verb] = &op
 		}
 	}
@@ -122,7 +122,7 @@ func (d *document) completeOne(s shared, path, verb string, op *operation) error
 	conditional := verb == "patch" || !read && strings.Contains(path, "}:") && op.RequestBody != nil && d.hasETag(op.RequestBody.Content[kindJSON])
 	answer.Headers = map[string]*header{"Coso-Position": {headerRef + "CosoPosition"}, "X-Request-Id": {headerRef + "XRequestId"}}
 	take := []string{"CosoPosition"}
-	refuse := []string{"400", "503", "default"}
+	refuse := []string{"400", "401", "403", "503", "default"}
 	if single {
 		answer.Headers["ETag"] = &header{headerRef + "ETag"}
 	}
@@ -133,7 +133,10 @@ func (d *document) completeOne(s shared, path, verb string, op *operation) error
 		refuse = append(refuse, "404")
 	}
 	if !read {
-		take, refuse = append(take, "IdempotencyKey"), append(refuse, "409", "413", "415")
+		refuse = append(refuse, "409", "413", "415", "429")
+	}
+	if !read && d.hasRequestID(op) {
+		take = append(take, "IdempotencyKey")
 	}
 	if conditional {
 		take, refuse = append(take, "IfMatch"), append(refuse, "412")
@@ -157,7 +160,17 @@ func (op *operation) refuse(s shared, codes ...string) {
 }
 
 // hasETag reports whether what is answered is one resource, or what is asked names a version of it.
-func (d *document) hasETag(m *media) bool {
+func (d *document) hasETag(m *media) bool { return d.has(m, "etag") }
+
+// hasRequestID reports whether an operation can be repeated safely: it takes a request id in its query or body. Those that
+// answer a secret do not.
+func (d *document) hasRequestID(op *operation) bool {
+	return slices.ContainsFunc(op.Parameters, func(p *parameter) bool { return p.Name == "requestId" }) ||
+		op.RequestBody != nil && d.has(op.RequestBody.Content[kindJSON], "requestId")
+}
+
+// has reports whether what is sent or answered is a message with a field.
+func (d *document) has(m *media, field string) bool {
 	ref := struct {
 		Ref string `json:"$ref"`
 	}{}
@@ -167,7 +180,7 @@ func (d *document) hasETag(m *media) bool {
 	if m == nil || json.Unmarshal(m.Schema, &ref) != nil || json.Unmarshal(d.Components.Schemas[strings.TrimPrefix(ref.Ref, schemaRef)], &schema) != nil {
 		return false
 	}
-	return schema.Properties["etag"] != nil
+	return schema.Properties[field] != nil
 }
 
 // operations are all of the document by their ids.

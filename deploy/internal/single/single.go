@@ -24,6 +24,7 @@ import (
 	"coso/services/platform/checkpoint"
 	"coso/services/platform/run"
 	"coso/services/platform/run/ops"
+	"coso/services/platform/token"
 	"coso/services/registry"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -121,6 +122,19 @@ func open(ctx context.Context, o Options) (services []*run.Service, accounts *id
 		}
 	}()
 	options := run.Options{Dir: o.Dir, Clock: o.Clock, Logger: o.Logger, Checkpoints: o.Checkpoints}
+	if accounts, err = identity.New(ctx, identity.Options{Options: options, Limits: o.Limits}); err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		services = append(services, accounts.Service)
+	}()
+	clock := o.Clock
+	if clock == nil {
+		clock = time.Now
+	}
+	if options.Tokens, err = token.NewVerifier(token.Options{Issuers: []token.Issuer{accounts.Own()}, Now: clock}); err != nil {
+		return nil, nil, err
+	}
 	for _, n := range []func(run.Options) (*run.Service, error){registry.New, membership.New, planning.New, award.New} {
 		s, err := n(options)
 		if err != nil {
@@ -128,10 +142,6 @@ func open(ctx context.Context, o Options) (services []*run.Service, accounts *id
 		}
 		services = append(services, s)
 	}
-	if accounts, err = identity.New(ctx, identity.Options{Options: options, Limits: o.Limits}); err != nil {
-		return services, nil, err
-	}
-	services = append(services, accounts.Service)
 	first, err := accounts.EnsureFirst(ctx, o.AdminPassword)
 	if err == nil && first.Principal != "" && o.First != nil {
 		o.First(first)

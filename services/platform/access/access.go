@@ -33,6 +33,10 @@ func Service(name string) Principal {
 	return Principal{Name: servicePrefix + name}
 }
 
+// Alone reports whether there is nobody beside p who could decide what p proposes: one person on one machine, where nobody signs
+// in. What p proposes takes effect at once.
+func Alone(p Principal) bool { return p == Principal{Name: Local} }
+
 // IsZero reports whether p is nobody.
 func (p Principal) IsZero() bool { return p == Principal{} }
 

@@ -21,6 +21,19 @@ var ofAccess = map[faultpb.Reason]entry{ //nolint:exhaustive // a part; a test h
 		"This concerns the whole installation and needs the permission {value} everywhere; ask the installation's administrator.",
 	},
 
+	faultpb.Reason_REASON_FOUR_EYES: {
+		"Đề xuất cho {name} do {by} đưa ra lúc {from}; người đề xuất, người được thay mặt và người đang thay mặt họ không được tự quyết định. Hãy để một người khác có quyền phê duyệt quyết định.",
+		"What is proposed for {name} was proposed by {by} at {from}; who proposed, in whose stead, and who stands in for them, does not decide. Let somebody else who may approve decide.",
+	},
+	faultpb.Reason_REASON_NOTHING_PROPOSED: {
+		"{name} không có đề xuất nào đang chờ quyết định: chưa ai đề xuất, hoặc đề xuất đã được quyết định hay đã rút; hãy đọc lại.",
+		"Nothing that waits for a decision is proposed for {name}: nobody has proposed, or it was decided or taken back; read it again.",
+	},
+	faultpb.Reason_REASON_PROPOSAL_NOT_ONES_OWN: {
+		"Đề xuất cho {name} do {by} đưa ra lúc {from}; chỉ họ rút lại được. Người có quyền phê duyệt có thể không chấp thuận đề xuất này.",
+		"What is proposed for {name} was proposed by {by} at {from}; only they can take it back. Somebody who may approve can reject it.",
+	},
+
 	faultpb.Reason_REASON_GRANT_SPAN: {
 		"Thời điểm kết thúc {value} phải sau {from}; hãy chọn thời điểm muộn hơn.",
 		"The end {value} must be after {from}; choose a later moment.",

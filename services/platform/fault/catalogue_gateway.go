@@ -52,4 +52,20 @@ var ofGateway = map[faultpb.Reason]entry{ //nolint:exhaustive // a part; a test 
 		"Không có trang {value}; hãy kiểm tra lại địa chỉ hoặc bắt đầu từ trang đầu.",
 		"There is no page {value}; check the address or start from the first page.",
 	},
+	faultpb.Reason_REASON_TOO_MANY_REQUESTS: {
+		"Yêu cầu gửi đến quá dồn dập; hãy đợi {limit} giây rồi thử lại.",
+		"Requests come too fast; wait for {limit} seconds and try again.",
+	},
+	faultpb.Reason_REASON_TOO_MANY_AT_ONCE: {
+		"Đang có {limit} yêu cầu chưa xong, chưa nhận thêm được; hãy đợi các yêu cầu đó xong rồi thử lại.",
+		"{limit} requests are under way and no more are taken; wait until some have ended and try again.",
+	},
+	faultpb.Reason_REASON_FORM_STALE: {
+		"Trang này mở đã lâu hoặc phiên đăng nhập đã đổi, nên biểu mẫu chưa được nhận; hãy tải lại trang rồi gửi lại.",
+		"This page was open for long, or the session has changed, so the form was not taken; load the page again and send it once more.",
+	},
+	faultpb.Reason_REASON_FORM_INVALID: {
+		"Biểu mẫu gửi đến không đúng dạng; hãy mở lại trang rồi điền lại.",
+		"The form that was sent is malformed; open the page again and fill it in anew.",
+	},
 }

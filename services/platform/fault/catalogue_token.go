@@ -49,4 +49,12 @@ var ofTokens = map[faultpb.Reason]entry{ //nolint:exhaustive // a part; a test h
 		"Chưa đọc được khóa công khai của nơi cấp {name} nên chưa kiểm tra được mã đăng nhập; hãy thử lại sau ít phút, nếu vẫn lỗi thì báo người quản trị.",
 		"The public keys of the issuer {name} cannot be read, so the token cannot be checked; try again in a few minutes, and tell the administrator if it goes on.",
 	},
+	faultpb.Reason_REASON_TOKEN_SCOPE: {
+		"Mã đăng nhập này chỉ dùng được cho phạm vi {value}, không gồm việc {name}; hãy đăng nhập bằng mật khẩu hoặc dùng mã có phạm vi rộng hơn.",
+		"This token is narrowed to {value}, which {name} is no part of; sign in with a password, or use a token that is not so narrow.",
+	},
+	faultpb.Reason_REASON_TOKEN_SCOPE_UNKNOWN: {
+		"Phạm vi {value} của mã đăng nhập không có trong hệ thống này; hãy lấy mã khác ở nơi đã cấp.",
+		"The token is narrowed to {value}, which this system does not know; get another one from who issued it.",
+	},
 }

@@ -102,7 +102,7 @@ func cameIn(ctx context.Context, c *call) error {
 	switch {
 	case c.declared == accesspb.Permission_PERMISSION_OPERATOR && !byOperator(ctx):
 		return fault.PermissionDenied(faultpb.Reason_REASON_OPERATOR_ONLY, "")
-	case c.declared == accesspb.Permission_PERMISSION_SERVICES && !c.principal.IsService() && c.principal.Name != access.Local:
+	case c.declared == accesspb.Permission_PERMISSION_SERVICES && !c.principal.IsService() && c.principal.Name != access.Local && !byOperator(ctx):
 		return fault.PermissionDenied(faultpb.Reason_REASON_SERVICES_ONLY, "")
 	case c.principal.IsZero() && c.declared != accesspb.Permission_PERMISSION_PUBLIC:
 		return fault.Unauthenticated(faultpb.Reason_REASON_TOKEN_MISSING, "")

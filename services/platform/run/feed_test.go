@@ -90,8 +90,9 @@ func TestOnlyTheSocketCommandsTheFeed(t *testing.T) {
 		client := feedpb.NewFeedServiceClient(c)
 		_, err := client.SkipEvent(t.Context(), &feedpb.SkipEventRequest{Source: "registry", Sequence: 1, Reason: "who needs it"})
 		refused(t, err, fault.KindPermissionDenied, faultpb.Reason_REASON_OPERATOR_ONLY)
-		_, err = client.GetFeedStatus(t.Context(), &feedpb.GetFeedStatusRequest{})
-		refused(t, err, fault.KindPermissionDenied, faultpb.Reason_REASON_OPERATOR_ONLY)
+		if _, err := client.GetFeedStatus(t.Context(), &feedpb.GetFeedStatusRequest{}); err != nil {
+			t.Errorf("how the feed does: %v", err)
+		}
 		if _, err := client.GetFeedHead(t.Context(), &feedpb.GetFeedHeadRequest{}); err != nil {
 			t.Errorf("where the events stand: %v", err)
 		}

@@ -118,8 +118,16 @@ func (a *asking) end() error {
 	return nil
 }
 
-// require asks for a permission in units.
+// require asks for a permission in units. A refusal is one of the whole transaction, whatever its closure makes of it.
 func (a *asking) require(r Reader, what accesspb.Permission, units []string) error {
+	err := a.hold(r, what, units)
+	if err != nil {
+		r.bounds().fail(err)
+	}
+	return err
+}
+
+func (a *asking) hold(r Reader, what accesspb.Permission, units []string) error {
 	if err := a.may(r, what); err != nil || a.authority == nil {
 		return err
 	}
@@ -138,7 +146,7 @@ func (a *asking) require(r Reader, what accesspb.Permission, units []string) err
 			a.asked = slices.Insert(a.asked, at, unit)
 		}
 	}
-	a.met = a.met || what == a.declared
+	a.met = a.met || what == a.declared && len(units) > 0
 	return nil
 }
 
@@ -147,6 +155,14 @@ func (a *asking) within(r Reader, what accesspb.Permission, unit string) (Scope,
 	if unit != "" {
 		return ScopeOf([]string{unit}), a.require(r, what, []string{unit})
 	}
+	scope, err := a.among(r, what)
+	if err != nil {
+		r.bounds().fail(err)
+	}
+	return scope, err
+}
+
+func (a *asking) among(r Reader, what accesspb.Permission) (Scope, error) {
 	if err := a.may(r, what); err != nil || a.authority == nil {
 		return Scope{Everywhere: true}, err
 	}
@@ -180,11 +196,11 @@ func nowhereHeld(what accesspb.Permission) error {
 }
 
 // Require asks whether the caller holds a permission in every one of some units, as the command sees them; "" is the whole
-// installation. It is the permission that the called method declares; a command that ends without having asked for it
-// is Internal and has no effect. PermissionDenied names the unit. In the journal the command shows in whose stead it was
+// installation, and no unit at all asks for nothing. It is the permission that the called method declares; a command that
+// ends without having asked for it is Internal and has no effect. PermissionDenied names the unit. In the journal the command shows in whose stead it was
 // done, where it needed a substitute's grant.
 func (tx *Tx) Require(what accesspb.Permission, units ...string) error {
-	return tx.half(tx.require(tx, what, units))
+	return tx.require(tx, what, units)
 }
 
 // Within asks for a permission in one unit, as Require does, or, for "", in which units the caller holds it; PermissionDenied
@@ -199,7 +215,7 @@ func (tx *Tx) Power() (Power, error) {
 	return tx.power, err
 }
 
-// Require asks as Tx.Require does; a View that has not asked for what its method declares answers nothing.
+// Require asks as Tx.Require does; a View that has not asked for what its method declares, or was refused, answers nothing.
 func (r *ReadTx) Require(what accesspb.Permission, units ...string) error {
 	return r.require(r, what, units)
 }

@@ -85,6 +85,15 @@ func (tx *Tx) Today() civil.Date { return civil.Today(tx.at) }
 // Principal is who acts.
 func (tx *Tx) Principal() access.Principal { return tx.principal }
 
+// Actor is who acts and in whose stead, by all that the command has asked for so far: what the journal will say of it.
+func (tx *Tx) Actor() access.Principal {
+	p := tx.principal
+	if tx.stead != "" {
+		p.OnBehalfOf = tx.stead
+	}
+	return p
+}
+
 // Emit announces an event that is not about one changed record, such as a crossing. Subject is the resource's name.
 func (tx *Tx) Emit(event proto.Message, subject string) error {
 	if tx.staged != nil {

@@ -131,13 +131,13 @@ func View[T any](ctx context.Context, s *Store, fn func(*ReadTx) (T, error)) (T,
 			return err
 		}
 		if out, err = fn(tx); err == nil {
+			err = tx.failed
+		}
+		if err == nil {
 			err = tx.end()
 		}
 		if err != nil {
 			return err
-		}
-		if tx.failed != nil {
-			return tx.failed
 		}
 		if err := ctx.Err(); err != nil {
 			return err // a walk may have ended early
@@ -145,7 +145,11 @@ func View[T any](ctx context.Context, s *Store, fn func(*ReadTx) (T, error)) (T,
 		note(ctx, Position{Service: s.service, Incarnation: s.Incarnation(), Number: v.head.GetEventPosition()})
 		return nil
 	})
-	return out, err
+	if err != nil { // what the closure had made is not for a caller who was refused
+		var none T
+		return none, err
+	}
+	return out, nil
 }
 
 func traceparent(ctx context.Context) string {

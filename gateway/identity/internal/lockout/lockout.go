@@ -18,8 +18,8 @@
 //
 // INV-LOCKOUT-COUNTED-FIRST: a try counts as a failure from its beginning, so that tries made at once do not pass uncounted; a
 // success takes it back.
-// INV-LOCKOUT-BOUNDED: memory and what is to be kept are bounded, however many names and addresses come: the fewest failures
-// are forgotten first.
+// INV-LOCKOUT-BOUNDED: memory and what is to be kept are bounded, however many names and addresses come: few failures are
+// forgotten before many.
 package lockout
 
 import (
@@ -62,6 +62,8 @@ const (
 	forgotten = 24 * time.Hour
 	// maxRows bounds what is counted at once.
 	maxRows = 20_000
+	// maxPicked is how many rows are looked at to find the one to forget.
+	maxPicked = 64
 	// keepEvery is how often what a restart must not forget may be taken, keepRows how much of it at a time: under an attack
 	// that goes on for ever the journal grows by some megabytes a day and not more. A restart forgets a minute at most.
 	keepEvery = time.Minute
@@ -197,22 +199,22 @@ func (b *Book) drop(key string) {
 	delete(b.dirty, key)
 }
 
-// makeRoom forgets what is old, or what has failed least, if there is no room for another row.
+// makeRoom forgets, if there is no room for another row, what is old or has failed least of some rows picked at random, in
+// which order Go walks a map: looking at all with each try would make an attack cheaper than its defence.
 func (b *Book) makeRoom(now time.Time) {
 	if len(b.rows) < maxRows {
 		return
 	}
-	least := ""
+	least, seen := "", 0
 	for key, r := range b.rows {
-		if r.old(now) {
-			b.drop(key)
-		} else if least == "" || r.count < b.rows[least].count {
+		if least == "" || r.old(now) || r.count < b.rows[least].count {
 			least = key
 		}
+		if seen++; seen == maxPicked || r.old(now) {
+			break
+		}
 	}
-	if len(b.rows) >= maxRows {
-		b.drop(least)
-	}
+	b.drop(least)
 }
 
 // Take answers what a restart must not forget and has changed since it was last taken: what has to wait, the most failures

@@ -14,6 +14,9 @@
 //	    name          API token                          the proof of an API token
 //	failures        coso.identity.v1.FailuresPrivate   copy, by what is counted
 //	key-rings       coso.access.v1.KeyRingPrivate      copy: the keys that sign tokens
+//	units           coso.registry.v1.Unit              copy of registry's
+//	grants          coso.registry.v1.Grant             copy of registry's
+//	    principal     principal                          the grants of somebody
 //
 // Only accounts are records: announced, and with a history. The rest is journalled without either, since it is personal, or
 // secret, or says who was signed in when: INV-IDENTITY-SILENT.
@@ -23,11 +26,13 @@ import (
 	accesspb "coso/proto/gen/coso/access/v1"
 	faultpb "coso/proto/gen/coso/fault/v1"
 	identitypb "coso/proto/gen/coso/identity/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/scope"
 	"coso/services/platform/store"
 )
 
 // Accounts are the accounts without what is personal, by name.
-var Accounts = store.NewTable("accounts", (*identitypb.Account).GetName)
+var Accounts = store.NewTable("accounts", (*identitypb.Account).GetName, store.In(everybodys))
 
 // Profiles are what is personal of accounts, by their names.
 var Profiles = store.NewCopy("profiles", (*identitypb.AccountProfile).GetName)
@@ -68,8 +73,26 @@ var KeyRings = store.NewCopy("key-rings", (*accesspb.KeyRingPrivate).GetName)
 // KeyRing is its name.
 const KeyRing = "keyRings/tokens"
 
+// Units are copies of registry's units, by name.
+var Units = store.NewCopy("units", (*registrypb.Unit).GetName, UnitsStamp)
+
+// UnitsStamp marks the units as they are.
+var UnitsStamp = store.NewWholeStamp[*registrypb.Unit]("units-stamp")
+
+// Grants are copies of registry's grants, by name.
+var Grants = store.NewCopy("grants", (*registrypb.Grant).GetName, GrantsByPrincipal)
+
+// GrantsByPrincipal finds the grants of somebody.
+var GrantsByPrincipal = scope.NewByPrincipal()
+
+// Book answers what principals may do.
+var Book = scope.NewBook(Units, UnitsStamp, Grants, GrantsByPrincipal)
+
 // Schema is the whole store.
-var Schema = store.NewSchema(Accounts, Profiles, Passwords, Sessions, SessionProofs, APITokens, APIProofs, Failures, KeyRings)
+var Schema = store.NewSchema(Accounts, Profiles, Passwords, Sessions, SessionProofs, APITokens, APIProofs, Failures, KeyRings, Units, Grants)
+
+// everybodys: accounts belong to the whole installation.
+func everybodys(*identitypb.Account) string { return "" }
 
 func tokens(p *identitypb.SessionPrivate) []store.Key {
 	keys := make([]store.Key, len(p.GetTokens()))

@@ -31,6 +31,8 @@ func registry(a *records.Atlas) feed.Follower {
 		planningpb.TargetService_CreateTarget_FullMethodName,
 		planningpb.TargetService_BatchCreateTargets_FullMethodName,
 		planningpb.TargetService_AssignTarget_FullMethodName,
+		planningpb.TargetService_ApproveTarget_FullMethodName,
+		planningpb.TargetService_BatchApproveTargets_FullMethodName,
 	}, Handlers: append(scope.FollowGrants(records.Grants), []feed.Handler{
 		onUnit[*registrypb.UnitCreated](b),
 		onUnit[*registrypb.UnitUpdated](b),
@@ -50,6 +52,8 @@ func membership(a *records.Atlas) feed.Follower {
 	b := &batch{atlas: a}
 	return feed.Follower{Source: "membership", After: b.judge, Fresh: []string{
 		planningpb.TargetService_AssignTarget_FullMethodName,
+		planningpb.TargetService_ApproveTarget_FullMethodName,
+		planningpb.TargetService_BatchApproveTargets_FullMethodName,
 	}, Handlers: []feed.Handler{
 		onIntake[*membershippb.IntakeReported](b),
 		onIntake[*membershippb.IntakeUpdated](b),

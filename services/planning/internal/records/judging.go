@@ -115,7 +115,7 @@ func announcement(s crossing.Step, e *planningpb.Evidence) proto.Message {
 	panic(fmt.Sprintf("records: crossing step %d", s))
 }
 
-// evidence is what a judgement rests on.
+// evidence is what a judgement rests on. What is proposed for the target is no part of it.
 func (j *judge) evidence(t *planningpb.Target, actual int64) (*planningpb.Evidence, error) {
 	in, err := once(j.tx, j.indicators, Indicators.Get, t.GetIndicator())
 	if err != nil {
@@ -126,8 +126,10 @@ func (j *judge) evidence(t *planningpb.Target, actual int64) (*planningpb.Eviden
 		return nil, err
 	}
 	u, err := once(j.tx, j.units, Units.Get, t.GetUnit())
+	judged := proto.CloneOf(t)
+	judged.Proposal, judged.Rejection = nil, nil
 	return &planningpb.Evidence{
-		Target: t, Indicator: in, Period: p, UnitDisplayName: u.GetDisplayName(), Figure: progress.Figure(actual, t),
+		Target: judged, Indicator: in, Period: p, UnitDisplayName: u.GetDisplayName(), Figure: progress.Figure(actual, t),
 	}, err
 }
 

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 
 	historypb "coso/proto/gen/coso/history/v1"
 	operationpb "coso/proto/gen/coso/operation/v1"
@@ -85,12 +86,17 @@ func (s *Server) ListTargets(ctx context.Context, req *planningpb.ListTargetsReq
 		if err != nil {
 			return nil, err
 		}
+		decides, err := deciding(tx, req)
+		if err != nil {
+			return nil, err
+		}
 		found, next, err := records.Targets.List(tx, req, targetRange(req, scope), func(t *planningpb.Target) bool {
 			return scope.Has(t.GetUnit()) && t.GetState() == req.GetState() && (req.GetUnit() == "" || t.GetUnit() == req.GetUnit()) &&
 				(req.GetIndicator() == "" || t.GetIndicator() == req.GetIndicator()) &&
-				(req.GetPeriod() == "" || t.GetPeriod() == req.GetPeriod())
+				(req.GetPeriod() == "" || t.GetPeriod() == req.GetPeriod()) &&
+				(!req.GetUndecided() || t.GetProposal() != nil) && decides.may(t)
 		})
-		return &planningpb.ListTargetsResponse{Targets: found, NextPageToken: next}, err
+		return &planningpb.ListTargetsResponse{Targets: found, NextPageToken: next}, errors.Join(err, decides.err)
 	})
 }
 
@@ -122,24 +128,6 @@ func (s *Server) UpdateTarget(ctx context.Context, req *planningpb.UpdateTargetR
 		}
 		if next, err = records.Targets.Put(tx, next, event); err != nil {
 			return nil, fault.In("target", err)
-		}
-		return next, s.atlas.Judge(tx, next)
-	})
-}
-
-// AssignTarget gives a target the value that counts, and judges it.
-func (s *Server) AssignTarget(ctx context.Context, req *planningpb.AssignTargetRequest) (*planningpb.Target, error) {
-	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*planningpb.Target, error) {
-		cur, err := records.Targets.CurrentFor(tx, access.TargetsPropose, req.GetName(), req.GetEtag())
-		if err != nil {
-			return nil, err
-		}
-		next, event, err := target.Assign(cur, req)
-		if err != nil {
-			return nil, err
-		}
-		if next, err = records.Targets.Put(tx, next, event); err != nil {
-			return nil, err
 		}
 		return next, s.atlas.Judge(tx, next)
 	})

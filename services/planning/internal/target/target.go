@@ -4,6 +4,8 @@
 //
 // INV-TARGET-ONE: a unit has at most one target per indicator and period, withdrawn ones aside (kept by the table's unique index).
 // INV-TARGET-ASSIGNED: the assigned value changes only by an assignment with its decision, and each one is a version.
+// INV-TARGET-FOUR-EYES: no value counts that one person alone brought about: it was proposed by one and approved by another
+// who saw it, unless whoever proposed is alone (access.Alone).
 // INV-TARGET-WITHDRAWN-FINAL: a withdrawn target never changes again, and none rests on a withdrawn indicator or period.
 // INV-TARGET-UNKNOWN-FIELDS: what a newer version wrote survives every rule.
 package target
@@ -42,6 +44,7 @@ func Register(asked *planningpb.Target, name string, refs Refs) (*planningpb.Tar
 		return nil, nil, fault.FailedPrecondition(faultpb.Reason_REASON_PERIOD_WITHDRAWN, "period", "name", next.GetPeriod())
 	}
 	next.AssignedValue, next.AssignedDecision, next.Version = nil, "", 0
+	next.Proposal, next.Rejection = nil, nil
 	return next, &planningpb.TargetRegistered{}, nil
 }
 
@@ -57,27 +60,14 @@ func Update(cur, merged *planningpb.Target) (*planningpb.Target, *planningpb.Tar
 	return merged, &planningpb.TargetUpdated{}, nil
 }
 
-// Assign gives a target the value that counts, with the decision that says so: the next version, INV-TARGET-ASSIGNED.
-// FailedPrecondition TARGET_WITHDRAWN once withdrawn.
-func Assign(cur *planningpb.Target, cmd *planningpb.AssignTargetRequest) (*planningpb.Target, *planningpb.TargetAssigned, error) {
-	if Withdrawn(cur) {
-		return nil, nil, refuse(cur)
-	}
-	next := proto.CloneOf(cur)
-	next.AssignedValue = new(cmd.GetAssignedValue())
-	next.AssignedDecision = cmd.GetAssignedDecision()
-	next.Version++
-	return next, &planningpb.TargetAssigned{}, nil
-}
-
-// Withdraw marks cur as entered in error: it never was. Its record and its name stay, its unit may register another one for
+// Withdraw marks cur as entered in error: it never was, and nothing is proposed for it any more. Its record and its name stay, its unit may register another one for
 // the same indicator and period. FailedPrecondition TARGET_WITHDRAWN if it was withdrawn before.
 func Withdraw(cur *planningpb.Target, cmd *planningpb.WithdrawTargetRequest) (*planningpb.Target, *planningpb.TargetWithdrawn, error) {
 	if Withdrawn(cur) {
 		return nil, nil, refuse(cur)
 	}
 	next := proto.CloneOf(cur)
-	next.State, next.WithdrawalReason = planningpb.TargetState_TARGET_STATE_WITHDRAWN, cmd.GetReason()
+	next.State, next.WithdrawalReason, next.Proposal = planningpb.TargetState_TARGET_STATE_WITHDRAWN, cmd.GetReason(), nil
 	return next, &planningpb.TargetWithdrawn{}, nil
 }
 

@@ -34,7 +34,7 @@ const (
 	Permission_PERMISSION_PUBLIC Permission = 1
 	// Anybody who is signed in: what concerns nobody but the caller.
 	Permission_PERMISSION_SIGNED_IN Permission = 2
-	// Other services of the installation alone.
+	// Other services of the installation, and the operator's socket.
 	Permission_PERMISSION_SERVICES Permission = 3
 	// The operator's socket alone, whose file says who may use it.
 	Permission_PERMISSION_OPERATOR Permission = 4

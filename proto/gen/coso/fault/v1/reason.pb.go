@@ -133,6 +133,12 @@ const (
 	Reason_REASON_OPERATOR_ONLY Reason = 49
 	// A checkpoint could not be signed or written: the key cannot be read, or the file of checkpoints not written.
 	Reason_REASON_CHECKPOINT_UNWRITTEN Reason = 50
+	// Whoever proposed something, in whose stead it was proposed, or who stands in for one of them, would decide it.
+	Reason_REASON_FOUR_EYES Reason = 51
+	// Nothing is proposed that could be decided or taken back.
+	Reason_REASON_NOTHING_PROPOSED Reason = 52
+	// The proposal to be taken back is somebody else's.
+	Reason_REASON_PROPOSAL_NOT_ONES_OWN Reason = 53
 	// The caller holds nowhere what the method asks for.
 	Reason_REASON_PERMISSION_DENIED Reason = 55
 	// The caller does not hold in this unit what the method asks for.
@@ -163,6 +169,10 @@ const (
 	Reason_REASON_TOKEN_NOT_YET_VALID Reason = 69
 	// The keys of the token's issuer could not be read yet, or for too long, so that no token of it can be checked.
 	Reason_REASON_TOKEN_KEYS_UNAVAILABLE Reason = 70
+	// The token is narrowed to a part of what its principal may do, and the method lies outside of it.
+	Reason_REASON_TOKEN_SCOPE Reason = 71
+	// The token is narrowed to something that this system does not know.
+	Reason_REASON_TOKEN_SCOPE_UNKNOWN Reason = 72
 	// The tax code is not of a known form (10 digits, 10 digits-3 digits, 12 digits).
 	Reason_REASON_TAX_CODE_FORMAT Reason = 1000
 	// The tax code's check digit is wrong, or no such code is ever issued.
@@ -279,6 +289,14 @@ const (
 	Reason_REASON_QUERY_PARAMETER_UNKNOWN Reason = 5010
 	// No page has this address.
 	Reason_REASON_PAGE_UNKNOWN Reason = 5011
+	// The caller asked for more than it is given in a time; Retry-After says when there is room again.
+	Reason_REASON_TOO_MANY_REQUESTS Reason = 5012
+	// The caller has as many requests under way as it may have at once.
+	Reason_REASON_TOO_MANY_AT_ONCE Reason = 5013
+	// A form was sent that is not of this browser's present session: it was open for too long, or came from elsewhere.
+	Reason_REASON_FORM_STALE Reason = 5014
+	// A form lacks a field, has one twice, or is no form.
+	Reason_REASON_FORM_INVALID Reason = 5015
 	// User name or password is wrong; which of the two is not said.
 	Reason_REASON_SIGN_IN_FAILED Reason = 5100
 	// Signing in failed too often; it can be tried again at a later moment.
@@ -381,6 +399,9 @@ var (
 		48:   "REASON_SOURCE_WENT_BACK",
 		49:   "REASON_OPERATOR_ONLY",
 		50:   "REASON_CHECKPOINT_UNWRITTEN",
+		51:   "REASON_FOUR_EYES",
+		52:   "REASON_NOTHING_PROPOSED",
+		53:   "REASON_PROPOSAL_NOT_ONES_OWN",
 		55:   "REASON_PERMISSION_DENIED",
 		56:   "REASON_PERMISSION_DENIED_IN_UNIT",
 		57:   "REASON_PERMISSION_DENIED_EVERYWHERE",
@@ -396,6 +417,8 @@ var (
 		68:   "REASON_TOKEN_EXPIRED",
 		69:   "REASON_TOKEN_NOT_YET_VALID",
 		70:   "REASON_TOKEN_KEYS_UNAVAILABLE",
+		71:   "REASON_TOKEN_SCOPE",
+		72:   "REASON_TOKEN_SCOPE_UNKNOWN",
 		1000: "REASON_TAX_CODE_FORMAT",
 		1001: "REASON_TAX_CODE_CHECK_DIGIT",
 		1002: "REASON_TAX_CODE_TAKEN",
@@ -454,6 +477,10 @@ var (
 		5009: "REASON_BODY_FIELD_UNKNOWN",
 		5010: "REASON_QUERY_PARAMETER_UNKNOWN",
 		5011: "REASON_PAGE_UNKNOWN",
+		5012: "REASON_TOO_MANY_REQUESTS",
+		5013: "REASON_TOO_MANY_AT_ONCE",
+		5014: "REASON_FORM_STALE",
+		5015: "REASON_FORM_INVALID",
 		5100: "REASON_SIGN_IN_FAILED",
 		5101: "REASON_SIGN_IN_TOO_OFTEN",
 		5102: "REASON_SIGN_IN_BUSY",
@@ -530,6 +557,9 @@ var (
 		"REASON_SOURCE_WENT_BACK":              48,
 		"REASON_OPERATOR_ONLY":                 49,
 		"REASON_CHECKPOINT_UNWRITTEN":          50,
+		"REASON_FOUR_EYES":                     51,
+		"REASON_NOTHING_PROPOSED":              52,
+		"REASON_PROPOSAL_NOT_ONES_OWN":         53,
 		"REASON_PERMISSION_DENIED":             55,
 		"REASON_PERMISSION_DENIED_IN_UNIT":     56,
 		"REASON_PERMISSION_DENIED_EVERYWHERE":  57,
@@ -545,6 +575,8 @@ var (
 		"REASON_TOKEN_EXPIRED":                 68,
 		"REASON_TOKEN_NOT_YET_VALID":           69,
 		"REASON_TOKEN_KEYS_UNAVAILABLE":        70,
+		"REASON_TOKEN_SCOPE":                   71,
+		"REASON_TOKEN_SCOPE_UNKNOWN":           72,
 		"REASON_TAX_CODE_FORMAT":               1000,
 		"REASON_TAX_CODE_CHECK_DIGIT":          1001,
 		"REASON_TAX_CODE_TAKEN":                1002,
@@ -603,6 +635,10 @@ var (
 		"REASON_BODY_FIELD_UNKNOWN":            5009,
 		"REASON_QUERY_PARAMETER_UNKNOWN":       5010,
 		"REASON_PAGE_UNKNOWN":                  5011,
+		"REASON_TOO_MANY_REQUESTS":             5012,
+		"REASON_TOO_MANY_AT_ONCE":              5013,
+		"REASON_FORM_STALE":                    5014,
+		"REASON_FORM_INVALID":                  5015,
 		"REASON_SIGN_IN_FAILED":                5100,
 		"REASON_SIGN_IN_TOO_OFTEN":             5101,
 		"REASON_SIGN_IN_BUSY":                  5102,
@@ -660,7 +696,7 @@ var File_coso_fault_v1_reason_proto protoreflect.FileDescriptor
 
 const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1acoso/fault/v1/reason.proto\x12\rcoso.fault.v1*\xa5\"\n" +
+	"\x1acoso/fault/v1/reason.proto\x12\rcoso.fault.v1*\xa1$\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fREASON_INTERNAL\x10\x01\x12\x19\n" +
@@ -713,7 +749,10 @@ const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\x1dREASON_VALIDATE_ONLY_IN_BATCH\x10/\x12\x1b\n" +
 	"\x17REASON_SOURCE_WENT_BACK\x100\x12\x18\n" +
 	"\x14REASON_OPERATOR_ONLY\x101\x12\x1f\n" +
-	"\x1bREASON_CHECKPOINT_UNWRITTEN\x102\x12\x1c\n" +
+	"\x1bREASON_CHECKPOINT_UNWRITTEN\x102\x12\x14\n" +
+	"\x10REASON_FOUR_EYES\x103\x12\x1b\n" +
+	"\x17REASON_NOTHING_PROPOSED\x104\x12 \n" +
+	"\x1cREASON_PROPOSAL_NOT_ONES_OWN\x105\x12\x1c\n" +
 	"\x18REASON_PERMISSION_DENIED\x107\x12$\n" +
 	" REASON_PERMISSION_DENIED_IN_UNIT\x108\x12'\n" +
 	"#REASON_PERMISSION_DENIED_EVERYWHERE\x109\x12\x18\n" +
@@ -728,7 +767,9 @@ const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\x15REASON_TOKEN_AUDIENCE\x10C\x12\x18\n" +
 	"\x14REASON_TOKEN_EXPIRED\x10D\x12\x1e\n" +
 	"\x1aREASON_TOKEN_NOT_YET_VALID\x10E\x12!\n" +
-	"\x1dREASON_TOKEN_KEYS_UNAVAILABLE\x10F\x12\x1b\n" +
+	"\x1dREASON_TOKEN_KEYS_UNAVAILABLE\x10F\x12\x16\n" +
+	"\x12REASON_TOKEN_SCOPE\x10G\x12\x1e\n" +
+	"\x1aREASON_TOKEN_SCOPE_UNKNOWN\x10H\x12\x1b\n" +
 	"\x16REASON_TAX_CODE_FORMAT\x10\xe8\a\x12 \n" +
 	"\x1bREASON_TAX_CODE_CHECK_DIGIT\x10\xe9\a\x12\x1a\n" +
 	"\x15REASON_TAX_CODE_TAKEN\x10\xea\a\x12\x16\n" +
@@ -786,7 +827,11 @@ const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\x12REASON_BODY_SYNTAX\x10\x90'\x12\x1e\n" +
 	"\x19REASON_BODY_FIELD_UNKNOWN\x10\x91'\x12#\n" +
 	"\x1eREASON_QUERY_PARAMETER_UNKNOWN\x10\x92'\x12\x18\n" +
-	"\x13REASON_PAGE_UNKNOWN\x10\x93'\x12\x1a\n" +
+	"\x13REASON_PAGE_UNKNOWN\x10\x93'\x12\x1d\n" +
+	"\x18REASON_TOO_MANY_REQUESTS\x10\x94'\x12\x1c\n" +
+	"\x17REASON_TOO_MANY_AT_ONCE\x10\x95'\x12\x16\n" +
+	"\x11REASON_FORM_STALE\x10\x96'\x12\x18\n" +
+	"\x13REASON_FORM_INVALID\x10\x97'\x12\x1a\n" +
 	"\x15REASON_SIGN_IN_FAILED\x10\xec'\x12\x1d\n" +
 	"\x18REASON_SIGN_IN_TOO_OFTEN\x10\xed'\x12\x18\n" +
 	"\x13REASON_SIGN_IN_BUSY\x10\xee'\x12\x1c\n" +

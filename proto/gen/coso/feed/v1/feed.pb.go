@@ -558,7 +558,7 @@ const file_coso_feed_v1_feed_proto_rawDesc = "" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId2\xfe\x01\n" +
 	"\vFeedService\x12M\n" +
 	"\vGetFeedHead\x12 .coso.feed.v1.GetFeedHeadRequest\x1a\x16.coso.feed.v1.FeedHead\"\x04\x88\xce\x18\x03\x12S\n" +
-	"\rGetFeedStatus\x12\".coso.feed.v1.GetFeedStatusRequest\x1a\x18.coso.feed.v1.FeedStatus\"\x04\x88\xce\x18\x04\x12K\n" +
+	"\rGetFeedStatus\x12\".coso.feed.v1.GetFeedStatusRequest\x1a\x18.coso.feed.v1.FeedStatus\"\x04\x88\xce\x18\x03\x12K\n" +
 	"\tSkipEvent\x12\x1e.coso.feed.v1.SkipEventRequest\x1a\x18.coso.feed.v1.FeedStatus\"\x04\x88\xce\x18\x04B$Z\"coso/proto/gen/coso/feed/v1;feedpbb\x06proto3"
 
 var (

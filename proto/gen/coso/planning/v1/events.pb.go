@@ -299,7 +299,164 @@ func (x *TargetUpdated) GetTarget() *Target {
 	return nil
 }
 
-// TargetAssigned: a value was assigned. Subject `coso.planning.target.assigned`.
+// TargetAssignmentProposed: a value was proposed, and counts once it is approved. Subject
+// `coso.planning.target.assignment-proposed`.
+type TargetAssignmentProposed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The target after the change.
+	Target *Target `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	// The undecided proposal that it replaced; absent: none.
+	Replaced      *TargetProposal `protobuf:"bytes,2,opt,name=replaced,proto3" json:"replaced,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TargetAssignmentProposed) Reset() {
+	*x = TargetAssignmentProposed{}
+	mi := &file_coso_planning_v1_events_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TargetAssignmentProposed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TargetAssignmentProposed) ProtoMessage() {}
+
+func (x *TargetAssignmentProposed) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_planning_v1_events_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TargetAssignmentProposed.ProtoReflect.Descriptor instead.
+func (*TargetAssignmentProposed) Descriptor() ([]byte, []int) {
+	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *TargetAssignmentProposed) GetTarget() *Target {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+func (x *TargetAssignmentProposed) GetReplaced() *TargetProposal {
+	if x != nil {
+		return x.Replaced
+	}
+	return nil
+}
+
+// TargetAssignmentRejected: a proposal was rejected. Subject `coso.planning.target.assignment-rejected`.
+type TargetAssignmentRejected struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The target after the change, with what was rejected and why.
+	Target        *Target `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TargetAssignmentRejected) Reset() {
+	*x = TargetAssignmentRejected{}
+	mi := &file_coso_planning_v1_events_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TargetAssignmentRejected) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TargetAssignmentRejected) ProtoMessage() {}
+
+func (x *TargetAssignmentRejected) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_planning_v1_events_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TargetAssignmentRejected.ProtoReflect.Descriptor instead.
+func (*TargetAssignmentRejected) Descriptor() ([]byte, []int) {
+	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *TargetAssignmentRejected) GetTarget() *Target {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+// TargetAssignmentWithdrawn: whoever proposed took the proposal back. Subject `coso.planning.target.assignment-withdrawn`.
+type TargetAssignmentWithdrawn struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The target after the change.
+	Target *Target `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	// What was proposed.
+	Proposal      *TargetProposal `protobuf:"bytes,2,opt,name=proposal,proto3" json:"proposal,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TargetAssignmentWithdrawn) Reset() {
+	*x = TargetAssignmentWithdrawn{}
+	mi := &file_coso_planning_v1_events_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TargetAssignmentWithdrawn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TargetAssignmentWithdrawn) ProtoMessage() {}
+
+func (x *TargetAssignmentWithdrawn) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_planning_v1_events_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TargetAssignmentWithdrawn.ProtoReflect.Descriptor instead.
+func (*TargetAssignmentWithdrawn) Descriptor() ([]byte, []int) {
+	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *TargetAssignmentWithdrawn) GetTarget() *Target {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+func (x *TargetAssignmentWithdrawn) GetProposal() *TargetProposal {
+	if x != nil {
+		return x.Proposal
+	}
+	return nil
+}
+
+// TargetAssigned: a value was approved, and counts from now on. Subject `coso.planning.target.assigned`.
 type TargetAssigned struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The target after the change.
@@ -310,7 +467,7 @@ type TargetAssigned struct {
 
 func (x *TargetAssigned) Reset() {
 	*x = TargetAssigned{}
-	mi := &file_coso_planning_v1_events_proto_msgTypes[6]
+	mi := &file_coso_planning_v1_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -322,7 +479,7 @@ func (x *TargetAssigned) String() string {
 func (*TargetAssigned) ProtoMessage() {}
 
 func (x *TargetAssigned) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_events_proto_msgTypes[6]
+	mi := &file_coso_planning_v1_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -335,7 +492,7 @@ func (x *TargetAssigned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TargetAssigned.ProtoReflect.Descriptor instead.
 func (*TargetAssigned) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{6}
+	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *TargetAssigned) GetTarget() *Target {
@@ -356,7 +513,7 @@ type TargetReached struct {
 
 func (x *TargetReached) Reset() {
 	*x = TargetReached{}
-	mi := &file_coso_planning_v1_events_proto_msgTypes[7]
+	mi := &file_coso_planning_v1_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -368,7 +525,7 @@ func (x *TargetReached) String() string {
 func (*TargetReached) ProtoMessage() {}
 
 func (x *TargetReached) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_events_proto_msgTypes[7]
+	mi := &file_coso_planning_v1_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -381,7 +538,7 @@ func (x *TargetReached) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TargetReached.ProtoReflect.Descriptor instead.
 func (*TargetReached) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{7}
+	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TargetReached) GetEvidence() *Evidence {
@@ -402,7 +559,7 @@ type TargetReachWithdrawn struct {
 
 func (x *TargetReachWithdrawn) Reset() {
 	*x = TargetReachWithdrawn{}
-	mi := &file_coso_planning_v1_events_proto_msgTypes[8]
+	mi := &file_coso_planning_v1_events_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -414,7 +571,7 @@ func (x *TargetReachWithdrawn) String() string {
 func (*TargetReachWithdrawn) ProtoMessage() {}
 
 func (x *TargetReachWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_events_proto_msgTypes[8]
+	mi := &file_coso_planning_v1_events_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -427,7 +584,7 @@ func (x *TargetReachWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TargetReachWithdrawn.ProtoReflect.Descriptor instead.
 func (*TargetReachWithdrawn) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{8}
+	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *TargetReachWithdrawn) GetEvidence() *Evidence {
@@ -448,7 +605,7 @@ type TargetExceeded struct {
 
 func (x *TargetExceeded) Reset() {
 	*x = TargetExceeded{}
-	mi := &file_coso_planning_v1_events_proto_msgTypes[9]
+	mi := &file_coso_planning_v1_events_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -460,7 +617,7 @@ func (x *TargetExceeded) String() string {
 func (*TargetExceeded) ProtoMessage() {}
 
 func (x *TargetExceeded) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_events_proto_msgTypes[9]
+	mi := &file_coso_planning_v1_events_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -473,7 +630,7 @@ func (x *TargetExceeded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TargetExceeded.ProtoReflect.Descriptor instead.
 func (*TargetExceeded) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{9}
+	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *TargetExceeded) GetEvidence() *Evidence {
@@ -494,7 +651,7 @@ type TargetExcessWithdrawn struct {
 
 func (x *TargetExcessWithdrawn) Reset() {
 	*x = TargetExcessWithdrawn{}
-	mi := &file_coso_planning_v1_events_proto_msgTypes[10]
+	mi := &file_coso_planning_v1_events_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -506,7 +663,7 @@ func (x *TargetExcessWithdrawn) String() string {
 func (*TargetExcessWithdrawn) ProtoMessage() {}
 
 func (x *TargetExcessWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_events_proto_msgTypes[10]
+	mi := &file_coso_planning_v1_events_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -519,7 +676,7 @@ func (x *TargetExcessWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TargetExcessWithdrawn.ProtoReflect.Descriptor instead.
 func (*TargetExcessWithdrawn) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{10}
+	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TargetExcessWithdrawn) GetEvidence() *Evidence {
@@ -540,7 +697,7 @@ type IndicatorWithdrawn struct {
 
 func (x *IndicatorWithdrawn) Reset() {
 	*x = IndicatorWithdrawn{}
-	mi := &file_coso_planning_v1_events_proto_msgTypes[11]
+	mi := &file_coso_planning_v1_events_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -552,7 +709,7 @@ func (x *IndicatorWithdrawn) String() string {
 func (*IndicatorWithdrawn) ProtoMessage() {}
 
 func (x *IndicatorWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_events_proto_msgTypes[11]
+	mi := &file_coso_planning_v1_events_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -565,7 +722,7 @@ func (x *IndicatorWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndicatorWithdrawn.ProtoReflect.Descriptor instead.
 func (*IndicatorWithdrawn) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{11}
+	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *IndicatorWithdrawn) GetIndicator() *Indicator {
@@ -586,7 +743,7 @@ type PeriodWithdrawn struct {
 
 func (x *PeriodWithdrawn) Reset() {
 	*x = PeriodWithdrawn{}
-	mi := &file_coso_planning_v1_events_proto_msgTypes[12]
+	mi := &file_coso_planning_v1_events_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -598,7 +755,7 @@ func (x *PeriodWithdrawn) String() string {
 func (*PeriodWithdrawn) ProtoMessage() {}
 
 func (x *PeriodWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_events_proto_msgTypes[12]
+	mi := &file_coso_planning_v1_events_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -611,7 +768,7 @@ func (x *PeriodWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeriodWithdrawn.ProtoReflect.Descriptor instead.
 func (*PeriodWithdrawn) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{12}
+	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PeriodWithdrawn) GetPeriod() *Period {
@@ -632,7 +789,7 @@ type TargetWithdrawn struct {
 
 func (x *TargetWithdrawn) Reset() {
 	*x = TargetWithdrawn{}
-	mi := &file_coso_planning_v1_events_proto_msgTypes[13]
+	mi := &file_coso_planning_v1_events_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -644,7 +801,7 @@ func (x *TargetWithdrawn) String() string {
 func (*TargetWithdrawn) ProtoMessage() {}
 
 func (x *TargetWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_events_proto_msgTypes[13]
+	mi := &file_coso_planning_v1_events_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -657,7 +814,7 @@ func (x *TargetWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TargetWithdrawn.ProtoReflect.Descriptor instead.
 func (*TargetWithdrawn) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{13}
+	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *TargetWithdrawn) GetTarget() *Target {
@@ -681,7 +838,7 @@ type TargetFigureChanged struct {
 
 func (x *TargetFigureChanged) Reset() {
 	*x = TargetFigureChanged{}
-	mi := &file_coso_planning_v1_events_proto_msgTypes[14]
+	mi := &file_coso_planning_v1_events_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -693,7 +850,7 @@ func (x *TargetFigureChanged) String() string {
 func (*TargetFigureChanged) ProtoMessage() {}
 
 func (x *TargetFigureChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_events_proto_msgTypes[14]
+	mi := &file_coso_planning_v1_events_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -706,7 +863,7 @@ func (x *TargetFigureChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TargetFigureChanged.ProtoReflect.Descriptor instead.
 func (*TargetFigureChanged) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{14}
+	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *TargetFigureChanged) GetTarget() string {
@@ -742,7 +899,7 @@ type Evidence struct {
 
 func (x *Evidence) Reset() {
 	*x = Evidence{}
-	mi := &file_coso_planning_v1_events_proto_msgTypes[15]
+	mi := &file_coso_planning_v1_events_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -754,7 +911,7 @@ func (x *Evidence) String() string {
 func (*Evidence) ProtoMessage() {}
 
 func (x *Evidence) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_events_proto_msgTypes[15]
+	mi := &file_coso_planning_v1_events_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -767,7 +924,7 @@ func (x *Evidence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Evidence.ProtoReflect.Descriptor instead.
 func (*Evidence) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{15}
+	return file_coso_planning_v1_events_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Evidence) GetTarget() *Target {
@@ -821,7 +978,15 @@ const file_coso_planning_v1_events_proto_rawDesc = "" +
 	"\x10TargetRegistered\x120\n" +
 	"\x06target\x18\x01 \x01(\v2\x18.coso.planning.v1.TargetR\x06target\"A\n" +
 	"\rTargetUpdated\x120\n" +
-	"\x06target\x18\x01 \x01(\v2\x18.coso.planning.v1.TargetR\x06target\"B\n" +
+	"\x06target\x18\x01 \x01(\v2\x18.coso.planning.v1.TargetR\x06target\"\x8a\x01\n" +
+	"\x18TargetAssignmentProposed\x120\n" +
+	"\x06target\x18\x01 \x01(\v2\x18.coso.planning.v1.TargetR\x06target\x12<\n" +
+	"\breplaced\x18\x02 \x01(\v2 .coso.planning.v1.TargetProposalR\breplaced\"L\n" +
+	"\x18TargetAssignmentRejected\x120\n" +
+	"\x06target\x18\x01 \x01(\v2\x18.coso.planning.v1.TargetR\x06target\"\x8b\x01\n" +
+	"\x19TargetAssignmentWithdrawn\x120\n" +
+	"\x06target\x18\x01 \x01(\v2\x18.coso.planning.v1.TargetR\x06target\x12<\n" +
+	"\bproposal\x18\x02 \x01(\v2 .coso.planning.v1.TargetProposalR\bproposal\"B\n" +
 	"\x0eTargetAssigned\x120\n" +
 	"\x06target\x18\x01 \x01(\v2\x18.coso.planning.v1.TargetR\x06target\"G\n" +
 	"\rTargetReached\x126\n" +
@@ -860,54 +1025,63 @@ func file_coso_planning_v1_events_proto_rawDescGZIP() []byte {
 	return file_coso_planning_v1_events_proto_rawDescData
 }
 
-var file_coso_planning_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_coso_planning_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_coso_planning_v1_events_proto_goTypes = []any{
-	(*IndicatorCreated)(nil),      // 0: coso.planning.v1.IndicatorCreated
-	(*IndicatorUpdated)(nil),      // 1: coso.planning.v1.IndicatorUpdated
-	(*PeriodCreated)(nil),         // 2: coso.planning.v1.PeriodCreated
-	(*PeriodUpdated)(nil),         // 3: coso.planning.v1.PeriodUpdated
-	(*TargetRegistered)(nil),      // 4: coso.planning.v1.TargetRegistered
-	(*TargetUpdated)(nil),         // 5: coso.planning.v1.TargetUpdated
-	(*TargetAssigned)(nil),        // 6: coso.planning.v1.TargetAssigned
-	(*TargetReached)(nil),         // 7: coso.planning.v1.TargetReached
-	(*TargetReachWithdrawn)(nil),  // 8: coso.planning.v1.TargetReachWithdrawn
-	(*TargetExceeded)(nil),        // 9: coso.planning.v1.TargetExceeded
-	(*TargetExcessWithdrawn)(nil), // 10: coso.planning.v1.TargetExcessWithdrawn
-	(*IndicatorWithdrawn)(nil),    // 11: coso.planning.v1.IndicatorWithdrawn
-	(*PeriodWithdrawn)(nil),       // 12: coso.planning.v1.PeriodWithdrawn
-	(*TargetWithdrawn)(nil),       // 13: coso.planning.v1.TargetWithdrawn
-	(*TargetFigureChanged)(nil),   // 14: coso.planning.v1.TargetFigureChanged
-	(*Evidence)(nil),              // 15: coso.planning.v1.Evidence
-	(*Indicator)(nil),             // 16: coso.planning.v1.Indicator
-	(*Period)(nil),                // 17: coso.planning.v1.Period
-	(*Target)(nil),                // 18: coso.planning.v1.Target
-	(*Figure)(nil),                // 19: coso.planning.v1.Figure
+	(*IndicatorCreated)(nil),          // 0: coso.planning.v1.IndicatorCreated
+	(*IndicatorUpdated)(nil),          // 1: coso.planning.v1.IndicatorUpdated
+	(*PeriodCreated)(nil),             // 2: coso.planning.v1.PeriodCreated
+	(*PeriodUpdated)(nil),             // 3: coso.planning.v1.PeriodUpdated
+	(*TargetRegistered)(nil),          // 4: coso.planning.v1.TargetRegistered
+	(*TargetUpdated)(nil),             // 5: coso.planning.v1.TargetUpdated
+	(*TargetAssignmentProposed)(nil),  // 6: coso.planning.v1.TargetAssignmentProposed
+	(*TargetAssignmentRejected)(nil),  // 7: coso.planning.v1.TargetAssignmentRejected
+	(*TargetAssignmentWithdrawn)(nil), // 8: coso.planning.v1.TargetAssignmentWithdrawn
+	(*TargetAssigned)(nil),            // 9: coso.planning.v1.TargetAssigned
+	(*TargetReached)(nil),             // 10: coso.planning.v1.TargetReached
+	(*TargetReachWithdrawn)(nil),      // 11: coso.planning.v1.TargetReachWithdrawn
+	(*TargetExceeded)(nil),            // 12: coso.planning.v1.TargetExceeded
+	(*TargetExcessWithdrawn)(nil),     // 13: coso.planning.v1.TargetExcessWithdrawn
+	(*IndicatorWithdrawn)(nil),        // 14: coso.planning.v1.IndicatorWithdrawn
+	(*PeriodWithdrawn)(nil),           // 15: coso.planning.v1.PeriodWithdrawn
+	(*TargetWithdrawn)(nil),           // 16: coso.planning.v1.TargetWithdrawn
+	(*TargetFigureChanged)(nil),       // 17: coso.planning.v1.TargetFigureChanged
+	(*Evidence)(nil),                  // 18: coso.planning.v1.Evidence
+	(*Indicator)(nil),                 // 19: coso.planning.v1.Indicator
+	(*Period)(nil),                    // 20: coso.planning.v1.Period
+	(*Target)(nil),                    // 21: coso.planning.v1.Target
+	(*TargetProposal)(nil),            // 22: coso.planning.v1.TargetProposal
+	(*Figure)(nil),                    // 23: coso.planning.v1.Figure
 }
 var file_coso_planning_v1_events_proto_depIdxs = []int32{
-	16, // 0: coso.planning.v1.IndicatorCreated.indicator:type_name -> coso.planning.v1.Indicator
-	16, // 1: coso.planning.v1.IndicatorUpdated.indicator:type_name -> coso.planning.v1.Indicator
-	17, // 2: coso.planning.v1.PeriodCreated.period:type_name -> coso.planning.v1.Period
-	17, // 3: coso.planning.v1.PeriodUpdated.period:type_name -> coso.planning.v1.Period
-	18, // 4: coso.planning.v1.TargetRegistered.target:type_name -> coso.planning.v1.Target
-	18, // 5: coso.planning.v1.TargetUpdated.target:type_name -> coso.planning.v1.Target
-	18, // 6: coso.planning.v1.TargetAssigned.target:type_name -> coso.planning.v1.Target
-	15, // 7: coso.planning.v1.TargetReached.evidence:type_name -> coso.planning.v1.Evidence
-	15, // 8: coso.planning.v1.TargetReachWithdrawn.evidence:type_name -> coso.planning.v1.Evidence
-	15, // 9: coso.planning.v1.TargetExceeded.evidence:type_name -> coso.planning.v1.Evidence
-	15, // 10: coso.planning.v1.TargetExcessWithdrawn.evidence:type_name -> coso.planning.v1.Evidence
-	16, // 11: coso.planning.v1.IndicatorWithdrawn.indicator:type_name -> coso.planning.v1.Indicator
-	17, // 12: coso.planning.v1.PeriodWithdrawn.period:type_name -> coso.planning.v1.Period
-	18, // 13: coso.planning.v1.TargetWithdrawn.target:type_name -> coso.planning.v1.Target
-	19, // 14: coso.planning.v1.TargetFigureChanged.figure:type_name -> coso.planning.v1.Figure
-	18, // 15: coso.planning.v1.Evidence.target:type_name -> coso.planning.v1.Target
-	16, // 16: coso.planning.v1.Evidence.indicator:type_name -> coso.planning.v1.Indicator
-	17, // 17: coso.planning.v1.Evidence.period:type_name -> coso.planning.v1.Period
-	19, // 18: coso.planning.v1.Evidence.figure:type_name -> coso.planning.v1.Figure
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	19, // 0: coso.planning.v1.IndicatorCreated.indicator:type_name -> coso.planning.v1.Indicator
+	19, // 1: coso.planning.v1.IndicatorUpdated.indicator:type_name -> coso.planning.v1.Indicator
+	20, // 2: coso.planning.v1.PeriodCreated.period:type_name -> coso.planning.v1.Period
+	20, // 3: coso.planning.v1.PeriodUpdated.period:type_name -> coso.planning.v1.Period
+	21, // 4: coso.planning.v1.TargetRegistered.target:type_name -> coso.planning.v1.Target
+	21, // 5: coso.planning.v1.TargetUpdated.target:type_name -> coso.planning.v1.Target
+	21, // 6: coso.planning.v1.TargetAssignmentProposed.target:type_name -> coso.planning.v1.Target
+	22, // 7: coso.planning.v1.TargetAssignmentProposed.replaced:type_name -> coso.planning.v1.TargetProposal
+	21, // 8: coso.planning.v1.TargetAssignmentRejected.target:type_name -> coso.planning.v1.Target
+	21, // 9: coso.planning.v1.TargetAssignmentWithdrawn.target:type_name -> coso.planning.v1.Target
+	22, // 10: coso.planning.v1.TargetAssignmentWithdrawn.proposal:type_name -> coso.planning.v1.TargetProposal
+	21, // 11: coso.planning.v1.TargetAssigned.target:type_name -> coso.planning.v1.Target
+	18, // 12: coso.planning.v1.TargetReached.evidence:type_name -> coso.planning.v1.Evidence
+	18, // 13: coso.planning.v1.TargetReachWithdrawn.evidence:type_name -> coso.planning.v1.Evidence
+	18, // 14: coso.planning.v1.TargetExceeded.evidence:type_name -> coso.planning.v1.Evidence
+	18, // 15: coso.planning.v1.TargetExcessWithdrawn.evidence:type_name -> coso.planning.v1.Evidence
+	19, // 16: coso.planning.v1.IndicatorWithdrawn.indicator:type_name -> coso.planning.v1.Indicator
+	20, // 17: coso.planning.v1.PeriodWithdrawn.period:type_name -> coso.planning.v1.Period
+	21, // 18: coso.planning.v1.TargetWithdrawn.target:type_name -> coso.planning.v1.Target
+	23, // 19: coso.planning.v1.TargetFigureChanged.figure:type_name -> coso.planning.v1.Figure
+	21, // 20: coso.planning.v1.Evidence.target:type_name -> coso.planning.v1.Target
+	19, // 21: coso.planning.v1.Evidence.indicator:type_name -> coso.planning.v1.Indicator
+	20, // 22: coso.planning.v1.Evidence.period:type_name -> coso.planning.v1.Period
+	23, // 23: coso.planning.v1.Evidence.figure:type_name -> coso.planning.v1.Figure
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_coso_planning_v1_events_proto_init() }
@@ -925,7 +1099,7 @@ func file_coso_planning_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_coso_planning_v1_events_proto_rawDesc), len(file_coso_planning_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -10,9 +10,9 @@ package planningpb
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
-	_ "coso/proto/gen/coso/access/v1"
-	v11 "coso/proto/gen/coso/history/v1"
-	v1 "coso/proto/gen/coso/operation/v1"
+	v1 "coso/proto/gen/coso/access/v1"
+	v12 "coso/proto/gen/coso/history/v1"
+	v11 "coso/proto/gen/coso/operation/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -111,8 +111,12 @@ type Target struct {
 	State TargetState `protobuf:"varint,13,opt,name=state,proto3,enum=coso.planning.v1.TargetState" json:"state,omitempty"`
 	// Why it was withdrawn.
 	WithdrawalReason string `protobuf:"bytes,14,opt,name=withdrawal_reason,json=withdrawalReason,proto3" json:"withdrawal_reason,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// What is proposed and not decided; absent: nothing.
+	Proposal *TargetProposal `protobuf:"bytes,15,opt,name=proposal,proto3" json:"proposal,omitempty"`
+	// The last proposal, if it was rejected; absent again with the next one.
+	Rejection     *TargetRejection `protobuf:"bytes,16,opt,name=rejection,proto3" json:"rejection,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Target) Reset() {
@@ -243,6 +247,139 @@ func (x *Target) GetWithdrawalReason() string {
 	return ""
 }
 
+func (x *Target) GetProposal() *TargetProposal {
+	if x != nil {
+		return x.Proposal
+	}
+	return nil
+}
+
+func (x *Target) GetRejection() *TargetRejection {
+	if x != nil {
+		return x.Rejection
+	}
+	return nil
+}
+
+// TargetProposal is an assignment that counts once somebody else approves it.
+type TargetProposal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The value that is to count.
+	AssignedValue int64 `protobuf:"varint,1,opt,name=assigned_value,json=assignedValue,proto3" json:"assigned_value,omitempty"`
+	// Number of the assigning decision.
+	AssignedDecision string `protobuf:"bytes,2,opt,name=assigned_decision,json=assignedDecision,proto3" json:"assigned_decision,omitempty"`
+	// Who proposed it, and when.
+	Proposed      *v1.Proposal `protobuf:"bytes,3,opt,name=proposed,proto3" json:"proposed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TargetProposal) Reset() {
+	*x = TargetProposal{}
+	mi := &file_coso_planning_v1_target_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TargetProposal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TargetProposal) ProtoMessage() {}
+
+func (x *TargetProposal) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_planning_v1_target_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TargetProposal.ProtoReflect.Descriptor instead.
+func (*TargetProposal) Descriptor() ([]byte, []int) {
+	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *TargetProposal) GetAssignedValue() int64 {
+	if x != nil {
+		return x.AssignedValue
+	}
+	return 0
+}
+
+func (x *TargetProposal) GetAssignedDecision() string {
+	if x != nil {
+		return x.AssignedDecision
+	}
+	return ""
+}
+
+func (x *TargetProposal) GetProposed() *v1.Proposal {
+	if x != nil {
+		return x.Proposed
+	}
+	return nil
+}
+
+// TargetRejection is a proposal that was rejected; who rejected it stands in the history.
+type TargetRejection struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What was proposed.
+	Proposal *TargetProposal `protobuf:"bytes,1,opt,name=proposal,proto3" json:"proposal,omitempty"`
+	// Why it was rejected.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TargetRejection) Reset() {
+	*x = TargetRejection{}
+	mi := &file_coso_planning_v1_target_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TargetRejection) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TargetRejection) ProtoMessage() {}
+
+func (x *TargetRejection) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_planning_v1_target_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TargetRejection.ProtoReflect.Descriptor instead.
+func (*TargetRejection) Descriptor() ([]byte, []int) {
+	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *TargetRejection) GetProposal() *TargetProposal {
+	if x != nil {
+		return x.Proposal
+	}
+	return nil
+}
+
+func (x *TargetRejection) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // Registers a target.
 type CreateTargetRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -260,7 +397,7 @@ type CreateTargetRequest struct {
 
 func (x *CreateTargetRequest) Reset() {
 	*x = CreateTargetRequest{}
-	mi := &file_coso_planning_v1_target_proto_msgTypes[1]
+	mi := &file_coso_planning_v1_target_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -272,7 +409,7 @@ func (x *CreateTargetRequest) String() string {
 func (*CreateTargetRequest) ProtoMessage() {}
 
 func (x *CreateTargetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_target_proto_msgTypes[1]
+	mi := &file_coso_planning_v1_target_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -285,7 +422,7 @@ func (x *CreateTargetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTargetRequest.ProtoReflect.Descriptor instead.
 func (*CreateTargetRequest) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{1}
+	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *CreateTargetRequest) GetTarget() *Target {
@@ -335,7 +472,7 @@ type BatchCreateTargetsRequest struct {
 
 func (x *BatchCreateTargetsRequest) Reset() {
 	*x = BatchCreateTargetsRequest{}
-	mi := &file_coso_planning_v1_target_proto_msgTypes[2]
+	mi := &file_coso_planning_v1_target_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -347,7 +484,7 @@ func (x *BatchCreateTargetsRequest) String() string {
 func (*BatchCreateTargetsRequest) ProtoMessage() {}
 
 func (x *BatchCreateTargetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_target_proto_msgTypes[2]
+	mi := &file_coso_planning_v1_target_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -360,7 +497,7 @@ func (x *BatchCreateTargetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchCreateTargetsRequest.ProtoReflect.Descriptor instead.
 func (*BatchCreateTargetsRequest) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{2}
+	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *BatchCreateTargetsRequest) GetRequests() []*CreateTargetRequest {
@@ -397,14 +534,14 @@ type BatchCreateTargetsResponse struct {
 	// The targets; none if they were put aside.
 	Targets []*Target `protobuf:"bytes,1,rep,name=targets,proto3" json:"targets,omitempty"`
 	// The operation in which they were put aside; absent if they took effect.
-	Operation     *v1.Operation `protobuf:"bytes,2,opt,name=operation,proto3" json:"operation,omitempty"`
+	Operation     *v11.Operation `protobuf:"bytes,2,opt,name=operation,proto3" json:"operation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *BatchCreateTargetsResponse) Reset() {
 	*x = BatchCreateTargetsResponse{}
-	mi := &file_coso_planning_v1_target_proto_msgTypes[3]
+	mi := &file_coso_planning_v1_target_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -416,7 +553,7 @@ func (x *BatchCreateTargetsResponse) String() string {
 func (*BatchCreateTargetsResponse) ProtoMessage() {}
 
 func (x *BatchCreateTargetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_target_proto_msgTypes[3]
+	mi := &file_coso_planning_v1_target_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -429,7 +566,7 @@ func (x *BatchCreateTargetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchCreateTargetsResponse.ProtoReflect.Descriptor instead.
 func (*BatchCreateTargetsResponse) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{3}
+	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *BatchCreateTargetsResponse) GetTargets() []*Target {
@@ -439,7 +576,7 @@ func (x *BatchCreateTargetsResponse) GetTargets() []*Target {
 	return nil
 }
 
-func (x *BatchCreateTargetsResponse) GetOperation() *v1.Operation {
+func (x *BatchCreateTargetsResponse) GetOperation() *v11.Operation {
 	if x != nil {
 		return x.Operation
 	}
@@ -457,7 +594,7 @@ type GetTargetRequest struct {
 
 func (x *GetTargetRequest) Reset() {
 	*x = GetTargetRequest{}
-	mi := &file_coso_planning_v1_target_proto_msgTypes[4]
+	mi := &file_coso_planning_v1_target_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -469,7 +606,7 @@ func (x *GetTargetRequest) String() string {
 func (*GetTargetRequest) ProtoMessage() {}
 
 func (x *GetTargetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_target_proto_msgTypes[4]
+	mi := &file_coso_planning_v1_target_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -482,7 +619,7 @@ func (x *GetTargetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTargetRequest.ProtoReflect.Descriptor instead.
 func (*GetTargetRequest) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{4}
+	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *GetTargetRequest) GetName() string {
@@ -506,14 +643,19 @@ type ListTargetsRequest struct {
 	// Only those of this period.
 	Period string `protobuf:"bytes,5,opt,name=period,proto3" json:"period,omitempty"`
 	// WITHDRAWN: only withdrawn ones; unspecified: all others.
-	State         TargetState `protobuf:"varint,6,opt,name=state,proto3,enum=coso.planning.v1.TargetState" json:"state,omitempty"`
+	State TargetState `protobuf:"varint,6,opt,name=state,proto3,enum=coso.planning.v1.TargetState" json:"state,omitempty"`
+	// Only those with a proposal that nobody has decided.
+	Undecided bool `protobuf:"varint,7,opt,name=undecided,proto3" json:"undecided,omitempty"`
+	// Only those with a proposal that the caller may decide: in a unit where they hold TARGETS_APPROVE, and proposed by somebody
+	// else.
+	Decidable     bool `protobuf:"varint,8,opt,name=decidable,proto3" json:"decidable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListTargetsRequest) Reset() {
 	*x = ListTargetsRequest{}
-	mi := &file_coso_planning_v1_target_proto_msgTypes[5]
+	mi := &file_coso_planning_v1_target_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -525,7 +667,7 @@ func (x *ListTargetsRequest) String() string {
 func (*ListTargetsRequest) ProtoMessage() {}
 
 func (x *ListTargetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_target_proto_msgTypes[5]
+	mi := &file_coso_planning_v1_target_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -538,7 +680,7 @@ func (x *ListTargetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTargetsRequest.ProtoReflect.Descriptor instead.
 func (*ListTargetsRequest) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{5}
+	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListTargetsRequest) GetPageSize() int32 {
@@ -583,6 +725,20 @@ func (x *ListTargetsRequest) GetState() TargetState {
 	return TargetState_TARGET_STATE_UNSPECIFIED
 }
 
+func (x *ListTargetsRequest) GetUndecided() bool {
+	if x != nil {
+		return x.Undecided
+	}
+	return false
+}
+
+func (x *ListTargetsRequest) GetDecidable() bool {
+	if x != nil {
+		return x.Decidable
+	}
+	return false
+}
+
 // One page of targets.
 type ListTargetsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -596,7 +752,7 @@ type ListTargetsResponse struct {
 
 func (x *ListTargetsResponse) Reset() {
 	*x = ListTargetsResponse{}
-	mi := &file_coso_planning_v1_target_proto_msgTypes[6]
+	mi := &file_coso_planning_v1_target_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -608,7 +764,7 @@ func (x *ListTargetsResponse) String() string {
 func (*ListTargetsResponse) ProtoMessage() {}
 
 func (x *ListTargetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_target_proto_msgTypes[6]
+	mi := &file_coso_planning_v1_target_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -621,7 +777,7 @@ func (x *ListTargetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTargetsResponse.ProtoReflect.Descriptor instead.
 func (*ListTargetsResponse) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{6}
+	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListTargetsResponse) GetTargets() []*Target {
@@ -656,7 +812,7 @@ type UpdateTargetRequest struct {
 
 func (x *UpdateTargetRequest) Reset() {
 	*x = UpdateTargetRequest{}
-	mi := &file_coso_planning_v1_target_proto_msgTypes[7]
+	mi := &file_coso_planning_v1_target_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -668,7 +824,7 @@ func (x *UpdateTargetRequest) String() string {
 func (*UpdateTargetRequest) ProtoMessage() {}
 
 func (x *UpdateTargetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_target_proto_msgTypes[7]
+	mi := &file_coso_planning_v1_target_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -681,7 +837,7 @@ func (x *UpdateTargetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateTargetRequest.ProtoReflect.Descriptor instead.
 func (*UpdateTargetRequest) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{7}
+	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *UpdateTargetRequest) GetTarget() *Target {
@@ -712,12 +868,12 @@ func (x *UpdateTargetRequest) GetValidateOnly() bool {
 	return false
 }
 
-// Assigns a value.
+// Proposes a value.
 type AssignTargetRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The target's name.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The value that counts from now on.
+	// The value that is to count.
 	AssignedValue *int64 `protobuf:"varint,2,opt,name=assigned_value,json=assignedValue,proto3,oneof" json:"assigned_value,omitempty"`
 	// Number of the assigning decision, e.g. `345-QĐ/TU`.
 	AssignedDecision string `protobuf:"bytes,3,opt,name=assigned_decision,json=assignedDecision,proto3" json:"assigned_decision,omitempty"`
@@ -733,7 +889,7 @@ type AssignTargetRequest struct {
 
 func (x *AssignTargetRequest) Reset() {
 	*x = AssignTargetRequest{}
-	mi := &file_coso_planning_v1_target_proto_msgTypes[8]
+	mi := &file_coso_planning_v1_target_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -745,7 +901,7 @@ func (x *AssignTargetRequest) String() string {
 func (*AssignTargetRequest) ProtoMessage() {}
 
 func (x *AssignTargetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_target_proto_msgTypes[8]
+	mi := &file_coso_planning_v1_target_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -758,7 +914,7 @@ func (x *AssignTargetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssignTargetRequest.ProtoReflect.Descriptor instead.
 func (*AssignTargetRequest) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{8}
+	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *AssignTargetRequest) GetName() string {
@@ -803,6 +959,345 @@ func (x *AssignTargetRequest) GetValidateOnly() bool {
 	return false
 }
 
+// Approves what is proposed.
+type ApproveTargetRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The target's name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The etag of the target whose proposal was looked at: what is approved is what was seen. ABORTED (ETAG_STALE) if the target
+	// is another by now.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApproveTargetRequest) Reset() {
+	*x = ApproveTargetRequest{}
+	mi := &file_coso_planning_v1_target_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApproveTargetRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApproveTargetRequest) ProtoMessage() {}
+
+func (x *ApproveTargetRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_planning_v1_target_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApproveTargetRequest.ProtoReflect.Descriptor instead.
+func (*ApproveTargetRequest) Descriptor() ([]byte, []int) {
+	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ApproveTargetRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ApproveTargetRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *ApproveTargetRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *ApproveTargetRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+// Approves the proposals of up to 500 targets together.
+type BatchApproveTargetsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What to approve, in order, a target once; none may carry a request id of its own.
+	Requests []*ApproveTargetRequest `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
+	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
+	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchApproveTargetsRequest) Reset() {
+	*x = BatchApproveTargetsRequest{}
+	mi := &file_coso_planning_v1_target_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchApproveTargetsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchApproveTargetsRequest) ProtoMessage() {}
+
+func (x *BatchApproveTargetsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_planning_v1_target_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchApproveTargetsRequest.ProtoReflect.Descriptor instead.
+func (*BatchApproveTargetsRequest) Descriptor() ([]byte, []int) {
+	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *BatchApproveTargetsRequest) GetRequests() []*ApproveTargetRequest {
+	if x != nil {
+		return x.Requests
+	}
+	return nil
+}
+
+func (x *BatchApproveTargetsRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *BatchApproveTargetsRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+// What a batch approved, in the order asked for.
+type BatchApproveTargetsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The targets.
+	Targets       []*Target `protobuf:"bytes,1,rep,name=targets,proto3" json:"targets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchApproveTargetsResponse) Reset() {
+	*x = BatchApproveTargetsResponse{}
+	mi := &file_coso_planning_v1_target_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchApproveTargetsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchApproveTargetsResponse) ProtoMessage() {}
+
+func (x *BatchApproveTargetsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_planning_v1_target_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchApproveTargetsResponse.ProtoReflect.Descriptor instead.
+func (*BatchApproveTargetsResponse) Descriptor() ([]byte, []int) {
+	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *BatchApproveTargetsResponse) GetTargets() []*Target {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
+}
+
+// Rejects what is proposed.
+type RejectTargetRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The target's name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Why.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The resource's etag the change rests on; empty: whatever it is now.
+	Etag string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RejectTargetRequest) Reset() {
+	*x = RejectTargetRequest{}
+	mi := &file_coso_planning_v1_target_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RejectTargetRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RejectTargetRequest) ProtoMessage() {}
+
+func (x *RejectTargetRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_planning_v1_target_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RejectTargetRequest.ProtoReflect.Descriptor instead.
+func (*RejectTargetRequest) Descriptor() ([]byte, []int) {
+	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *RejectTargetRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RejectTargetRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *RejectTargetRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *RejectTargetRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *RejectTargetRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+// Takes a proposal back.
+type WithdrawTargetProposalRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The target's name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Makes the request safe to repeat (AIP-155): the same id with the same request takes effect once. Kept 30 days.
+	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The resource's etag the change rests on; empty: whatever it is now.
+	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Only checks: the answer or refusal is that of the request, and nothing changes (AIP-163). The request id stays unused.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WithdrawTargetProposalRequest) Reset() {
+	*x = WithdrawTargetProposalRequest{}
+	mi := &file_coso_planning_v1_target_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WithdrawTargetProposalRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WithdrawTargetProposalRequest) ProtoMessage() {}
+
+func (x *WithdrawTargetProposalRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_planning_v1_target_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WithdrawTargetProposalRequest.ProtoReflect.Descriptor instead.
+func (*WithdrawTargetProposalRequest) Descriptor() ([]byte, []int) {
+	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *WithdrawTargetProposalRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *WithdrawTargetProposalRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *WithdrawTargetProposalRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *WithdrawTargetProposalRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 // Withdraws a target.
 type WithdrawTargetRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -822,7 +1317,7 @@ type WithdrawTargetRequest struct {
 
 func (x *WithdrawTargetRequest) Reset() {
 	*x = WithdrawTargetRequest{}
-	mi := &file_coso_planning_v1_target_proto_msgTypes[9]
+	mi := &file_coso_planning_v1_target_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -834,7 +1329,7 @@ func (x *WithdrawTargetRequest) String() string {
 func (*WithdrawTargetRequest) ProtoMessage() {}
 
 func (x *WithdrawTargetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_target_proto_msgTypes[9]
+	mi := &file_coso_planning_v1_target_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -847,7 +1342,7 @@ func (x *WithdrawTargetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawTargetRequest.ProtoReflect.Descriptor instead.
 func (*WithdrawTargetRequest) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{9}
+	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *WithdrawTargetRequest) GetName() string {
@@ -900,7 +1395,7 @@ type ListTargetHistoryRequest struct {
 
 func (x *ListTargetHistoryRequest) Reset() {
 	*x = ListTargetHistoryRequest{}
-	mi := &file_coso_planning_v1_target_proto_msgTypes[10]
+	mi := &file_coso_planning_v1_target_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -912,7 +1407,7 @@ func (x *ListTargetHistoryRequest) String() string {
 func (*ListTargetHistoryRequest) ProtoMessage() {}
 
 func (x *ListTargetHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_planning_v1_target_proto_msgTypes[10]
+	mi := &file_coso_planning_v1_target_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -925,7 +1420,7 @@ func (x *ListTargetHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTargetHistoryRequest.ProtoReflect.Descriptor instead.
 func (*ListTargetHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{10}
+	return file_coso_planning_v1_target_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListTargetHistoryRequest) GetName() string {
@@ -953,7 +1448,7 @@ var File_coso_planning_v1_target_proto protoreflect.FileDescriptor
 
 const file_coso_planning_v1_target_proto_rawDesc = "" +
 	"\n" +
-	"\x1dcoso/planning/v1/target.proto\x12\x10coso.planning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fcoso/access/v1/permission.proto\x1a\x1dcoso/history/v1/history.proto\x1a!coso/operation/v1/operation.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x06\n" +
+	"\x1dcoso/planning/v1/target.proto\x12\x10coso.planning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fcoso/access/v1/permission.proto\x1a\x1dcoso/access/v1/proposal.proto\x1a\x1dcoso/history/v1/history.proto\x1a!coso/operation/v1/operation.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfd\a\n" +
 	"\x06Target\x12M\n" +
 	"\x04name\x18\x01 \x01(\tB9\xe0A\b\xbaH3\xd8\x01\x01r.2,^targets/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12N\n" +
 	"\x04unit\x18\x02 \x01(\tB:\xe0A\x02\xe0A\x05\xbaH1\xc8\x01\x01r,2*^units/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04unit\x12]\n" +
@@ -971,9 +1466,18 @@ const file_coso_planning_v1_target_proto_rawDesc = "" +
 	"\vupdate_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x128\n" +
 	"\x05state\x18\r \x01(\x0e2\x1d.coso.planning.v1.TargetStateB\x03\xe0A\x03R\x05state\x120\n" +
-	"\x11withdrawal_reason\x18\x0e \x01(\tB\x03\xe0A\x03R\x10withdrawalReasonB\x13\n" +
+	"\x11withdrawal_reason\x18\x0e \x01(\tB\x03\xe0A\x03R\x10withdrawalReason\x12A\n" +
+	"\bproposal\x18\x0f \x01(\v2 .coso.planning.v1.TargetProposalB\x03\xe0A\x03R\bproposal\x12D\n" +
+	"\trejection\x18\x10 \x01(\v2!.coso.planning.v1.TargetRejectionB\x03\xe0A\x03R\trejectionB\x13\n" +
 	"\x11_registered_valueB\x11\n" +
-	"\x0f_assigned_value\"\xed\x01\n" +
+	"\x0f_assigned_value\"\x9a\x01\n" +
+	"\x0eTargetProposal\x12%\n" +
+	"\x0eassigned_value\x18\x01 \x01(\x03R\rassignedValue\x12+\n" +
+	"\x11assigned_decision\x18\x02 \x01(\tR\x10assignedDecision\x124\n" +
+	"\bproposed\x18\x03 \x01(\v2\x18.coso.access.v1.ProposalR\bproposed\"g\n" +
+	"\x0fTargetRejection\x12<\n" +
+	"\bproposal\x18\x01 \x01(\v2 .coso.planning.v1.TargetProposalR\bproposal\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xed\x01\n" +
 	"\x13CreateTargetRequest\x12;\n" +
 	"\x06target\x18\x01 \x01(\v2\x18.coso.planning.v1.TargetB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x06target\x12K\n" +
 	"\ttarget_id\x18\x02 \x01(\tB.\xbaH+\xd8\x01\x01r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\btargetId\x12'\n" +
@@ -990,7 +1494,7 @@ const file_coso_planning_v1_target_proto_rawDesc = "" +
 	"\atargets\x18\x01 \x03(\v2\x18.coso.planning.v1.TargetR\atargets\x12:\n" +
 	"\toperation\x18\x02 \x01(\v2\x1c.coso.operation.v1.OperationR\toperation\"a\n" +
 	"\x10GetTargetRequest\x12M\n" +
-	"\x04name\x18\x01 \x01(\tB9\xe0A\x02\xbaH3\xc8\x01\x01r.2,^targets/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\"\x98\x03\n" +
+	"\x04name\x18\x01 \x01(\tB9\xe0A\x02\xbaH3\xc8\x01\x01r.2,^targets/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\"\xd4\x03\n" +
 	"\x12ListTargetsRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12'\n" +
@@ -999,7 +1503,9 @@ const file_coso_planning_v1_target_proto_rawDesc = "" +
 	"\x04unit\x18\x03 \x01(\tB4\xbaH1\xd8\x01\x01r,2*^units/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04unit\x12W\n" +
 	"\tindicator\x18\x04 \x01(\tB9\xbaH6\xd8\x01\x01r12/^indicators/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\tindicator\x12N\n" +
 	"\x06period\x18\x05 \x01(\tB6\xbaH3\xd8\x01\x01r.2,^periods/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x06period\x12=\n" +
-	"\x05state\x18\x06 \x01(\x0e2\x1d.coso.planning.v1.TargetStateB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05state\"q\n" +
+	"\x05state\x18\x06 \x01(\x0e2\x1d.coso.planning.v1.TargetStateB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05state\x12\x1c\n" +
+	"\tundecided\x18\a \x01(\bR\tundecided\x12\x1c\n" +
+	"\tdecidable\x18\b \x01(\bR\tdecidable\"q\n" +
 	"\x13ListTargetsResponse\x122\n" +
 	"\atargets\x18\x01 \x03(\v2\x18.coso.planning.v1.TargetR\atargets\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xdd\x01\n" +
@@ -1018,7 +1524,33 @@ const file_coso_planning_v1_target_proto_rawDesc = "" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12\x1b\n" +
 	"\x04etag\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12#\n" +
 	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnlyB\x11\n" +
-	"\x0f_assigned_value\"\xf9\x01\n" +
+	"\x0f_assigned_value\"\xd6\x01\n" +
+	"\x14ApproveTargetRequest\x12M\n" +
+	"\x04name\x18\x01 \x01(\tB9\xe0A\x02\xbaH3\xc8\x01\x01r.2,^targets/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12!\n" +
+	"\x04etag\x18\x02 \x01(\tB\r\xe0A\x02\xbaH\a\xc8\x01\x01r\x02\x18@R\x04etag\x12'\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xbe\x01\n" +
+	"\x1aBatchApproveTargetsRequest\x12R\n" +
+	"\brequests\x18\x01 \x03(\v2&.coso.planning.v1.ApproveTargetRequestB\x0e\xe0A\x02\xbaH\b\x92\x01\x05\b\x01\x10\xf4\x03R\brequests\x12'\n" +
+	"\n" +
+	"request_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"Q\n" +
+	"\x1bBatchApproveTargetsResponse\x122\n" +
+	"\atargets\x18\x01 \x03(\v2\x18.coso.planning.v1.TargetR\atargets\"\xf7\x01\n" +
+	"\x13RejectTargetRequest\x12M\n" +
+	"\x04name\x18\x01 \x01(\tB9\xe0A\x02\xbaH3\xc8\x01\x01r.2,^targets/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12&\n" +
+	"\x06reason\x18\x02 \x01(\tB\x0e\xe0A\x02\xbaH\b\xc8\x01\x01r\x03\x18\xf4\x03R\x06reason\x12'\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12\x1b\n" +
+	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12#\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\xd9\x01\n" +
+	"\x1dWithdrawTargetProposalRequest\x12M\n" +
+	"\x04name\x18\x01 \x01(\tB9\xe0A\x02\xbaH3\xc8\x01\x01r.2,^targets/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12'\n" +
+	"\n" +
+	"request_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12\x1b\n" +
+	"\x04etag\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xf9\x01\n" +
 	"\x15WithdrawTargetRequest\x12M\n" +
 	"\x04name\x18\x01 \x01(\tB9\xe0A\x02\xbaH3\xc8\x01\x01r.2,^targets/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12&\n" +
 	"\x06reason\x18\x02 \x01(\tB\x0e\xe0A\x02\xbaH\b\xc8\x01\x01r\x03\x18\xf4\x03R\x06reason\x12'\n" +
@@ -1034,14 +1566,18 @@ const file_coso_planning_v1_target_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken*G\n" +
 	"\vTargetState\x12\x1c\n" +
 	"\x18TARGET_STATE_UNSPECIFIED\x10\x00\x12\x1a\n" +
-	"\x16TARGET_STATE_WITHDRAWN\x10\x012\x87\b\n" +
+	"\x16TARGET_STATE_WITHDRAWN\x10\x012\xbe\f\n" +
 	"\rTargetService\x12p\n" +
 	"\fCreateTarget\x12%.coso.planning.v1.CreateTargetRequest\x1a\x18.coso.planning.v1.Target\"\x1f\x88\xce\x18 \x82\xd3\xe4\x93\x02\x15:\x06target\"\v/v1/targets\x12\x97\x01\n" +
 	"\x12BatchCreateTargets\x12+.coso.planning.v1.BatchCreateTargetsRequest\x1a,.coso.planning.v1.BatchCreateTargetsResponse\"&\x88\xce\x18 \x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/targets:batchCreate\x12k\n" +
 	"\tGetTarget\x12\".coso.planning.v1.GetTargetRequest\x1a\x18.coso.planning.v1.Target\" \x88\xce\x18\x1e\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=targets/*}\x12s\n" +
 	"\vListTargets\x12$.coso.planning.v1.ListTargetsRequest\x1a%.coso.planning.v1.ListTargetsResponse\"\x17\x88\xce\x18\x1e\x82\xd3\xe4\x93\x02\r\x12\v/v1/targets\x12\x80\x01\n" +
 	"\fUpdateTarget\x12%.coso.planning.v1.UpdateTargetRequest\x1a\x18.coso.planning.v1.Target\"/\x88\xce\x18 \x82\xd3\xe4\x93\x02%:\x06target2\x1b/v1/{target.name=targets/*}\x12{\n" +
-	"\fAssignTarget\x12%.coso.planning.v1.AssignTargetRequest\x1a\x18.coso.planning.v1.Target\"*\x88\xce\x18!\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=targets/*}:assign\x12\x81\x01\n" +
+	"\fAssignTarget\x12%.coso.planning.v1.AssignTargetRequest\x1a\x18.coso.planning.v1.Target\"*\x88\xce\x18!\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=targets/*}:assign\x12~\n" +
+	"\rApproveTarget\x12&.coso.planning.v1.ApproveTargetRequest\x1a\x18.coso.planning.v1.Target\"+\x88\xce\x18\"\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/{name=targets/*}:approve\x12\x9b\x01\n" +
+	"\x13BatchApproveTargets\x12,.coso.planning.v1.BatchApproveTargetsRequest\x1a-.coso.planning.v1.BatchApproveTargetsResponse\"'\x88\xce\x18\"\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/targets:batchApprove\x12{\n" +
+	"\fRejectTarget\x12%.coso.planning.v1.RejectTargetRequest\x1a\x18.coso.planning.v1.Target\"*\x88\xce\x18\"\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=targets/*}:reject\x12\x99\x01\n" +
+	"\x16WithdrawTargetProposal\x12/.coso.planning.v1.WithdrawTargetProposalRequest\x1a\x18.coso.planning.v1.Target\"4\x88\xce\x18!\x82\xd3\xe4\x93\x02*:\x01*\"%/v1/{name=targets/*}:withdrawProposal\x12\x81\x01\n" +
 	"\x0eWithdrawTarget\x12'.coso.planning.v1.WithdrawTargetRequest\x1a\x18.coso.planning.v1.Target\",\x88\xce\x18\"\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/{name=targets/*}:withdraw\x12\x83\x01\n" +
 	"\x11ListTargetHistory\x12*.coso.planning.v1.ListTargetHistoryRequest\x1a\x18.coso.history.v1.History\"(\x88\xce\x18\x1e\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{name=targets/*}:historyB,Z*coso/proto/gen/coso/planning/v1;planningpbb\x06proto3"
 
@@ -1058,58 +1594,80 @@ func file_coso_planning_v1_target_proto_rawDescGZIP() []byte {
 }
 
 var file_coso_planning_v1_target_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_coso_planning_v1_target_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_coso_planning_v1_target_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_coso_planning_v1_target_proto_goTypes = []any{
-	(TargetState)(0),                   // 0: coso.planning.v1.TargetState
-	(*Target)(nil),                     // 1: coso.planning.v1.Target
-	(*CreateTargetRequest)(nil),        // 2: coso.planning.v1.CreateTargetRequest
-	(*BatchCreateTargetsRequest)(nil),  // 3: coso.planning.v1.BatchCreateTargetsRequest
-	(*BatchCreateTargetsResponse)(nil), // 4: coso.planning.v1.BatchCreateTargetsResponse
-	(*GetTargetRequest)(nil),           // 5: coso.planning.v1.GetTargetRequest
-	(*ListTargetsRequest)(nil),         // 6: coso.planning.v1.ListTargetsRequest
-	(*ListTargetsResponse)(nil),        // 7: coso.planning.v1.ListTargetsResponse
-	(*UpdateTargetRequest)(nil),        // 8: coso.planning.v1.UpdateTargetRequest
-	(*AssignTargetRequest)(nil),        // 9: coso.planning.v1.AssignTargetRequest
-	(*WithdrawTargetRequest)(nil),      // 10: coso.planning.v1.WithdrawTargetRequest
-	(*ListTargetHistoryRequest)(nil),   // 11: coso.planning.v1.ListTargetHistoryRequest
-	(*timestamppb.Timestamp)(nil),      // 12: google.protobuf.Timestamp
-	(*v1.Operation)(nil),               // 13: coso.operation.v1.Operation
-	(*fieldmaskpb.FieldMask)(nil),      // 14: google.protobuf.FieldMask
-	(*v11.History)(nil),                // 15: coso.history.v1.History
+	(TargetState)(0),                      // 0: coso.planning.v1.TargetState
+	(*Target)(nil),                        // 1: coso.planning.v1.Target
+	(*TargetProposal)(nil),                // 2: coso.planning.v1.TargetProposal
+	(*TargetRejection)(nil),               // 3: coso.planning.v1.TargetRejection
+	(*CreateTargetRequest)(nil),           // 4: coso.planning.v1.CreateTargetRequest
+	(*BatchCreateTargetsRequest)(nil),     // 5: coso.planning.v1.BatchCreateTargetsRequest
+	(*BatchCreateTargetsResponse)(nil),    // 6: coso.planning.v1.BatchCreateTargetsResponse
+	(*GetTargetRequest)(nil),              // 7: coso.planning.v1.GetTargetRequest
+	(*ListTargetsRequest)(nil),            // 8: coso.planning.v1.ListTargetsRequest
+	(*ListTargetsResponse)(nil),           // 9: coso.planning.v1.ListTargetsResponse
+	(*UpdateTargetRequest)(nil),           // 10: coso.planning.v1.UpdateTargetRequest
+	(*AssignTargetRequest)(nil),           // 11: coso.planning.v1.AssignTargetRequest
+	(*ApproveTargetRequest)(nil),          // 12: coso.planning.v1.ApproveTargetRequest
+	(*BatchApproveTargetsRequest)(nil),    // 13: coso.planning.v1.BatchApproveTargetsRequest
+	(*BatchApproveTargetsResponse)(nil),   // 14: coso.planning.v1.BatchApproveTargetsResponse
+	(*RejectTargetRequest)(nil),           // 15: coso.planning.v1.RejectTargetRequest
+	(*WithdrawTargetProposalRequest)(nil), // 16: coso.planning.v1.WithdrawTargetProposalRequest
+	(*WithdrawTargetRequest)(nil),         // 17: coso.planning.v1.WithdrawTargetRequest
+	(*ListTargetHistoryRequest)(nil),      // 18: coso.planning.v1.ListTargetHistoryRequest
+	(*timestamppb.Timestamp)(nil),         // 19: google.protobuf.Timestamp
+	(*v1.Proposal)(nil),                   // 20: coso.access.v1.Proposal
+	(*v11.Operation)(nil),                 // 21: coso.operation.v1.Operation
+	(*fieldmaskpb.FieldMask)(nil),         // 22: google.protobuf.FieldMask
+	(*v12.History)(nil),                   // 23: coso.history.v1.History
 }
 var file_coso_planning_v1_target_proto_depIdxs = []int32{
-	12, // 0: coso.planning.v1.Target.create_time:type_name -> google.protobuf.Timestamp
-	12, // 1: coso.planning.v1.Target.update_time:type_name -> google.protobuf.Timestamp
+	19, // 0: coso.planning.v1.Target.create_time:type_name -> google.protobuf.Timestamp
+	19, // 1: coso.planning.v1.Target.update_time:type_name -> google.protobuf.Timestamp
 	0,  // 2: coso.planning.v1.Target.state:type_name -> coso.planning.v1.TargetState
-	1,  // 3: coso.planning.v1.CreateTargetRequest.target:type_name -> coso.planning.v1.Target
-	2,  // 4: coso.planning.v1.BatchCreateTargetsRequest.requests:type_name -> coso.planning.v1.CreateTargetRequest
-	1,  // 5: coso.planning.v1.BatchCreateTargetsResponse.targets:type_name -> coso.planning.v1.Target
-	13, // 6: coso.planning.v1.BatchCreateTargetsResponse.operation:type_name -> coso.operation.v1.Operation
-	0,  // 7: coso.planning.v1.ListTargetsRequest.state:type_name -> coso.planning.v1.TargetState
-	1,  // 8: coso.planning.v1.ListTargetsResponse.targets:type_name -> coso.planning.v1.Target
-	1,  // 9: coso.planning.v1.UpdateTargetRequest.target:type_name -> coso.planning.v1.Target
-	14, // 10: coso.planning.v1.UpdateTargetRequest.update_mask:type_name -> google.protobuf.FieldMask
-	2,  // 11: coso.planning.v1.TargetService.CreateTarget:input_type -> coso.planning.v1.CreateTargetRequest
-	3,  // 12: coso.planning.v1.TargetService.BatchCreateTargets:input_type -> coso.planning.v1.BatchCreateTargetsRequest
-	5,  // 13: coso.planning.v1.TargetService.GetTarget:input_type -> coso.planning.v1.GetTargetRequest
-	6,  // 14: coso.planning.v1.TargetService.ListTargets:input_type -> coso.planning.v1.ListTargetsRequest
-	8,  // 15: coso.planning.v1.TargetService.UpdateTarget:input_type -> coso.planning.v1.UpdateTargetRequest
-	9,  // 16: coso.planning.v1.TargetService.AssignTarget:input_type -> coso.planning.v1.AssignTargetRequest
-	10, // 17: coso.planning.v1.TargetService.WithdrawTarget:input_type -> coso.planning.v1.WithdrawTargetRequest
-	11, // 18: coso.planning.v1.TargetService.ListTargetHistory:input_type -> coso.planning.v1.ListTargetHistoryRequest
-	1,  // 19: coso.planning.v1.TargetService.CreateTarget:output_type -> coso.planning.v1.Target
-	4,  // 20: coso.planning.v1.TargetService.BatchCreateTargets:output_type -> coso.planning.v1.BatchCreateTargetsResponse
-	1,  // 21: coso.planning.v1.TargetService.GetTarget:output_type -> coso.planning.v1.Target
-	7,  // 22: coso.planning.v1.TargetService.ListTargets:output_type -> coso.planning.v1.ListTargetsResponse
-	1,  // 23: coso.planning.v1.TargetService.UpdateTarget:output_type -> coso.planning.v1.Target
-	1,  // 24: coso.planning.v1.TargetService.AssignTarget:output_type -> coso.planning.v1.Target
-	1,  // 25: coso.planning.v1.TargetService.WithdrawTarget:output_type -> coso.planning.v1.Target
-	15, // 26: coso.planning.v1.TargetService.ListTargetHistory:output_type -> coso.history.v1.History
-	19, // [19:27] is the sub-list for method output_type
-	11, // [11:19] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	2,  // 3: coso.planning.v1.Target.proposal:type_name -> coso.planning.v1.TargetProposal
+	3,  // 4: coso.planning.v1.Target.rejection:type_name -> coso.planning.v1.TargetRejection
+	20, // 5: coso.planning.v1.TargetProposal.proposed:type_name -> coso.access.v1.Proposal
+	2,  // 6: coso.planning.v1.TargetRejection.proposal:type_name -> coso.planning.v1.TargetProposal
+	1,  // 7: coso.planning.v1.CreateTargetRequest.target:type_name -> coso.planning.v1.Target
+	4,  // 8: coso.planning.v1.BatchCreateTargetsRequest.requests:type_name -> coso.planning.v1.CreateTargetRequest
+	1,  // 9: coso.planning.v1.BatchCreateTargetsResponse.targets:type_name -> coso.planning.v1.Target
+	21, // 10: coso.planning.v1.BatchCreateTargetsResponse.operation:type_name -> coso.operation.v1.Operation
+	0,  // 11: coso.planning.v1.ListTargetsRequest.state:type_name -> coso.planning.v1.TargetState
+	1,  // 12: coso.planning.v1.ListTargetsResponse.targets:type_name -> coso.planning.v1.Target
+	1,  // 13: coso.planning.v1.UpdateTargetRequest.target:type_name -> coso.planning.v1.Target
+	22, // 14: coso.planning.v1.UpdateTargetRequest.update_mask:type_name -> google.protobuf.FieldMask
+	12, // 15: coso.planning.v1.BatchApproveTargetsRequest.requests:type_name -> coso.planning.v1.ApproveTargetRequest
+	1,  // 16: coso.planning.v1.BatchApproveTargetsResponse.targets:type_name -> coso.planning.v1.Target
+	4,  // 17: coso.planning.v1.TargetService.CreateTarget:input_type -> coso.planning.v1.CreateTargetRequest
+	5,  // 18: coso.planning.v1.TargetService.BatchCreateTargets:input_type -> coso.planning.v1.BatchCreateTargetsRequest
+	7,  // 19: coso.planning.v1.TargetService.GetTarget:input_type -> coso.planning.v1.GetTargetRequest
+	8,  // 20: coso.planning.v1.TargetService.ListTargets:input_type -> coso.planning.v1.ListTargetsRequest
+	10, // 21: coso.planning.v1.TargetService.UpdateTarget:input_type -> coso.planning.v1.UpdateTargetRequest
+	11, // 22: coso.planning.v1.TargetService.AssignTarget:input_type -> coso.planning.v1.AssignTargetRequest
+	12, // 23: coso.planning.v1.TargetService.ApproveTarget:input_type -> coso.planning.v1.ApproveTargetRequest
+	13, // 24: coso.planning.v1.TargetService.BatchApproveTargets:input_type -> coso.planning.v1.BatchApproveTargetsRequest
+	15, // 25: coso.planning.v1.TargetService.RejectTarget:input_type -> coso.planning.v1.RejectTargetRequest
+	16, // 26: coso.planning.v1.TargetService.WithdrawTargetProposal:input_type -> coso.planning.v1.WithdrawTargetProposalRequest
+	17, // 27: coso.planning.v1.TargetService.WithdrawTarget:input_type -> coso.planning.v1.WithdrawTargetRequest
+	18, // 28: coso.planning.v1.TargetService.ListTargetHistory:input_type -> coso.planning.v1.ListTargetHistoryRequest
+	1,  // 29: coso.planning.v1.TargetService.CreateTarget:output_type -> coso.planning.v1.Target
+	6,  // 30: coso.planning.v1.TargetService.BatchCreateTargets:output_type -> coso.planning.v1.BatchCreateTargetsResponse
+	1,  // 31: coso.planning.v1.TargetService.GetTarget:output_type -> coso.planning.v1.Target
+	9,  // 32: coso.planning.v1.TargetService.ListTargets:output_type -> coso.planning.v1.ListTargetsResponse
+	1,  // 33: coso.planning.v1.TargetService.UpdateTarget:output_type -> coso.planning.v1.Target
+	1,  // 34: coso.planning.v1.TargetService.AssignTarget:output_type -> coso.planning.v1.Target
+	1,  // 35: coso.planning.v1.TargetService.ApproveTarget:output_type -> coso.planning.v1.Target
+	14, // 36: coso.planning.v1.TargetService.BatchApproveTargets:output_type -> coso.planning.v1.BatchApproveTargetsResponse
+	1,  // 37: coso.planning.v1.TargetService.RejectTarget:output_type -> coso.planning.v1.Target
+	1,  // 38: coso.planning.v1.TargetService.WithdrawTargetProposal:output_type -> coso.planning.v1.Target
+	1,  // 39: coso.planning.v1.TargetService.WithdrawTarget:output_type -> coso.planning.v1.Target
+	23, // 40: coso.planning.v1.TargetService.ListTargetHistory:output_type -> coso.history.v1.History
+	29, // [29:41] is the sub-list for method output_type
+	17, // [17:29] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_coso_planning_v1_target_proto_init() }
@@ -1118,14 +1676,14 @@ func file_coso_planning_v1_target_proto_init() {
 		return
 	}
 	file_coso_planning_v1_target_proto_msgTypes[0].OneofWrappers = []any{}
-	file_coso_planning_v1_target_proto_msgTypes[8].OneofWrappers = []any{}
+	file_coso_planning_v1_target_proto_msgTypes[10].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_coso_planning_v1_target_proto_rawDesc), len(file_coso_planning_v1_target_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   11,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -22,14 +22,18 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	TargetService_CreateTarget_FullMethodName       = "/coso.planning.v1.TargetService/CreateTarget"
-	TargetService_BatchCreateTargets_FullMethodName = "/coso.planning.v1.TargetService/BatchCreateTargets"
-	TargetService_GetTarget_FullMethodName          = "/coso.planning.v1.TargetService/GetTarget"
-	TargetService_ListTargets_FullMethodName        = "/coso.planning.v1.TargetService/ListTargets"
-	TargetService_UpdateTarget_FullMethodName       = "/coso.planning.v1.TargetService/UpdateTarget"
-	TargetService_AssignTarget_FullMethodName       = "/coso.planning.v1.TargetService/AssignTarget"
-	TargetService_WithdrawTarget_FullMethodName     = "/coso.planning.v1.TargetService/WithdrawTarget"
-	TargetService_ListTargetHistory_FullMethodName  = "/coso.planning.v1.TargetService/ListTargetHistory"
+	TargetService_CreateTarget_FullMethodName           = "/coso.planning.v1.TargetService/CreateTarget"
+	TargetService_BatchCreateTargets_FullMethodName     = "/coso.planning.v1.TargetService/BatchCreateTargets"
+	TargetService_GetTarget_FullMethodName              = "/coso.planning.v1.TargetService/GetTarget"
+	TargetService_ListTargets_FullMethodName            = "/coso.planning.v1.TargetService/ListTargets"
+	TargetService_UpdateTarget_FullMethodName           = "/coso.planning.v1.TargetService/UpdateTarget"
+	TargetService_AssignTarget_FullMethodName           = "/coso.planning.v1.TargetService/AssignTarget"
+	TargetService_ApproveTarget_FullMethodName          = "/coso.planning.v1.TargetService/ApproveTarget"
+	TargetService_BatchApproveTargets_FullMethodName    = "/coso.planning.v1.TargetService/BatchApproveTargets"
+	TargetService_RejectTarget_FullMethodName           = "/coso.planning.v1.TargetService/RejectTarget"
+	TargetService_WithdrawTargetProposal_FullMethodName = "/coso.planning.v1.TargetService/WithdrawTargetProposal"
+	TargetService_WithdrawTarget_FullMethodName         = "/coso.planning.v1.TargetService/WithdrawTarget"
+	TargetService_ListTargetHistory_FullMethodName      = "/coso.planning.v1.TargetService/ListTargetHistory"
 )
 
 // TargetServiceClient is the client API for TargetService service.
@@ -49,10 +53,21 @@ type TargetServiceClient interface {
 	ListTargets(ctx context.Context, in *ListTargetsRequest, opts ...grpc.CallOption) (*ListTargetsResponse, error)
 	// Changes what the unit registered. FAILED_PRECONDITION once withdrawn.
 	UpdateTarget(ctx context.Context, in *UpdateTargetRequest, opts ...grpc.CallOption) (*Target, error)
-	// Assigns the value that counts (giao chỉ tiêu), with its decision. A new assignment is a new version: it is judged
-	// anew.
+	// Proposes the value that is to count (giao chỉ tiêu), with its decision. It counts once somebody else approves it: until
+	// then the target shows it as `proposal`, and nothing else changes. It replaces a proposal that nobody has decided. Where
+	// nobody signs in, on one person's own machine, it counts at once. FAILED_PRECONDITION once the target is withdrawn.
 	AssignTarget(ctx context.Context, in *AssignTargetRequest, opts ...grpc.CallOption) (*Target, error)
-	// Withdraws a target that was entered in error. What was announced of its crossings
+	// Approves what was proposed: from now on it counts. It is the next version of the target, which is judged anew.
+	// PERMISSION_DENIED (FOUR_EYES) for whoever proposed it, in whose stead it was proposed, and who stands in for one of them;
+	// FAILED_PRECONDITION if nothing is proposed.
+	ApproveTarget(ctx context.Context, in *ApproveTargetRequest, opts ...grpc.CallOption) (*Target, error)
+	// Approves the proposals of up to 500 targets, all or none.
+	BatchApproveTargets(ctx context.Context, in *BatchApproveTargetsRequest, opts ...grpc.CallOption) (*BatchApproveTargetsResponse, error)
+	// Rejects what was proposed: what counts stays as it is. Refused as ApproveTarget is; whoever proposed withdraws instead.
+	RejectTarget(ctx context.Context, in *RejectTargetRequest, opts ...grpc.CallOption) (*Target, error)
+	// Takes one's own proposal back. PERMISSION_DENIED (PROPOSAL_NOT_ONES_OWN) for others; FAILED_PRECONDITION if nothing is proposed.
+	WithdrawTargetProposal(ctx context.Context, in *WithdrawTargetProposalRequest, opts ...grpc.CallOption) (*Target, error)
+	// Withdraws a target that was entered in error, and with it what is proposed. What was announced of its crossings
 	// is withdrawn, and the unit may register another one. FAILED_PRECONDITION if it was withdrawn before.
 	WithdrawTarget(ctx context.Context, in *WithdrawTargetRequest, opts ...grpc.CallOption) (*Target, error)
 	// Who changed a target, when and what, newest first. NOT_FOUND if it does not exist.
@@ -127,6 +142,46 @@ func (c *targetServiceClient) AssignTarget(ctx context.Context, in *AssignTarget
 	return out, nil
 }
 
+func (c *targetServiceClient) ApproveTarget(ctx context.Context, in *ApproveTargetRequest, opts ...grpc.CallOption) (*Target, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Target)
+	err := c.cc.Invoke(ctx, TargetService_ApproveTarget_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *targetServiceClient) BatchApproveTargets(ctx context.Context, in *BatchApproveTargetsRequest, opts ...grpc.CallOption) (*BatchApproveTargetsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BatchApproveTargetsResponse)
+	err := c.cc.Invoke(ctx, TargetService_BatchApproveTargets_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *targetServiceClient) RejectTarget(ctx context.Context, in *RejectTargetRequest, opts ...grpc.CallOption) (*Target, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Target)
+	err := c.cc.Invoke(ctx, TargetService_RejectTarget_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *targetServiceClient) WithdrawTargetProposal(ctx context.Context, in *WithdrawTargetProposalRequest, opts ...grpc.CallOption) (*Target, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Target)
+	err := c.cc.Invoke(ctx, TargetService_WithdrawTargetProposal_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *targetServiceClient) WithdrawTarget(ctx context.Context, in *WithdrawTargetRequest, opts ...grpc.CallOption) (*Target, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Target)
@@ -164,10 +219,21 @@ type TargetServiceServer interface {
 	ListTargets(context.Context, *ListTargetsRequest) (*ListTargetsResponse, error)
 	// Changes what the unit registered. FAILED_PRECONDITION once withdrawn.
 	UpdateTarget(context.Context, *UpdateTargetRequest) (*Target, error)
-	// Assigns the value that counts (giao chỉ tiêu), with its decision. A new assignment is a new version: it is judged
-	// anew.
+	// Proposes the value that is to count (giao chỉ tiêu), with its decision. It counts once somebody else approves it: until
+	// then the target shows it as `proposal`, and nothing else changes. It replaces a proposal that nobody has decided. Where
+	// nobody signs in, on one person's own machine, it counts at once. FAILED_PRECONDITION once the target is withdrawn.
 	AssignTarget(context.Context, *AssignTargetRequest) (*Target, error)
-	// Withdraws a target that was entered in error. What was announced of its crossings
+	// Approves what was proposed: from now on it counts. It is the next version of the target, which is judged anew.
+	// PERMISSION_DENIED (FOUR_EYES) for whoever proposed it, in whose stead it was proposed, and who stands in for one of them;
+	// FAILED_PRECONDITION if nothing is proposed.
+	ApproveTarget(context.Context, *ApproveTargetRequest) (*Target, error)
+	// Approves the proposals of up to 500 targets, all or none.
+	BatchApproveTargets(context.Context, *BatchApproveTargetsRequest) (*BatchApproveTargetsResponse, error)
+	// Rejects what was proposed: what counts stays as it is. Refused as ApproveTarget is; whoever proposed withdraws instead.
+	RejectTarget(context.Context, *RejectTargetRequest) (*Target, error)
+	// Takes one's own proposal back. PERMISSION_DENIED (PROPOSAL_NOT_ONES_OWN) for others; FAILED_PRECONDITION if nothing is proposed.
+	WithdrawTargetProposal(context.Context, *WithdrawTargetProposalRequest) (*Target, error)
+	// Withdraws a target that was entered in error, and with it what is proposed. What was announced of its crossings
 	// is withdrawn, and the unit may register another one. FAILED_PRECONDITION if it was withdrawn before.
 	WithdrawTarget(context.Context, *WithdrawTargetRequest) (*Target, error)
 	// Who changed a target, when and what, newest first. NOT_FOUND if it does not exist.
@@ -199,6 +265,18 @@ func (UnimplementedTargetServiceServer) UpdateTarget(context.Context, *UpdateTar
 }
 func (UnimplementedTargetServiceServer) AssignTarget(context.Context, *AssignTargetRequest) (*Target, error) {
 	return nil, status.Error(codes.Unimplemented, "method AssignTarget not implemented")
+}
+func (UnimplementedTargetServiceServer) ApproveTarget(context.Context, *ApproveTargetRequest) (*Target, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApproveTarget not implemented")
+}
+func (UnimplementedTargetServiceServer) BatchApproveTargets(context.Context, *BatchApproveTargetsRequest) (*BatchApproveTargetsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method BatchApproveTargets not implemented")
+}
+func (UnimplementedTargetServiceServer) RejectTarget(context.Context, *RejectTargetRequest) (*Target, error) {
+	return nil, status.Error(codes.Unimplemented, "method RejectTarget not implemented")
+}
+func (UnimplementedTargetServiceServer) WithdrawTargetProposal(context.Context, *WithdrawTargetProposalRequest) (*Target, error) {
+	return nil, status.Error(codes.Unimplemented, "method WithdrawTargetProposal not implemented")
 }
 func (UnimplementedTargetServiceServer) WithdrawTarget(context.Context, *WithdrawTargetRequest) (*Target, error) {
 	return nil, status.Error(codes.Unimplemented, "method WithdrawTarget not implemented")
@@ -335,6 +413,78 @@ func _TargetService_AssignTarget_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _TargetService_ApproveTarget_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ApproveTargetRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TargetServiceServer).ApproveTarget(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TargetService_ApproveTarget_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TargetServiceServer).ApproveTarget(ctx, req.(*ApproveTargetRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TargetService_BatchApproveTargets_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BatchApproveTargetsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TargetServiceServer).BatchApproveTargets(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TargetService_BatchApproveTargets_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TargetServiceServer).BatchApproveTargets(ctx, req.(*BatchApproveTargetsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TargetService_RejectTarget_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RejectTargetRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TargetServiceServer).RejectTarget(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TargetService_RejectTarget_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TargetServiceServer).RejectTarget(ctx, req.(*RejectTargetRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TargetService_WithdrawTargetProposal_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(WithdrawTargetProposalRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TargetServiceServer).WithdrawTargetProposal(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TargetService_WithdrawTargetProposal_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TargetServiceServer).WithdrawTargetProposal(ctx, req.(*WithdrawTargetProposalRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _TargetService_WithdrawTarget_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(WithdrawTargetRequest)
 	if err := dec(in); err != nil {
@@ -401,6 +551,22 @@ var TargetService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "AssignTarget",
 			Handler:    _TargetService_AssignTarget_Handler,
+		},
+		{
+			MethodName: "ApproveTarget",
+			Handler:    _TargetService_ApproveTarget_Handler,
+		},
+		{
+			MethodName: "BatchApproveTargets",
+			Handler:    _TargetService_BatchApproveTargets_Handler,
+		},
+		{
+			MethodName: "RejectTarget",
+			Handler:    _TargetService_RejectTarget_Handler,
+		},
+		{
+			MethodName: "WithdrawTargetProposal",
+			Handler:    _TargetService_WithdrawTargetProposal_Handler,
 		},
 		{
 			MethodName: "WithdrawTarget",

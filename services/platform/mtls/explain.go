@@ -1,0 +1,61 @@
+package mtls
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+)
+
+// renew is what to do about a certificate that ended.
+const renew = "make new ones with `coso certs DIR --renew` and put them in their places; they are taken without a restart"
+
+// timely says of a certificate that does not hold now when it does; other errors stay as they are.
+func timely(err error) error {
+	invalid, ok := errors.AsType[x509.CertificateInvalidError](err)
+	if !ok || invalid.Reason != x509.Expired {
+		return err
+	}
+	c := invalid.Cert
+	if time.Now().Before(c.NotBefore) {
+		return fmt.Errorf("the certificate %q holds only from %s on; is the clock of this machine right?: %w", c.Subject, c.NotBefore.Format(time.RFC3339), err)
+	}
+	return fmt.Errorf("the certificate %q ended on %s; %s: %w", c.Subject, c.NotAfter.Format(time.RFC3339), renew, err)
+}
+
+// Explain says what to do about a connection to a service that did not come about, as far as certificates are the reason.
+func Explain(service string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if header, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return fmt.Errorf("%s speaks clear text there; start it with --tls-cert, --tls-key and --tls-ca (NATS: with the nats.conf of coso certs), "+
+			"or check the address: %w", service, header)
+	}
+	if host, ok := errors.AsType[x509.HostnameError](err); ok {
+		return fmt.Errorf("the certificate of %s is not for the address %s; make it with `coso certs DIR --renew --host %s`: %w", service, host.Host, host.Host, err)
+	}
+	if unknown, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return fmt.Errorf("%s shows a certificate that the CA in --tls-ca did not sign; all processes need files of one CA: %w", service, unknown)
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
+		return fmt.Errorf("%s refuses the certificate of this process; %s: %w", service, remedy(op.Err.Error()), err)
+	}
+	return timely(err)
+}
+
+// remedy is what to do about an alert of the other side.
+func remedy(alert string) string {
+	switch {
+	case strings.Contains(alert, "expired"):
+		return "it ended: " + renew
+	case strings.Contains(alert, "unknown certificate authority"):
+		return "its --tls-ca is another CA's: all processes need files of one CA"
+	case strings.Contains(alert, "certificate required"):
+		return "none was shown: give --tls-cert, --tls-key and --tls-ca"
+	}
+	return "its log says why"
+}
