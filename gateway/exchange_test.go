@@ -62,7 +62,9 @@ func TestUnauthenticatedAsksForAToken(t *testing.T) {
 		code    int
 		asks    string
 	}{
-		{fault.Unauthenticated(faultpb.Reason_REASON_TOKEN_EXPIRED, "token.claims.exp", "value", "a", "current", "b"), http.StatusUnauthorized, "Bearer"},
+		{fault.Unauthenticated(faultpb.Reason_REASON_TOKEN_EXPIRED, "token.claims.exp", "value", "a", "current", "b"), http.StatusUnauthorized, `Bearer error="invalid_token", error_description="TOKEN_EXPIRED"`},
+		{fault.Unauthenticated(faultpb.Reason_REASON_TOKEN_MISSING, ""), http.StatusUnauthorized, "Bearer"},
+		{fault.PermissionDenied(faultpb.Reason_REASON_TOKEN_SCOPE, "", "value", "read", "name", "x"), http.StatusForbidden, `Bearer error="insufficient_scope", error_description="TOKEN_SCOPE"`},
 		{fault.NotFound(faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "name", "name", "units/a"), http.StatusNotFound, ""},
 	} {
 		g.reply = func(context.Context, call) (proto.Message, error) { return nil, fault.ToStatus(c.refusal, "").Err() }
@@ -206,7 +208,8 @@ func TestOptionsAreChecked(t *testing.T) {
 	conn := (&echo{}).inProcess(t)
 	whole := func() gateway.Options {
 		return gateway.Options{
-			Registry: conn, Membership: conn, Planning: conn, Award: conn, Logger: slog.New(slog.DiscardHandler),
+			Registry: conn, Membership: conn, Planning: conn, Award: conn, Identity: conn, Logger: slog.New(slog.DiscardHandler),
+			Keys:  func(context.Context) ([]byte, error) { return nil, nil },
 			Ready: func(context.Context) error { return nil }, Metrics: http.NotFoundHandler(),
 		}
 	}
@@ -218,6 +221,8 @@ func TestOptionsAreChecked(t *testing.T) {
 		"Membership": func(o *gateway.Options) { o.Membership = nil },
 		"Planning":   func(o *gateway.Options) { o.Planning = nil },
 		"Award":      func(o *gateway.Options) { o.Award = nil },
+		"Identity":   func(o *gateway.Options) { o.Identity = nil },
+		"Keys":       func(o *gateway.Options) { o.Keys = nil },
 		"Logger":     func(o *gateway.Options) { o.Logger = nil },
 		"Ready":      func(o *gateway.Options) { o.Ready = nil },
 		"Metrics":    func(o *gateway.Options) { o.Metrics = nil },

@@ -6,8 +6,12 @@
 // checks it strictly and lets the generated code call the service; /v1/events is stream's; all else is page's or site's.
 // press compresses answers on their way out.
 //
-// It leaves to the services: validation, the meaning of an empty update mask, retries by request id. Until identities
-// exist it leaves identity to the machine: Listen takes loopback addresses only.
+// Who calls is found out by package caller before anything is asked of a service, and how much one caller may ask is package
+// limit's. What a caller may do is the services' to say.
+//
+// It leaves to the services: validation, the meaning of an empty update mask, retries by request id, permissions.
+//
+// INV-GATEWAY-CLOSED: no answer lets a page of another origin read it (CORS): there is no Access-Control header at all.
 package gateway
 
 import (
@@ -17,10 +21,12 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc"
 
 	"coso/proto/gen"
+	"coso/services/platform/rpc"
 
 	"coso/gateway/internal/exchange"
 	"coso/gateway/internal/guard"
@@ -31,7 +37,7 @@ import (
 	"coso/gateway/internal/transcode"
 )
 
-// Options are what the gateway stands on. All but Hosts are required.
+// Options are what the gateway stands on. All are required but those that say what they are without.
 type Options struct {
 	// Registry, Membership, Planning and Award reach the four services.
 	Registry, Membership, Planning, Award grpc.ClientConnInterface
@@ -40,6 +46,17 @@ type Options struct {
 	Identity grpc.ClientConnInterface
 	// Keys returns the JWK set with which Identity's tokens are verified.
 	Keys func(context.Context) ([]byte, error)
+	// Tokens verifies the tokens that requests bear, before anybody is called; nil: that is left to the services, and nobody
+	// signs in by the pages.
+	Tokens rpc.Tokens
+	// RequireSignIn refuses whoever proves nothing, where something is asked for that is not public.
+	RequireSignIn bool
+	// TrustForwarded believes a proxy before the gateway that says that its client came by TLS (X-Forwarded-Proto).
+	TrustForwarded bool
+	// Limits are how much one caller may ask; zero ones have their defaults.
+	Limits Limits
+	// Clock answers the time; nil: the machine's.
+	Clock func() time.Time
 	// Hosts are the names, without port, by which clients may address the gateway beside the loopback names.
 	Hosts []string
 	// Logger takes one line per request.
@@ -56,7 +73,11 @@ func New(o Options) (http.Handler, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	api, err := transcode.New(registrations(o)...)
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	d := newDoor(o)
+	api, err := transcode.New(d.enter, registrations(o)...)
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
@@ -64,14 +85,22 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
-	look, err := page.New(page.Options{Registry: o.Registry, Membership: o.Membership, Planning: o.Planning, Award: o.Award})
+	look, err := page.New(page.Options{
+		Registry: o.Registry, Membership: o.Membership, Planning: o.Planning, Award: o.Award,
+		Desk: d.desk, Enter: d.let, Stranger: d.limits.Stranger,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
 	maps.Copy(pages, look.Handlers())
-	events := stream.New(stream.Options{Sources: sources(o)})
-	inside := guard.Handler(o.Hosts, look.Refuse, press.Handler(route(api, events, http.HandlerFunc(look.Unknown), pages)))
-	return draining{exchange.Handler(o.Logger, inside), events}, nil
+	hub := stream.New(stream.Options{Sources: sources(o)})
+	events, err := d.listening(hub)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	inside := guard.Handler(o.Hosts, look.Refuse, press.Handler(
+		route(d.desk.Handler(api, d.refuse), events, http.HandlerFunc(look.Unknown), pages)))
+	return draining{exchange.Handler(o.Logger, d.desk.Secure, inside), hub}, nil
 }
 
 // draining is a handler that NewServer tells when its server stops.

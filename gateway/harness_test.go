@@ -39,11 +39,11 @@ func newGate(t *testing.T) *gate {
 	return g
 }
 
-// open builds the gateway on conn.
-func (g *gate) open(t *testing.T, conn grpc.ClientConnInterface) {
+// open builds the gateway on conn; more changes the options.
+func (g *gate) open(t *testing.T, conn grpc.ClientConnInterface, more ...func(*gateway.Options)) {
 	t.Helper()
 	g.log = &bytes.Buffer{}
-	handler, err := gateway.New(gateway.Options{
+	o := gateway.Options{
 		Registry: conn, Membership: conn, Planning: conn, Award: conn, Identity: conn,
 		Keys:   func(context.Context) ([]byte, error) { return []byte(`{"keys":[]}`), nil },
 		Hosts:  []string{"coso.example.vn"},
@@ -60,7 +60,11 @@ func (g *gate) open(t *testing.T, conn grpc.ClientConnInterface) {
 				t.Errorf("write metrics: %v", err)
 			}
 		}),
-	})
+	}
+	for _, set := range more {
+		set(&o)
+	}
+	handler, err := gateway.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func TestPagesAskAsTheReader(t *testing.T) {
 		return &registrypb.ListUnitsResponse{Units: []*registrypb.Unit{{Name: "units/a", DisplayName: "Quận ủy A", ValidFrom: "2008-08-01"}}}, nil
 	}
 	const at = "registry=0198f0c2-0000-7000-8000-000000000000:7"
-	res := g.do(t, ask{method: "GET", target: "/units?query=quan", header: asBrowser("X-Request-Id", "r-1", "Cookie", "coso-position="+at, "Authorization", "secret")})
+	res := g.do(t, ask{method: "GET", target: "/units?query=quan", header: asBrowser("X-Request-Id", "r-1", "Cookie", "coso-position="+at)})
 	if res.code != http.StatusOK || !strings.Contains(string(res.body), "Quận ủy A") || !strings.Contains(string(res.body), "are behind (registry=400s)") {
 		t.Fatalf("%d %s", res.code, res.body)
 	}

@@ -2,193 +2,256 @@ package gateway_test
 
 import (
 	"context"
-	"encoding/json"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
+	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
-	"coso/gateway"
-	"coso/gateway/identity"
-	"coso/services/platform/fault"
-	"coso/services/platform/run"
-	"coso/services/platform/token"
+	"google.golang.org/protobuf/proto"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/fault"
+
+	"coso/gateway"
 )
 
-// door is a gateway with a real identity service behind it.
-type door struct {
-	*gate
-	accounts *identity.Service
-	first    identity.First
-}
-
-func newDoor(t *testing.T) *door {
-	t.Helper()
-	d := &door{gate: &gate{echo: &echo{}, log: nil}}
-	var err error
-	if d.accounts, err = identity.New(t.Context(), identity.Options{Options: run.Options{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)}}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := d.accounts.Close(); err != nil {
-			t.Error(err)
+// From the first sign-in to the last: a one-time password is changed before anything else, the head of every page says who
+// reads and where, and who has signed out is out.
+func TestSigningInByThePage(t *testing.T) {
+	o, oneTime := newOffice(t, "")
+	o.reply = func(_ context.Context, c call) (proto.Message, error) {
+		switch c.request.(type) {
+		case *registrypb.ListGrantsRequest:
+			return &registrypb.ListGrantsResponse{Grants: []*registrypb.Grant{
+				{Unit: "units/tay-ho"}, {Unit: "units/a"}, {Unit: "units/b"}, {Unit: "units/c"}, {Unit: "units/tay-ho"},
+			}}, nil
+		case *registrypb.GetUnitRequest:
+			return &registrypb.Unit{Name: "units/tay-ho", DisplayName: "Quận ủy Tây Hồ"}, nil
 		}
-	})
-	if d.first, err = d.accounts.EnsureFirst(t.Context(), ""); err != nil {
-		t.Fatal(err)
+		return nil, nil //nolint:nilnil // the echo answers an empty message then
 	}
-	others := d.inProcess(t)
-	d.handler, err = gateway.New(gateway.Options{
-		Registry: others, Membership: others, Planning: others, Award: others, Identity: d.accounts.Conn(), Keys: d.accounts.Published,
-		Logger: slog.New(slog.DiscardHandler), Metrics: http.NotFoundHandler(), Ready: func(context.Context) error { return nil },
-	})
-	if err != nil {
-		t.Fatal(err)
+	b := o.browser(t)
+	b.goes(b.get("/units?query=quan"), "/sign-in?to=%2Funits%3Fquery%3Dquan&why=needed")
+	page := b.get("/sign-in?to=%2Funits%3Fquery%3Dquan&why=needed")
+	b.shows(page, http.StatusOK, "Sign in to see this page.", `value="/units?query=quan"`, `type="password"`)
+	if got := page.header.Get("Cache-Control"); got != "no-store" {
+		t.Errorf("Cache-Control %q", got)
 	}
-	return d
-}
-
-// post sends JSON with a token, if one is given, from an address.
-func (d *door) post(t *testing.T, path, token, body string) answer {
-	t.Helper()
-	return d.do(t, ask{method: http.MethodPost, target: path, body: body, header: bearer(token)})
-}
-
-func bearer(token string) http.Header {
-	if token == "" {
-		return nil
+	form := b.form(page)
+	b.goes(b.send("POST", "/sign-in", url.Values{"form": {form}, "username": {"Admin"}, "password": {oneTime}, "to": {"/units?query=quan"}}),
+		"/password?to=%2Funits%3Fquery%3Dquan")
+	b.goes(b.get("/units"), "/password?to=%2Funits") // nothing else before
+	b.shows(b.get("/password?to=%2Funits"), http.StatusOK, "This is a one-time password", `autocomplete="new-password"`)
+	change := func(old, next, again string) answer {
+		return b.send("POST", "/password", url.Values{"form": {form}, "username": {"admin"}, "old": {old}, "new": {next}, "again": {again}, "to": {"/units"}})
 	}
-	return http.Header{"Authorization": {"Bearer " + token}}
-}
-
-// read unpacks an answer that must be 200.
-func read(t *testing.T, res answer) map[string]any {
-	t.Helper()
-	var out map[string]any
-	if err := json.Unmarshal(res.body, &out); err != nil || res.code != http.StatusOK {
-		t.Fatalf("%d, %v: %s", res.code, err, res.body)
+	b.shows(change(oneTime, phrase, phrase2), http.StatusBadRequest, "The two new passwords differ")
+	b.shows(change("wrong", phrase, phrase), http.StatusBadRequest, `role="alert"`)
+	b.shows(change(oneTime, "aaaaaaaaaaaaa", "aaaaaaaaaaaaa"), http.StatusBadRequest, `role="alert"`)
+	o.taken()
+	b.goes(change(oneTime, phrase, phrase), "/units")
+	page = b.get("/units")
+	b.shows(page, http.StatusOK, "Quận ủy Tây Hồ", "and 1 more unit", "Sign out", `action="/sign-out"`)
+	if got := page.header.Get("Cache-Control"); got != "no-store" {
+		t.Errorf("Cache-Control %q", got)
 	}
-	return out
-}
-
-func text(t *testing.T, of map[string]any, name string) string {
-	t.Helper()
-	s, ok := of[name].(string)
-	if !ok {
-		t.Fatalf("no %s in %v", name, of)
-	}
-	return s
-}
-
-func TestSignInOverHTTP(t *testing.T) {
-	d := newDoor(t)
-	in := read(t, d.post(t, "/v1/sessions", "", `{"username":"admin","password":"`+d.first.OneTimePassword+`"}`))
-	if in["mustChangePassword"] != true || in["principal"] != "principals/admin" {
-		t.Fatalf("%v", in)
-	}
-	if session, ok := in["session"].(map[string]any); !ok || session["source"] != "192.0.2.1" { // the connection's
-		t.Errorf("session %v", in["session"])
-	}
-	if got := refused(t, d.do(t, ask{method: http.MethodGet, target: "/v1/sessions", header: bearer(text(t, in, "token"))})); got.http != http.StatusForbidden || got.reason != "PASSWORD_CHANGE_NEEDED" {
-		t.Errorf("with a one-time password: %d %s", got.http, got.reason)
-	}
-	read(t, d.post(t, "/v1/sessions:changePassword", text(t, in, "token"), `{"oldPassword":"`+d.first.OneTimePassword+`","newPassword":"trăng lên đầu ngõ nhỏ"}`))
-	in = read(t, d.post(t, "/v1/sessions:refresh", "", `{"refreshToken":"`+text(t, in, "refreshToken")+`"}`))
-	who := read(t, d.do(t, ask{method: http.MethodGet, target: "/v1/caller", header: bearer(text(t, in, "token"))}))
-	if who["principal"] != "principals/admin" || who["displayName"] != "Quản trị viên" || who["mustChangePassword"] != false {
-		t.Errorf("%v", who)
-	}
-	made := read(t, d.post(t, "/v1/apiTokens", text(t, in, "token"), `{"displayName":"Báo cáo","scope":"API_TOKEN_SCOPE_READ","expireTime":"`+time.Now().Add(time.Hour).UTC().Format(time.RFC3339)+`"}`))
-	given := read(t, d.post(t, "/v1/apiTokens:exchange", "", `{"secret":"`+text(t, made, "secret")+`"}`))
-	who = read(t, d.do(t, ask{method: http.MethodGet, target: "/v1/caller", header: bearer(text(t, given, "token"))}))
-	if scope, ok := who["scope"].([]any); !ok || len(scope) != 2 || scope[1] != "read" {
-		t.Errorf("%v", who)
-	}
-	read(t, d.post(t, "/v1/sessions:end", text(t, in, "token"), `{}`))
-	if got := refused(t, d.post(t, "/v1/sessions:refresh", "", `{"refreshToken":"`+text(t, in, "refreshToken")+`"}`)); got.http != http.StatusUnauthorized || got.reason != "SESSION_ENDED" {
-		t.Errorf("after signing out: %d %s", got.http, got.reason)
-	}
-}
-
-// Addresses that a client names are not the one it has: nobody slips from a lock-out by a header.
-func TestLockOutOverHTTP(t *testing.T) {
-	d := newDoor(t)
-	wrong := func(forwarded string) refusal {
-		return refused(t, d.do(t, ask{method: http.MethodPost, target: "/v1/sessions", body: `{"username":"admin","password":"sai rồi"}`, header: http.Header{
-			"X-Forwarded-For": {forwarded}, "Coso-Source": {forwarded}, "Grpc-Metadata-Coso-Source": {forwarded}, "Forwarded": {"for=" + forwarded},
-		}}))
-	}
-	for i := range 5 {
-		if got := wrong("198.51.100." + string(rune('1'+i))); got.http != http.StatusUnauthorized || got.reason != "SIGN_IN_FAILED" {
-			t.Fatalf("%d %s", got.http, got.reason)
+	for _, c := range o.taken() {
+		if got := c.metadata.Get("authorization"); len(got) != 1 || !strings.HasPrefix(got[0], "Bearer eyJ") {
+			t.Errorf("%s hears %q", c.method, got)
 		}
 	}
-	got := wrong("198.51.100.9")
-	if got.http != http.StatusTooManyRequests || got.reason != "SIGN_IN_TOO_OFTEN" || got.metadata["value"] == "" {
-		t.Errorf("%d %s %v", got.http, got.reason, got.metadata)
+	if got := refused(t, o.do(t, ask{method: "GET", target: "/v1/units", header: http.Header{"Cookie": {"coso-session=" + b.jar["coso-session"]}}})); got.reason != "TOKEN_MISSING" {
+		t.Errorf("INV-CALLER-COOKIE: the API takes a cookie: %s", got.reason)
+	}
+	kept := b.jar["coso-session"]
+	b.goes(b.send("POST", "/sign-out", url.Values{"form": {form}}), "/sign-in?why=out")
+	if b.jar["coso-session"] != "" {
+		t.Error("the browser keeps its session")
+	}
+	b.jar["coso-session"] = kept // who has kept the cookie has nothing of it
+	b.goes(b.get("/units"), "/sign-in?to=%2Funits&why=ended")
+	b.shows(b.get("/sign-in?why=ended"), http.StatusOK, "Your session has ended; sign in again.")
+	b.goes(b.signIn(phrase), "/units")
+}
+
+// What cannot be is said in the reader's language, in the form, and counts towards the lock-out.
+func TestSigningInInVain(t *testing.T) {
+	o, _ := newOffice(t, phrase)
+	b := o.browser(t)
+	b.shows(b.signIn("wrong"), http.StatusUnauthorized, `value="admin"`, `role="alert"`)
+	b.header["Accept-Language"] = []string{"vi"}
+	b.shows(b.signIn("wrong"), http.StatusUnauthorized, "Đăng nhập", `lang="vi"`)
+	for range 20 {
+		if res := b.signIn("wrong"); res.code == http.StatusTooManyRequests {
+			b.shows(res, http.StatusTooManyRequests, `role="alert"`)
+			b.shows(b.signIn(phrase), http.StatusTooManyRequests, `role="alert"`)
+			return
+		}
+	}
+	t.Error("one may try for ever")
+}
+
+// INV-PAGE-SAME-BROWSER
+func TestFormsOfOthers(t *testing.T) {
+	o, _ := newOffice(t, phrase)
+	b := o.browser(t)
+	form := b.form(b.get("/sign-in"))
+	good := url.Values{"form": {form}, "username": {"admin"}, "password": {phrase}}
+	with := func(key string, values ...string) url.Values {
+		next := url.Values{}
+		for k, v := range good {
+			next[k] = v
+		}
+		next[key] = values
+		return next
+	}
+	for name, c := range map[string]struct {
+		header http.Header
+		form   url.Values
+		code   int
+	}{
+		"of another site":    {http.Header{"Origin": {"https://attacker.example"}}, good, http.StatusForbidden},
+		"of a sibling":       {http.Header{"Sec-Fetch-Site": {"same-site"}}, good, http.StatusForbidden},
+		"of nowhere":         {http.Header{"Sec-Fetch-Site": {"none"}}, good, http.StatusForbidden},
+		"another browser's":  {nil, with("form", "ABCDEFGH"), http.StatusForbidden},
+		"without its value":  {nil, with("form"), http.StatusForbidden},
+		"with two passwords": {nil, with("password", phrase, phrase), http.StatusBadRequest},
+		"with more":          {nil, with("admin", "yes"), http.StatusBadRequest},
+		"too large":          {nil, with("password", strings.Repeat("a", 9000)), http.StatusRequestEntityTooLarge},
+	} {
+		b.header = http.Header{"Accept": {"text/html"}}
+		for k, v := range c.header {
+			b.header[k] = v
+		}
+		res := b.send("POST", "/sign-in", c.form)
+		if res.code != c.code || b.jar["coso-session"] != "" {
+			t.Errorf("%s: %d, want %d", name, res.code, c.code)
+		}
+	}
+	b.header = http.Header{"Accept": {"text/html"}}
+	delete(b.jar, "coso-form")
+	if res := b.send("POST", "/sign-in", good); res.code != http.StatusForbidden {
+		t.Errorf("without the cookie: %d", res.code)
+	}
+	for _, to := range []string{"https://attacker.example/", "//attacker.example", `/\attacker.example`, "/v1/units", "javascript:alert(1)", "/sign-out"} {
+		page := b.get("/sign-in?to=" + url.QueryEscape(to))
+		b.shows(page, http.StatusOK, `name="to" value="/"`)
+	}
+	b.goes(b.send("POST", "/sign-in", url.Values{"form": {b.form(b.get("/sign-in"))}, "username": {"admin"}, "password": {phrase}, "to": {"//attacker.example"}}), "/")
+	if res := b.get("/sign-out"); res.code != http.StatusMethodNotAllowed {
+		t.Errorf("signing out by a link: %d", res.code)
+	}
+	b.header = http.Header{"Accept": {"text/html"}}
+	if res := b.send("POST", "/sign-out", url.Values{"form": {"ABC"}}); res.code != http.StatusForbidden || b.jar["coso-session"] == "" {
+		t.Errorf("signing out by another site: %d", res.code)
 	}
 }
 
-// remoteKeys reads the keys of an issuer until the test ends.
-func remoteKeys(t *testing.T, url string) *token.RemoteKeys {
-	t.Helper()
-	keys, err := token.NewRemoteKeys(token.RemoteOptions{Issuer: identity.Issuer, JWKS: url, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
+func TestCookiesOfSessions(t *testing.T) {
+	for name, c := range map[string]struct {
+		tls, forwarded, trusted bool
+		secure                  bool
+	}{
+		"clear":                {},
+		"TLS":                  {tls: true, secure: true},
+		"a proxy's word":       {forwarded: true},
+		"a trusted proxy's":    {forwarded: true, trusted: true, secure: true},
+		"no word of the proxy": {trusted: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, _ := newOffice(t, phrase, func(g *gateway.Options) { g.TrustForwarded = c.trusted })
+			b := o.browser(t)
+			b.tls = c.tls
+			if c.forwarded {
+				b.header.Set("X-Forwarded-Proto", "https")
+			}
+			page := b.get("/sign-in")
+			if hsts := page.header.Get("Strict-Transport-Security"); (hsts != "") != c.secure {
+				t.Errorf("Strict-Transport-Security %q", hsts)
+			}
+			b.goes(b.signIn(phrase), "/units")
+			name := "coso-session"
+			if c.secure {
+				name = "__Host-" + name
+			}
+			for _, cookie := range b.last {
+				if cookie.Name != name || !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode || cookie.Path != "/" || cookie.Domain != "" ||
+					cookie.Secure != c.secure || len(cookie.Value) > 2048 {
+					t.Errorf("%+v", cookie)
+				}
+			}
+			if len(b.last) != 1 {
+				t.Errorf("%d cookies", len(b.last))
+			}
+			if res := b.get("/units"); res.code != http.StatusOK {
+				t.Errorf("%d %s", res.code, res.body)
+			}
+		})
 	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	done := make(chan error, 1)
-	go func() { done <- keys.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	deadline, tick := time.After(10*time.Second), time.NewTicker(5*time.Millisecond)
-	defer tick.Stop()
-	for err = keys.Refresh(t.Context()); err != nil; err = keys.Refresh(t.Context()) {
-		select {
-		case <-tick.C: // it has not begun
-		case <-deadline:
-			t.Fatal(err)
-		}
-	}
-	return keys
 }
 
-// Whoever reads the published keys verifies the tokens: the way of a service in another process.
-func TestKeysArePublished(t *testing.T) {
-	d := newDoor(t)
-	res := d.do(t, ask{method: http.MethodGet, target: "/.well-known/jwks.json"})
-	if res.code != http.StatusOK || res.header.Get("Content-Type") != "application/jwk-set+json" || !strings.Contains(res.header.Get("Cache-Control"), "max-age") {
-		t.Fatalf("%d %v", res.code, res.header)
+// A session goes on while it is used, also if many tabs of it ask at once with the same cookie, and if one of them comes late.
+func TestSessionsOfManyTabs(t *testing.T) {
+	o, _ := newOffice(t, phrase)
+	b := o.browser(t)
+	b.goes(b.signIn(phrase), "/units")
+	for range 3 {
+		before := b.jar["coso-session"]
+		o.advance(9*time.Minute + 30*time.Second)
+		var tabs sync.WaitGroup
+		for range 8 {
+			tabs.Go(func() {
+				tab := o.browser(t)
+				tab.jar["coso-session"] = before
+				if res := tab.get("/units"); res.code != http.StatusOK {
+					t.Errorf("%d to %s", res.code, res.header.Get("Location"))
+				}
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				b.jar["coso-session"] = tab.jar["coso-session"]
+			})
+		}
+		tabs.Wait()
+		if b.jar["coso-session"] == before {
+			t.Error("the session was not renewed")
+		}
+		o.advance(10 * time.Second)
+		late := o.browser(t)
+		late.jar["coso-session"] = before
+		if res := late.get("/units"); res.code != http.StatusOK {
+			t.Errorf("who comes late: %d", res.code)
+		}
 	}
-	if got := refused(t, d.do(t, ask{method: http.MethodPost, target: "/.well-known/jwks.json", body: "{}"})); got.http != http.StatusMethodNotAllowed {
-		t.Errorf("POST: %d", got.http)
+	// A used cookie that turns up much later is a thief's, or its browser's: nobody knows, so the session ends.
+	before := b.jar["coso-session"]
+	o.advance(9*time.Minute + 30*time.Second)
+	b.shows(b.get("/units"), http.StatusOK)
+	o.advance(11 * time.Minute)
+	thief := o.browser(t)
+	thief.jar["coso-session"] = before
+	thief.goes(thief.get("/units"), "/sign-in?to=%2Funits&why=ended")
+	b.goes(b.get("/units"), "/sign-in?to=%2Funits&why=ended")
+}
+
+// What a reader may not see is said so, with what to tell an administrator.
+func TestPagesOneMayNotSee(t *testing.T) {
+	o, _ := newOffice(t, phrase)
+	o.reply = func(_ context.Context, c call) (proto.Message, error) {
+		if _, ok := c.request.(*registrypb.ListUnitsRequest); ok {
+			return nil, fault.ToStatus(fault.PermissionDenied(faultpb.Reason_REASON_PERMISSION_DENIED, "", "value", "UNITS_READ"), "").Err()
+		}
+		return nil, nil //nolint:nilnil // the echo answers an empty message then
 	}
-	in := read(t, d.post(t, "/v1/sessions", "", `{"username":"admin","password":"`+d.first.OneTimePassword+`"}`))
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Host = here
-		d.handler.ServeHTTP(w, r)
-	}))
-	defer server.Close()
-	keys := remoteKeys(t, server.URL+"/.well-known/jwks.json")
-	v, err := token.NewVerifier(token.Options{Now: time.Now, Issuers: []token.Issuer{{
-		URL: identity.Issuer, Audience: identity.Audience, Algorithms: []token.Algorithm{token.EdDSA}, Keys: keys,
-	}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	claims, err := v.Verify(t.Context(), text(t, in, "token"))
-	if err != nil || claims.Principal != "principals/admin" || !claims.Scope.Has(identity.ScopePassword) {
-		t.Errorf("%+v, %v", claims, err)
-	}
-	if _, err := v.Verify(t.Context(), text(t, in, "token")+"A"); fault.ReasonOf(err) == faultpb.Reason_REASON_UNSPECIFIED {
-		t.Error("an altered token was taken")
+	b := o.browser(t)
+	b.goes(b.signIn(phrase), "/units")
+	b.shows(b.get("/units"), http.StatusForbidden, "UNITS_READ", "To ask for access, tell an administrator the account principals/admin", "Sign out")
+	// A program is told so in its own way.
+	b.header = http.Header{"Accept": {"*/*"}}
+	delete(b.jar, "coso-session")
+	if got := refused(t, b.get("/units")); got.http != http.StatusUnauthorized || got.reason != "TOKEN_MISSING" {
+		t.Errorf("a program: %d %s", got.http, got.reason)
 	}
 }

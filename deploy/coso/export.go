@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"coso/deploy/internal/client"
 	"coso/deploy/internal/sheet"
 )
 
@@ -42,7 +41,10 @@ func (e exportCommand) Run(ctx context.Context, s streams) error {
 	if e.Excel {
 		dialect = sheet.Excel()
 	}
-	c := client.New(e.Server)
+	c, err := e.client()
+	if err != nil {
+		return err
+	}
 	if e.Dir == "-" {
 		if len(wanted) != 1 {
 			return errors.New(e.tell("chỉ xuất được một bảng ra màn hình; hãy nêu tên bảng", "only one sheet can go to standard output; name it"))

@@ -37,7 +37,10 @@ func (i importCommand) Run(ctx context.Context, s streams) error {
 			return errors.New(sheet.TextOf(err, i.Lang) + ".")
 		}
 	}
-	c := client.New(i.Server)
+	c, err := i.client()
+	if err != nil {
+		return err
+	}
 	meter := newMeter(s.err)
 	meter.lang = i.Lang
 	began := time.Now()

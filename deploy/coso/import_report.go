@@ -92,6 +92,29 @@ func (i importCommand) report(s streams, o *sheet.Outcome, file string) error {
 	return err
 }
 
+// waits says how many targets do not count yet, and what to do.
+func (i importCommand) waits(w io.Writer, outcomes []*sheet.Outcome) error {
+	waiting, periods := 0, map[string]bool{}
+	for _, o := range outcomes {
+		if waiting += o.Waiting; o.Waiting > 0 {
+			periods[o.Period()] = true
+		}
+	}
+	if waiting == 0 {
+		return nil
+	}
+	command := "coso approve"
+	for p := range periods {
+		if p != "" && len(periods) == 1 {
+			command += " --period " + p
+		}
+	}
+	_, err := fmt.Fprintf(w, i.tell(
+		"%[1]d chỉ tiêu chờ người khác phê duyệt: %[2]s. Dòng nào còn đề xuất khác hoặc lý do rút thì nhập lại bảng sau khi phê duyệt.\n",
+		"%[1]d targets wait for approval by somebody else: %[2]s. Rows that propose more or withdraw come in when the sheet is imported again after that.\n"), waiting, command)
+	return err
+}
+
 // sum prints a line per sheet and how fast it went.
 func (i importCommand) sum(w io.Writer, outcomes []*sheet.Outcome, took time.Duration) error {
 	rows := 0
@@ -125,6 +148,9 @@ func (i importCommand) sum(w io.Writer, outcomes []*sheet.Outcome, took time.Dur
 				return err
 			}
 		}
+	}
+	if err := i.waits(w, outcomes); err != nil {
+		return err
 	}
 	if i.DryRun {
 		if _, err := fmt.Fprintln(w, i.tell("Chỉ kiểm tra, chưa ghi gì.", "Only checked; nothing was recorded.")); err != nil {

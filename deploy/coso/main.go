@@ -1,5 +1,5 @@
-// Command coso runs coso in one process and is the operator's and the clerk's tool: up, demo, import, export, progress,
-// feed, verify, checkpoint, version.
+// Command coso runs coso in one process and is the operator's and the clerk's tool: up, demo, sign-in, sign-out, import, approve, export, progress,
+// feed, verify, checkpoint, certs, version.
 package main
 
 import (
@@ -21,12 +21,16 @@ import (
 type commands struct {
 	Up         upCommand         `cmd:"" help:"Start everything in this process: four services, gateway, embedded nats-server."`
 	Demo       demoCommand       `cmd:"" help:"Run a demo in a temporary folder and hold its figures against the published ones."`
+	SignIn     signInCommand     `cmd:"" help:"Sign in to a running server; the session is kept on this machine."`
+	SignOut    signOutCommand    `cmd:"" help:"End the session on this machine."`
 	Import     importCommand     `cmd:"" help:"Send CSV sheets to a running server."`
+	Approve    approveCommand    `cmd:"" help:"Show what others propose to assign, and approve it."`
 	Export     exportCommand     `cmd:"" help:"Write what a running server holds as CSV sheets, which import reads again."`
 	Progress   progressCommand   `cmd:"" help:"Show how far a unit is, with everything below it."`
 	Feed       feedCommand       `cmd:"" help:"See and mend the change events between the services of a running coso."`
 	Verify     verifyCommand     `cmd:"" help:"Check the journals of a stopped coso: every entry, and the chain between them."`
 	Checkpoint checkpointCommand `cmd:"" help:"Sign the journals of a running coso, for another organisation to keep."`
+	Certs      certsCommand      `cmd:"" help:"Make the certificates with which separate processes prove to each other who they are."`
 	Backup     backupCommand     `cmd:"" help:"Take a backup of a running coso: one file per service, checked."`
 	Restore    restoreCommand    `cmd:"" help:"Put a backup into an empty data folder."`
 	Completion completionCommand `cmd:"" help:"Print a script with which a shell completes coso's command lines."`

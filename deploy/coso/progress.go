@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
 
-	"coso/deploy/internal/client"
 	"coso/deploy/internal/report"
 	"coso/deploy/internal/sheet"
 	"coso/services/platform/civil"
@@ -40,7 +38,10 @@ func (p progressCommand) Run(ctx context.Context, s streams) error {
 		return fmt.Errorf(p.tell("--as-of: %q không phải là một ngày viết theo dạng NĂM-THÁNG-NGÀY; hãy viết như 2020-11-30",
 			"--as-of: %q is no day written YYYY-MM-DD; write it like 2020-11-30"), p.AsOf)
 	}
-	c := client.New(p.Server)
+	c, err := p.client()
+	if err != nil {
+		return err
+	}
 	period := &planningpb.Period{}
 	if err := c.Get(ctx, "/v1/periods/"+id, nil, period); err != nil {
 		return p.refused(err)
@@ -72,6 +73,6 @@ func (p progressCommand) id(flag, given, collection, example string) (string, er
 }
 
 // refused is what the server says, in the clerk's language.
-func (p progressCommand) refused(err error) error { return errors.New(sheet.TextOf(err, p.Lang)) }
+func (p progressCommand) refused(err error) error { return told(p.Lang, err) }
 
 func (p progressCommand) tell(vi, en string) string { return importCommand{Lang: p.Lang}.tell(vi, en) }

@@ -18,6 +18,7 @@ import (
 	shell "coso/services/platform/run"
 	"coso/services/platform/run/daemon"
 	"coso/services/platform/run/settings"
+	"coso/services/registry"
 
 	"github.com/alecthomas/kong"
 )
@@ -26,18 +27,19 @@ import (
 type upCommand struct {
 	settings.Flags `embed:""`
 
-	Data            settings.Folder `help:"Data folder; default: coso in the user's data folder." placeholder:"DIR" env:"COSO_DATA"`
-	HTTP            string          `help:"Address of the page and the API; loopback only; port 0: any free one." default:"127.0.0.1:8080" env:"COSO_HTTP"`
-	NATS            int             `name:"nats-port" help:"Port on 127.0.0.1 where integrators may listen to the change events; 0: none." default:"0" example:"4222" env:"COSO_NATS_PORT"`
-	MaxStreams      size            `help:"How much the streams of change events may hold, e.g. 20GiB; 0: what they hold at the start and half of what is free then." default:"0" env:"COSO_MAX_STREAMS"`
-	Checkpoints     settings.File   `help:"File to which signed checkpoints of the journals are appended, best where another organisation keeps it; default: checkpoints.txt in the data folder." placeholder:"FILE" env:"COSO_CHECKPOINTS"`
-	CheckpointEvery time.Duration   `help:"How often the journals are signed if they have changed." default:"1h" env:"COSO_CHECKPOINT_EVERY"`
-	CheckpointKey   settings.File   `help:"File of the key that signs them, made if it is not there; default: checkpoint.key in the data folder." placeholder:"FILE" env:"COSO_CHECKPOINT_KEY"`
-	AdminPassword   settings.Secret `help:"Password of the first account, admin, where there is none yet; better in the environment than on the command line. Empty: a one-time password is made and shown." placeholder:"PASSWORD" env:"COSO_ADMIN_PASSWORD"`
-	TokenLife       time.Duration   `help:"How long a signed token holds; at most 15m." default:"10m" env:"COSO_TOKEN_LIFE"`
-	SessionIdle     time.Duration   `help:"How long a session holds that is not used." default:"2h" env:"COSO_SESSION_IDLE"`
-	SessionLife     time.Duration   `help:"How long any session holds; then one signs in again." default:"12h" env:"COSO_SESSION_LIFE"`
-	Demo            string          `help:"Load this demo once started, and print its report: hanoi-2020." placeholder:"NAME"`
+	Data               settings.Folder `help:"Data folder; default: coso in the user's data folder." placeholder:"DIR" env:"COSO_DATA"`
+	HTTP               string          `help:"Address of the page and the API; loopback only; port 0: any free one." default:"127.0.0.1:8080" env:"COSO_HTTP"`
+	NATS               int             `name:"nats-port" help:"Port on 127.0.0.1 where integrators may listen to the change events; 0: none." default:"0" example:"4222" env:"COSO_NATS_PORT"`
+	MaxStreams         size            `help:"How much the streams of change events may hold, e.g. 20GiB; 0: what they hold at the start and half of what is free then." default:"0" env:"COSO_MAX_STREAMS"`
+	Checkpoints        settings.File   `help:"File to which signed checkpoints of the journals are appended, best where another organisation keeps it; default: checkpoints.txt in the data folder." placeholder:"FILE" env:"COSO_CHECKPOINTS"`
+	CheckpointEvery    time.Duration   `help:"How often the journals are signed if they have changed." default:"1h" env:"COSO_CHECKPOINT_EVERY"`
+	CheckpointKey      settings.File   `help:"File of the key that signs them, made if it is not there; default: checkpoint.key in the data folder." placeholder:"FILE" env:"COSO_CHECKPOINT_KEY"`
+	AdminPassword      settings.Secret `help:"Password of the first account, admin, where there is none yet; better in the environment than on the command line. Empty: a one-time password is made and shown." placeholder:"PASSWORD" env:"COSO_ADMIN_PASSWORD"`
+	FirstAdministrator string          `help:"Who administers an installation in which nobody ever held a grant: principals/ and an account's name." default:"principals/admin" env:"COSO_FIRST_ADMINISTRATOR"`
+	TokenLife          time.Duration   `help:"How long a signed token holds; at most 15m." default:"10m" env:"COSO_TOKEN_LIFE"`
+	SessionIdle        time.Duration   `help:"How long a session holds that is not used." default:"2h" env:"COSO_SESSION_IDLE"`
+	SessionLife        time.Duration   `help:"How long any session holds; then one signs in again." default:"12h" env:"COSO_SESSION_LIFE"`
+	Demo               string          `help:"Load this demo once started, and print its report: hanoi-2020." placeholder:"NAME"`
 }
 
 // Run checks the settings, shows them if asked to, and otherwise runs until interrupted.
@@ -61,7 +63,7 @@ func (u *upCommand) Run(ctx context.Context, s streams, logger *slog.Logger, rea
 	var first identity.First
 	err = single.Run(run, single.Options{
 		Dir: dir, HTTP: u.HTTP, NATSPort: u.NATS, MaxStreams: int64(u.MaxStreams), Checkpoints: u.checkpoints().Options(), Logger: logger,
-		Limits: u.limits(), AdminPassword: string(u.AdminPassword), First: func(f identity.First) { first = f },
+		Limits: u.limits(), AdminPassword: string(u.AdminPassword), FirstAdministrator: u.FirstAdministrator, First: func(f identity.First) { first = f },
 	}, func(base string) {
 		started = true
 		go func() {
@@ -109,7 +111,7 @@ func (u *upCommand) check() error {
 		wrong = append(wrong, fmt.Errorf("--nats-port: %d is no port; choose one from 1024 to 65535, e.g. 4222, or 0 for none", u.NATS))
 	}
 	wrong = append(wrong, rpc.Apart(rpc.Place{Setting: "http", Addr: u.HTTP}, rpc.Place{Setting: "nats-port", Addr: fmt.Sprintf("127.0.0.1:%d", u.NATS)}),
-		u.checkpoints().Check(), u.limits().Check(), identity.CheckFirst(string(u.AdminPassword)))
+		u.checkpoints().Check(), u.limits().Check(), identity.CheckFirst(string(u.AdminPassword)), registry.CheckAdministrator(u.FirstAdministrator))
 	if u.Demo != "" {
 		if _, err := demo.Set(u.Demo); err != nil {
 			wrong = append(wrong, fmt.Errorf("--demo: %w", err))

@@ -26,10 +26,15 @@ func (h *house) exchange(secret string) (*identitypb.ExchangeApiTokenResponse, e
 func TestAPITokens(t *testing.T) {
 	h := newHouse(t)
 	ctx := h.bearing(h.person("lan").GetToken())
-	for scope, words := range map[identitypb.ApiTokenScope]string{
-		identitypb.ApiTokenScope_API_TOKEN_SCOPE_READ: "api read", identitypb.ApiTokenScope_API_TOKEN_SCOPE_ALL: "api",
+	for _, c := range []struct {
+		scope  identitypb.ApiTokenScope
+		words  string
+		needed faultpb.Reason
+	}{
+		{identitypb.ApiTokenScope_API_TOKEN_SCOPE_READ, "api read", faultpb.Reason_REASON_TOKEN_SCOPE},
+		{identitypb.ApiTokenScope_API_TOKEN_SCOPE_ALL, "api", faultpb.Reason_REASON_SESSION_NEEDED},
 	} {
-		made, err := h.tokens.CreateApiToken(ctx, apiToken(h, scope))
+		made, err := h.tokens.CreateApiToken(ctx, apiToken(h, c.scope))
 		if err != nil || !strings.HasPrefix(made.GetSecret(), "coso_") {
 			t.Fatalf("%v, %v", made, err)
 		}
@@ -39,15 +44,15 @@ func TestAPITokens(t *testing.T) {
 		}
 		as := h.bearing(given.GetToken())
 		who, err := h.sessions.GetCaller(as, &identitypb.GetCallerRequest{})
-		if err != nil || strings.Join(who.GetScope(), " ") != words || who.GetSession() != "" || who.GetPrincipal() != "principals/lan" {
+		if err != nil || strings.Join(who.GetScope(), " ") != c.words || who.GetSession() != "" || who.GetPrincipal() != "principals/lan" {
 			t.Errorf("%v, %v", who, err)
 		}
-		_, err = h.tokens.CreateApiToken(as, apiToken(h, scope))
-		h.refused(err, fault.KindPermissionDenied, faultpb.Reason_REASON_SESSION_NEEDED)
+		_, err = h.tokens.CreateApiToken(as, apiToken(h, c.scope))
+		h.refused(err, fault.KindPermissionDenied, c.needed)
 		_, err = h.sessions.ChangePassword(as, &identitypb.ChangePasswordRequest{OldPassword: phrase, NewPassword: "một hai ba bốn năm"})
-		h.refused(err, fault.KindPermissionDenied, faultpb.Reason_REASON_SESSION_NEEDED)
+		h.refused(err, fault.KindPermissionDenied, c.needed)
 		_, err = h.sessions.EndSession(as, &identitypb.EndSessionRequest{})
-		h.refused(err, fault.KindPermissionDenied, faultpb.Reason_REASON_SESSION_NEEDED)
+		h.refused(err, fault.KindPermissionDenied, c.needed)
 
 		secret := made.GetSecret()
 		for _, bad := range []string{secret[:len(secret)-1], "coso_" + secret, strings.Replace(secret, secret[9:11], "zz", 1), "coso_", strings.ToUpper(secret)} {

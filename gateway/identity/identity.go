@@ -2,7 +2,8 @@
 // keys with which their tokens are signed. It is of the shape of the other services and keeps its own store, so it is backed
 // up, verified and replicated like any. What an account may do it does not know: grants say.
 //
-// It follows registry, whose units and grants say who may manage accounts. What it announces names accounts by their ids and says nothing else of a person.
+// It follows registry, whose units and grants say who may manage accounts. What it announces names accounts by their ids and
+// says nothing else of a person.
 package identity
 
 import (
@@ -34,17 +35,6 @@ const Name = server.Name
 const (
 	Issuer   = "coso"
 	Audience = "coso"
-)
-
-// The words to which the installation's own tokens are narrowed.
-const (
-	// ScopePassword: a one-time password was used, which has to be changed: nothing but ChangePassword, GetCaller, EndSession.
-	ScopePassword = server.ScopePassword
-	// ScopeAPI: given for an API token: all but the methods of SessionService and ApiTokenService that ask for a session, which
-	// refuse it themselves.
-	ScopeAPI = server.ScopeAPI
-	// ScopeRead: nothing but reading.
-	ScopeRead = server.ScopeRead
 )
 
 // SourceHeader is the metadata in which the gateway says from which address a client comes. It counts failures and shows

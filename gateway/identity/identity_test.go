@@ -12,13 +12,20 @@ import (
 
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/emptypb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"coso/gateway/identity/internal/password"
+	"coso/gateway/identity/internal/records"
+	"coso/services/platform/access"
 	"coso/services/platform/fault"
 	"coso/services/platform/run"
+	"coso/services/platform/store"
 
+	accesspb "coso/proto/gen/coso/access/v1"
 	faultpb "coso/proto/gen/coso/fault/v1"
 	identitypb "coso/proto/gen/coso/identity/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
 )
 
 // cheap are parameters that let a test sign in often.
@@ -143,6 +150,19 @@ func (h *house) person(id string) *identitypb.SessionTokens {
 	return h.refresh(in.GetRefreshToken())
 }
 
+// grant gives an account's owner a role everywhere, as the registry would tell it.
+func (h *house) grant(id string, role accesspb.Role) {
+	h.Helper()
+	_, err := store.Update(itself(h.Context(), "test"), h.Store(), nil, func(tx *store.Tx) (*emptypb.Empty, error) {
+		return &emptypb.Empty{}, records.Grants.Put(tx, &registrypb.Grant{
+			Name: "grants/" + id, Principal: "principals/" + id, Role: role, StartTime: timestamppb.New(h.clock.now()),
+		})
+	})
+	if err != nil {
+		h.Fatal(err)
+	}
+}
+
 func (h *house) try(ctx context.Context, id, password string) (*identitypb.SessionTokens, error) {
 	return h.sessions.CreateSession(ctx, &identitypb.CreateSessionRequest{Username: id, Password: password})
 }
@@ -167,8 +187,14 @@ func (h *house) refresh(token string) *identitypb.SessionTokens {
 
 func statusOf(err error) *status.Status { return status.Convert(err) }
 
-// refused demands that a call was refused for a reason, and answers the refusal.
-func (h *house) refused(err error, kind fault.Kind, reason faultpb.Reason) *fault.Error {
+// refused demands that a call was refused for a reason.
+func (h *house) refused(err error, kind fault.Kind, reason faultpb.Reason) {
+	h.Helper()
+	_ = h.refusal(err, kind, reason)
+}
+
+// refusal demands the same, and answers the refusal.
+func (h *house) refusal(err error, kind fault.Kind, reason faultpb.Reason) *fault.Error {
 	h.Helper()
 	if err == nil {
 		h.Fatalf("answered, want %v", reason)
@@ -189,7 +215,7 @@ func TestFromTheFirstSignInToTheLast(t *testing.T) {
 	}
 	narrow := h.bearing(in.GetToken())
 	who, err := h.sessions.GetCaller(narrow, &identitypb.GetCallerRequest{})
-	if err != nil || !who.GetMustChangePassword() || strings.Join(who.GetScope(), " ") != ScopePassword || who.GetSession() != in.GetSession().GetName() {
+	if err != nil || !who.GetMustChangePassword() || strings.Join(who.GetScope(), " ") != access.ScopePassword || who.GetSession() != in.GetSession().GetName() {
 		t.Fatalf("caller %v, %v", who, err)
 	}
 	_, err = h.sessions.ListSessions(narrow, &identitypb.ListSessionsRequest{})

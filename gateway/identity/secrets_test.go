@@ -33,6 +33,7 @@ func TestSecretsAreNowhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	in = h.refresh(in.GetRefreshToken())
+	h.grant("lan", accesspb.Role_ROLE_ADMINISTRATOR)
 	ctx = h.bearing(in.GetToken())
 	made, err := h.tokens.CreateApiToken(ctx, apiToken(h, identitypb.ApiTokenScope_API_TOKEN_SCOPE_ALL))
 	if err != nil {

@@ -29,7 +29,7 @@ func TestUnknownNamesCostAndSayTheSame(t *testing.T) {
 	for _, user := range []string{"lan", "mai", "hoa", "nobody", "Nguyễn Văn Không", "../admin", "sso-0123456789abcdefghijklmnopqrstuv"} {
 		before := h.hasher.Runs()
 		_, err := h.try(h.from("192.0.2.7"), user, "hoàn toàn sai rồi")
-		refusal := h.refused(err, fault.KindUnauthenticated, faultpb.Reason_REASON_SIGN_IN_FAILED)
+		refusal := h.refusal(err, fault.KindUnauthenticated, faultpb.Reason_REASON_SIGN_IN_FAILED)
 		said[refusal.Msg+refusal.MsgVi+refusal.Field+fmt.Sprint(refusal.Params)] = true
 		if n := h.hasher.Runs() - before; n != 1 {
 			t.Errorf("%s: %d computations", user, n)
@@ -172,7 +172,7 @@ func TestChangingThePassword(t *testing.T) {
 		_, err := h.sessions.ChangePassword(ctx, &identitypb.ChangePasswordRequest{OldPassword: was, NewPassword: next})
 		return err
 	}
-	f := h.refused(change("sai rồi sai rồi", "một hai ba bốn năm"), fault.KindInvalidArgument, faultpb.Reason_REASON_PASSWORD_WRONG)
+	f := h.refusal(change("sai rồi sai rồi", "một hai ba bốn năm"), fault.KindInvalidArgument, faultpb.Reason_REASON_PASSWORD_WRONG)
 	if f.Field != "oldPassword" {
 		t.Errorf("field %s", f.Field)
 	}

@@ -36,8 +36,9 @@ const maxAnswer = 16 << 20
 
 // Client calls one server.
 type Client struct {
-	base string
-	http *http.Client
+	base  string
+	http  *http.Client
+	proof Proof
 
 	mu        sync.Mutex
 	positions []store.Position
@@ -50,6 +51,14 @@ func New(base string) *Client {
 		Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: maxIdle, IdleConnTimeout: time.Minute, DisableCompression: true,
 	}
 	return &Client{base: strings.TrimRight(base, "/"), http: &http.Client{Timeout: time.Minute, Transport: transport}}
+}
+
+// Proof answers the token that proves who calls; empty: nobody says.
+type Proof func(ctx context.Context) (token string, err error)
+
+// As is a client of the same server and connections for whom a proof speaks. What it has seen begins anew.
+func (c *Client) As(p Proof) *Client {
+	return &Client{base: c.base, http: c.http, proof: p}
 }
 
 // Get asks for a resource or list. Query parameters are in JSON spelling.
@@ -109,6 +118,15 @@ func (c *Client) do(
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.proof != nil {
+		token, err := c.proof(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if token != "" {
+			req.Header.Set("Authorization", "Bearer "+token)
+		}
 	}
 	if p := c.send(); p != "" {
 		req.Header.Set(positionHeader, p)

@@ -1,10 +1,15 @@
 package sheet
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
 	"coso/services/platform/fault"
+
+	"google.golang.org/protobuf/proto"
+
+	planningpb "coso/proto/gen/coso/planning/v1"
 )
 
 // follow sends what follows the creation of rows: assignments, moves, ends. In a dry run only what can be judged on what is
@@ -66,19 +71,21 @@ func (im *importer) followInOrder(ctx context.Context, n *noun, due []item) erro
 func (im *importer) take(ctx context.Context, n *noun, i item) (wrong, broken error) {
 	steps, _ := n.steps(i.row)
 	became := fateThere
+	var now proto.Message
 	for _, s := range steps {
 		// What was created just now has had no life; an equal import before this one has the same request ids.
-		if n.create == nil || im.fateOf(i.key()) != fateNew {
-			wrong, done, err := im.done(ctx, n, i, s)
+		if n.create == nil || s.late || im.fateOf(i.key()) != fateNew {
+			there, done, wrong, err := im.done(ctx, n, i, s)
 			if err != nil || wrong != nil {
 				return wrong, err
 			}
-			if done {
+			if now = there; done {
 				continue
 			}
 		}
-		im.sign(s.in, n, s.verb, i)
-		err := im.call(ctx, func() error { return im.c.Post(ctx, "/v1/"+s.name+":"+s.verb, nil, s.in, nil) })
+		im.sign(s.in, n, cmp.Or(s.act, s.verb), i)
+		now = n.resource.ProtoReflect().New().Interface()
+		err := im.call(ctx, func() error { return im.c.Post(ctx, "/v1/"+s.name+":"+s.verb, nil, s.in, now) })
 		if err != nil && aboutRows(err) {
 			return err, nil
 		}
@@ -94,24 +101,28 @@ func (im *importer) take(ctx context.Context, n *noun, i item) (wrong, broken er
 	im.mu.Lock()
 	defer im.mu.Unlock()
 	im.finished[i.place()] = true
+	if t, ok := now.(*planningpb.Target); ok && t.GetProposal() != nil && !im.o.DryRun {
+		im.outcomes[i.sheet].Waiting++
+	}
 	return nil, nil
 }
 
-// done says whether a step is needed no more. A row that is nothing but its step is through then.
-func (im *importer) done(ctx context.Context, n *noun, i item, s *step) (wrong error, done bool, broken error) {
+// done says whether a step is needed no more, and how its resource is now; nil if nobody has to look. A row that is nothing but
+// its step is through then.
+func (im *importer) done(ctx context.Context, n *noun, i item, s *step) (now proto.Message, done bool, wrong, broken error) {
 	if im.o.DryRun && im.fateOf(s.name) == fateNew {
-		return nil, true, nil // a move of a unit that this run did not record
+		return nil, true, nil, nil // a move of a unit that this run did not record
 	}
 	now, err := im.get(ctx, n, s.name)
 	if err != nil && fault.KindOf(err) == fault.KindNotFound {
-		return &columnError{column: n.columns[0].name, value: i.row.Cell(n.columns[0].name), err: err}, false, nil
+		return nil, false, &columnError{column: n.columns[0].name, value: i.row.Cell(n.columns[0].name), err: err}, nil
 	}
 	if err != nil {
-		return nil, false, err
+		return nil, false, nil, err
 	}
 	done, other := s.done(now)
 	if other != nil {
-		return other, false, nil
+		return nil, false, other, nil
 	}
-	return nil, done, nil
+	return now, done, nil, nil
 }

@@ -45,10 +45,25 @@ type Outcome struct {
 	Told int
 	// Leaning rows were checked but for what they refer to: a row of the same import, which a dry run does not record.
 	Leaning int
+	// Waiting rows are recorded, but what they assign counts only when somebody else approves it; of those that say more, the
+	// rest comes in when they are imported again after that.
+	Waiting int
 	// Refused are all errors, in order of lines; a row may have several.
 	Refused []*Error
 	// Rest is set if the import broke off, unless it was only a rehearsal.
 	Rest *Rest
+}
+
+// Period is the one period of all rows; empty if they have several or none.
+func (o *Outcome) Period() string {
+	period := ""
+	for i, r := range o.Sheet.Rows {
+		if i > 0 && r.Cell("period") != period {
+			return ""
+		}
+		period = r.Cell("period")
+	}
+	return period
 }
 
 // Bad is how many rows were refused.

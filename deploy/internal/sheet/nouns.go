@@ -175,11 +175,11 @@ func targets() *noun {
 		lists: []map[string]string{{}, {"state": "TARGET_STATE_WITHDRAWN"}},
 		columns: []column{
 			plain("id"), ref("unit", "units"), ref("indicator", "indicators"), ref("period", "periods"), free("registered_value"),
-			extra("assigned_value"), extra("assigned_decision"), extra("withdrawal_reason"),
+			extra("assigned_value"), extra("assigned_decision"), extra("proposed_value"), extra("proposed_decision"), extra("withdrawal_reason"),
 		},
 		stands: map[string]string{"reason": "withdrawal_reason"},
 		unique: [][]string{{"unit", "indicator", "period"}},
-		steps:  liveTarget, room: withdrawnTarget,
+		steps:  liveTarget, room: withdrawnTarget, show: showTarget,
 	}
 }
 

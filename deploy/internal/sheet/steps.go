@@ -20,9 +20,13 @@ type step struct {
 	// verb is its custom method.
 	verb string
 	in   proto.Message
-	// done says whether the resource, as it is now, needs the step no more; an error if it says otherwise already: an old
-	// sheet must not undo what came later.
+	// act tells its request id from those of the row's other steps; empty: verb.
+	act string
+	// done says whether the resource, as it is now, needs the step no more, or cannot take it yet; an error if it says otherwise
+	// already: an old sheet must not undo what came later.
 	done func(now proto.Message) (bool, *columnError)
+	// late: done is asked even of what this import created, for the steps before decide it.
+	late bool
 }
 
 // nowhere in the column tree says that a unit hangs in no tree on its first day.
@@ -186,44 +190,4 @@ func withdrawPeriod(r Row) ([]*step, []*columnError) {
 	return withdrawn(r, "periods", func(resource, reason string) proto.Message {
 		return &planningpb.WithdrawPeriodRequest{Name: resource, Reason: reason}
 	}), nil
-}
-
-// liveTarget is what becomes of a target: an assignment, a withdrawal.
-func liveTarget(r Row) ([]*step, []*columnError) {
-	steps, wrong := assignTarget(r)
-	return append(steps, withdrawn(r, "targets", func(resource, reason string) proto.Message {
-		return &planningpb.WithdrawTargetRequest{Name: resource, Reason: reason}
-	})...), wrong
-}
-
-func withdrawnTarget(r Row) bool { return r.Cell("withdrawal_reason") != "" }
-
-// assignTarget assigns the value of a row that has one.
-func assignTarget(r Row) ([]*step, []*columnError) {
-	value, decision := r.Cell("assigned_value"), text.NFC(r.Cell("assigned_decision"))
-	switch {
-	case value == "" && decision == "":
-		return nil, nil
-	case value == "":
-		return nil, []*columnError{{column: "assigned_value", err: say(
-			"có số quyết định giao mà chưa có số giao", "there is a decision that assigns, but no value")}}
-	}
-	n, err := integer(value)
-	if err != nil {
-		return nil, []*columnError{{column: "assigned_value", value: value, err: err}}
-	}
-	in := &planningpb.AssignTargetRequest{Name: name("targets", r.Cell("id")), AssignedValue: &n, AssignedDecision: decision}
-	return []*step{{name: in.GetName(), verb: "assign", in: in, done: func(now proto.Message) (bool, *columnError) {
-		t, ok := now.(*planningpb.Target)
-		if !ok || t.AssignedValue == nil {
-			return false, nil
-		}
-		if t.GetAssignedValue() != n || t.GetAssignedDecision() != decision {
-			return false, &columnError{column: "assigned_value", value: value, err: say(
-				"%[1]s đã được giao %[2]d theo %[3]s; muốn giao số khác thì dùng một yêu cầu riêng, không dùng bảng",
-				"%[1]s was assigned %[2]d by %[3]s already; assign another value by a request of its own, not by a sheet",
-				in.GetName(), t.GetAssignedValue(), t.GetAssignedDecision())}
-		}
-		return true, nil
-	}}}, nil
 }

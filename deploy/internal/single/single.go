@@ -6,6 +6,7 @@
 package single
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,6 +57,8 @@ type Options struct {
 	// First is told how to sign in for the first time, with each start until somebody has; nil: nobody is, and the next start
 	// makes another one-time password.
 	First func(identity.First)
+	// FirstAdministrator is who administers an installation in which nobody ever held a grant; empty: the account `admin`.
+	FirstAdministrator string
 	// Clock answers the time; nil: the machine's.
 	Clock func() time.Time
 	// Logger takes what an operator must know.
@@ -135,7 +138,7 @@ func open(ctx context.Context, o Options) (services []*run.Service, accounts *id
 	if options.Tokens, err = token.NewVerifier(token.Options{Issuers: []token.Issuer{accounts.Own()}, Now: clock}); err != nil {
 		return nil, nil, err
 	}
-	for _, n := range []func(run.Options) (*run.Service, error){registry.New, membership.New, planning.New, award.New} {
+	for _, n := range []func(run.Options) (*run.Service, error){registry.AdministeredBy(cmp.Or(o.FirstAdministrator, registry.FirstAdministrator)), membership.New, planning.New, award.New} {
 		s, err := n(options)
 		if err != nil {
 			return services, nil, err

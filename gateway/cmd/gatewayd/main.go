@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"coso/gateway/identity"
+	"coso/services/platform/mtls"
 	"coso/services/platform/rpc"
 	"coso/services/platform/run"
 	"coso/services/platform/run/daemon"
@@ -23,15 +24,16 @@ var version = "unreleased" //nolint:gochecknoglobals // set by the linker
 type flags struct {
 	HTTP       string   `name:"http" help:"Address for clients, HTTP/JSON; loopback only." default:"127.0.0.1:8080"`
 	Hosts      []string `help:"Names by which clients may address the gateway beside the loopback names, without port, separated by commas."`
-	Registry   string   `help:"Address of registry; loopback only." default:"127.0.0.1:8101"`
-	Membership string   `help:"Address of membership; loopback only." default:"127.0.0.1:8102"`
-	Planning   string   `help:"Address of planning; loopback only." default:"127.0.0.1:8103"`
-	Award      string   `help:"Address of award; loopback only." default:"127.0.0.1:8104"`
+	Registry   string   `help:"Address of registry; loopback only without --tls-cert." default:"127.0.0.1:8101"`
+	Membership string   `help:"Address of membership; loopback only without --tls-cert." default:"127.0.0.1:8102"`
+	Planning   string   `help:"Address of planning; loopback only without --tls-cert." default:"127.0.0.1:8103"`
+	Award      string   `help:"Address of award; loopback only without --tls-cert." default:"127.0.0.1:8104"`
 
 	Data          settings.Folder `help:"Data folder of the accounts; default: coso in the user's data folder." placeholder:"DIR"`
 	AdminPassword settings.Secret `help:"Password of the first account, admin, where there is none yet; better in the environment than on the command line. Empty: a one-time password is made, and a file in the data folder says it." placeholder:"PASSWORD" env:"COSO_ADMIN_PASSWORD"`
 
 	identity.Limits    `embed:""`
+	daemon.TLS         `embed:""`
 	daemon.Checkpoints `embed:""`
 	daemon.Common      `embed:""`
 }
@@ -65,24 +67,30 @@ func (f *flags) complete() (err error) {
 // check joins everything that is wrong with the settings.
 func (f *flags) check() error {
 	var wrong []error
-	places := []rpc.Place{{Setting: "ops", Addr: f.Ops}}
-	for _, s := range append(f.services(), service{"http", f.HTTP}) {
-		if err := rpc.Loopback(s.addr); err != nil {
-			wrong = append(wrong, fmt.Errorf("--%s: %w", s.name, err))
-		}
+	places := []rpc.Place{{Setting: "ops", Addr: f.Ops}, {Setting: "http", Addr: f.HTTP}}
+	if err := rpc.Loopback(f.HTTP); err != nil {
+		wrong = append(wrong, fmt.Errorf("--http: %w", err))
+	}
+	for _, s := range f.services() {
+		wrong = append(wrong, f.TLS.Address(s.name, s.addr))
 		places = append(places, rpc.Place{Setting: s.name, Addr: s.addr})
 	}
 	if err := run.Usable(string(f.Data)); err != nil {
 		wrong = append(wrong, fmt.Errorf("--data: %w", err))
 	}
-	wrong = append(wrong, rpc.Apart(places...), f.Limits.Check(), f.Checkpoints.Check(), identity.CheckFirst(string(f.AdminPassword)))
+	wrong = append(wrong, rpc.Apart(places...), f.TLS.CheckAs(mtls.Gateway), f.Limits.Check(), f.Checkpoints.Check(), identity.CheckFirst(string(f.AdminPassword)))
 	if err := errors.Join(wrong...); err != nil {
 		return err
 	}
 	// What is left can only be wrong for the gateway itself, which is made and not used.
-	ways, err := f.dial()
+	quiet := slog.New(slog.DiscardHandler)
+	id, err := f.OpenAs(mtls.Gateway, quiet)
+	if err != nil {
+		return err
+	}
+	ways, err := f.dial(id)
 	if err == nil {
-		_, err = f.handler(slog.New(slog.DiscardHandler), ways, http.NotFoundHandler(), ways.conns[0], noKeys)
+		_, err = f.handler(quiet, ways, http.NotFoundHandler(), ways.conns[0], noKeys)
 	}
 	return errors.Join(err, ways.close())
 }

@@ -9,8 +9,10 @@ import (
 
 	"google.golang.org/grpc"
 
+	"coso/services/platform/mtls"
 	"coso/services/platform/rpc"
 	"coso/services/platform/run"
+	"coso/services/platform/run/daemon"
 	"coso/services/platform/run/ops"
 
 	"coso/gateway"
@@ -22,11 +24,11 @@ type ways struct {
 	ready ops.Readiness
 }
 
-// dial makes the connections; no service need be there.
-func (f *flags) dial() (*ways, error) {
+// dial makes the connections of a gateway that proves to be id; no service need be there.
+func (f *flags) dial(id *mtls.Identity) (*ways, error) {
 	w := &ways{}
 	for _, s := range f.services() {
-		conn, err := rpc.Dial(s.addr)
+		conn, err := rpc.DialService(s.addr, s.name, id)
 		if err != nil {
 			return w, err
 		}
@@ -64,7 +66,11 @@ func (f *flags) run(ctx context.Context, logger *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	w, err := f.dial()
+	id, err := f.OpenAs(mtls.Gateway, logger)
+	if err != nil {
+		return err
+	}
+	w, err := f.dial(id)
 	defer func() { err = errors.Join(err, w.close()) }()
 	if err != nil {
 		return err
@@ -88,6 +94,7 @@ func (f *flags) run(ctx context.Context, logger *slog.Logger) (err error) {
 	}
 	logger.InfoContext(ctx, "starts", "http", site.Addr().String(), "ops", web.Addr().String())
 	return run.All(ctx, logger,
+		daemon.Certificates(id, &w.ready),
 		run.Web("operations", logger, ops.Server(logger, &w.ready, metrics), web, nil),
 		run.Answer("operator's socket", func(ctx context.Context) ([]run.On, error) {
 			return run.Sockets(ctx, string(f.Data), logger, accounts.Service)

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -33,6 +34,8 @@ type Exchange struct {
 	ID string
 	// Route is the pattern that the request was matched to; empty until then, and for unknown routes.
 	Route string
+	// Source is the address that the request comes from, without its port: a proxy's where there is one.
+	Source string
 	// Plain forbids compressing the answer.
 	Plain bool
 
@@ -49,15 +52,15 @@ func Of(ctx context.Context) *Exchange {
 	return &Exchange{}
 }
 
-// Handler wraps next as the package says. A panic of next becomes an Internal refusal; where the answer has begun, the
+// Handler wraps next as the package says; secure reports whether a request came by TLS. A panic of next becomes an Internal refusal; where the answer has begun, the
 // connection is cut instead, so that a torn answer is not taken for a whole one.
-func Handler(log *slog.Logger, next http.Handler) http.Handler {
+func Handler(log *slog.Logger, secure func(*http.Request) bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begun := time.Now()
-		x := &Exchange{ID: idOf(r)}
+		x := &Exchange{ID: idOf(r), Source: sourceOf(r)}
 		r = r.WithContext(context.WithValue(r.Context(), key{}, x))
 		a := &answer{ResponseWriter: w}
-		secure(w.Header())
+		dress(w.Header(), secure(r))
 		w.Header()[RequestIDHeader] = []string{x.ID}
 
 		torn := serve(a, r, next)
@@ -103,6 +106,14 @@ func idOf(r *http.Request) string {
 	return rand.Text()
 }
 
+func sourceOf(r *http.Request) string {
+	address, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return address
+}
+
 // foreign reports whether an id cannot have a character.
 func foreign(c rune) bool {
 	switch {
@@ -121,10 +132,17 @@ var (
 	sameOrigin = []string{"same-origin"}
 	noReferrer = []string{"no-referrer"}
 	noSniff    = []string{"nosniff"}
+	byTLS      = []string{"max-age=31536000"}
+	noFrames   = []string{"DENY"}
 )
 
-// secure sets what holds for JSON answers; pages for people replace the policies they need to.
-func secure(h http.Header) {
+// dress sets what holds for JSON answers; pages for people replace the policies they need to. A browser that came by TLS is
+// told to come by nothing else.
+func dress(h http.Header, tls bool) {
+	if tls {
+		h["Strict-Transport-Security"] = byTLS
+	}
+	h["X-Frame-Options"] = noFrames
 	h["Cache-Control"] = noStore
 	h["Content-Security-Policy"] = nothing
 	h["Cross-Origin-Resource-Policy"] = sameOrigin

@@ -42,14 +42,28 @@ func Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	h.Del("ETag")
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
-	if code == http.StatusUnauthorized {
-		h.Set("WWW-Authenticate", "Bearer") // RFC 6750; the body says what was wrong
+	if challenge := challengeOf(code, x.refused.Reason); challenge != "" {
+		h.Set("WWW-Authenticate", challenge)
 	}
 	w.WriteHeader(code)
 	_, writeErr := w.Write(Compact(body))
 	if writeErr != nil {
 		x.refused = x.refused.With(errors.Join(x.refused.Err, writeErr))
 	}
+}
+
+// challengeOf tells a client in its own words (RFC 6750) what its token lacks; the body says it to people.
+func challengeOf(code int, reason faultpb.Reason) string {
+	name := strings.TrimPrefix(reason.String(), "REASON_")
+	switch {
+	case reason == faultpb.Reason_REASON_TOKEN_SCOPE:
+		return `Bearer error="insufficient_scope", error_description="` + name + `"`
+	case code != http.StatusUnauthorized:
+		return ""
+	case reason == faultpb.Reason_REASON_TOKEN_MISSING || !strings.Contains(name, "TOKEN"):
+		return "Bearer"
+	}
+	return `Bearer error="invalid_token", error_description="` + name + `"`
 }
 
 // Refused is for handlers that say no in another form than Refuse: it notes err for the log, and returns what the client may

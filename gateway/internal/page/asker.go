@@ -14,6 +14,7 @@ import (
 
 	"coso/services/platform/fault"
 
+	"coso/gateway/internal/caller"
 	"coso/gateway/internal/exchange"
 )
 
@@ -38,7 +39,7 @@ type asker struct {
 	stale string
 }
 
-// newAsker makes an asker whose calls carry the request's id and trace, and wait for the positions given.
+// newAsker makes an asker whose calls carry the request's id, trace and caller, and wait for the positions given.
 func newAsker(c clients, r *http.Request, positions string) *asker {
 	header := metadata.Pairs(requestIDHeader, exchange.Of(r.Context()).ID)
 	if positions != "" {
@@ -46,6 +47,9 @@ func newAsker(c clients, r *http.Request, positions string) *asker {
 	}
 	if trace := r.Header.Get(traceHeader); trace != "" {
 		header.Set(traceHeader, trace)
+	}
+	if who := caller.Of(r.Context()); who != nil {
+		header.Set("authorization", who.Bearer())
 	}
 	return &asker{clients: c, header: header}
 }

@@ -5,6 +5,7 @@ import (
 
 	"coso/services/platform/fault"
 
+	"coso/gateway/internal/caller"
 	"coso/gateway/internal/exchange"
 )
 
@@ -14,6 +15,8 @@ type failure struct {
 	RequestID string
 	// First is in the reader's language, Second in the other.
 	First, Second message
+	// Principal is who was refused for want of a permission; empty: it is no such refusal.
+	Principal string
 }
 
 // message is a text in one language.
@@ -42,13 +45,13 @@ type early struct {
 }
 
 // askAgain answers with the form and why the day in it cannot be shown.
-func (s *Site) askAgain(w http.ResponseWriter, r *http.Request, q *question, stale string, at *tooEarly) {
+func (s *Site) askAgain(w http.ResponseWriter, r *http.Request, q *question, who *viewer, stale string, at *tooEarly) {
 	e, code := exchange.Refused(r, at)
 	data := &early{Place: at.Place, Refusal: e.MsgVi}
 	if q.language == english {
 		data.Refusal = e.Msg
 	}
-	if err := s.show(w, r, code, q.language, "early", &frame{Question: q, Stale: stale, Data: data}); err != nil {
+	if err := s.show(w, r, code, q.language, "early", &frame{Question: q, Viewer: who, Stale: stale, Data: data}); err != nil {
 		s.refuse(w, r, fault.Internal(err))
 	}
 }
@@ -63,7 +66,14 @@ func (s *Site) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		f.First, f.Second = en, vi
 	}
 	q := &question{path: overviewPath, language: lang}
-	if err := s.show(w, r, code, lang, "failure", &frame{Question: q, Failed: true, Data: f}); err != nil {
+	var who *viewer
+	if c := caller.Of(r.Context()); c != nil {
+		who = &viewer{Name: id(c.Claims.Principal), Form: s.formOf(w, r, c)}
+		if e.Kind == fault.KindPermissionDenied {
+			f.Principal = c.Claims.Principal
+		}
+	}
+	if err := s.show(w, r, code, lang, "failure", &frame{Question: q, Viewer: who, Failed: true, Data: f}); err != nil {
 		exchange.Refuse(w, r, err) // a template that cannot be executed: the tests execute all of them
 	}
 }

@@ -58,7 +58,9 @@ type indicatorView struct {
 
 	ID     string
 	Figure figureView
-	Below  []unitView
+	// Proposed is what is proposed for the unit and waits for somebody else to approve it; nil: nothing.
+	Proposed *planningpb.TargetProposal
+	Below    []unitView
 }
 
 // unitView is a unit with one figure.
@@ -78,6 +80,9 @@ func (s *Site) overview(ctx context.Context, a *asker, q *question) (view string
 	}
 	o := &overview{Place: at}
 	o.lines(q)
+	if err := o.propose(ctx, a); err != nil {
+		return "", nil, err
+	}
 	children, err := at.tree.children(ctx, at.Unit.GetName())
 	if err != nil {
 		return "", nil, err
@@ -124,6 +129,29 @@ func (o *overview) lines(q *question) {
 		o.Indicators = append(o.Indicators, v)
 		if len(v.Below) > 0 {
 			o.Below = append(o.Below, v)
+		}
+	}
+}
+
+// propose shows beside the unit's plan what is proposed for it. A unit has at most one target for each indicator.
+func (o *overview) propose(ctx context.Context, a *asker) error {
+	var token string
+	for {
+		page, err := call(ctx, a, a.targets.ListTargets, &planningpb.ListTargetsRequest{
+			Unit: o.Unit.GetName(), Period: o.Period.GetName(), Undecided: true, PageToken: token,
+		})
+		if err != nil {
+			return err
+		}
+		for _, t := range page.GetTargets() {
+			for i := range o.Indicators {
+				if o.Indicators[i].GetIndicator() == t.GetIndicator() {
+					o.Indicators[i].Proposed = t.GetProposal()
+				}
+			}
+		}
+		if token = page.GetNextPageToken(); token == "" {
+			return nil
 		}
 	}
 }

@@ -11,6 +11,7 @@
 // INV-PAGE-NO-FOREIGN-LOAD: a page loads its own style sheet and icon and nothing else; no script, no inline style.
 // INV-PAGE-TWO-LANGUAGES: every text of the pages is there in both languages; an error page speaks both.
 // INV-PAGE-NOTHING-IGNORED: a query parameter that a page does not know, or that comes twice, is refused.
+// INV-PAGE-SAME-BROWSER: a form changes something only if it was made for the browser that sends it.
 // INV-PAGE-BOUNDED: a page costs a bounded number of calls, however large the tree.
 package page
 
@@ -31,6 +32,7 @@ import (
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/platform/fault"
 
+	"coso/gateway/internal/caller"
 	"coso/gateway/internal/exchange"
 	"coso/gateway/internal/transcode"
 )
@@ -47,15 +49,30 @@ const (
 	factsPath       = "/facts"
 	nominationsPath = "/nominations"
 	unitsPath       = "/units"
+	signInPath      = "/sign-in"
+	signOutPath     = "/sign-out"
+	passwordPath    = "/password"
 )
 
-// Options are the services that the pages ask. All are required.
+// Options are what the pages stand on. All are required.
 type Options struct {
+	// Registry and the others are the services that they ask.
 	Registry, Membership, Planning, Award grpc.ClientConnInterface
+	// Desk says who reads.
+	Desk *caller.Desk
+	// Enter lets a page of a cost in; leave is called when it was answered.
+	Enter func(w http.ResponseWriter, c *caller.Caller, cost int) (leave func(), err error)
+	// Stranger counts what is tried from an address by whoever is not signed in.
+	Stranger func(w http.ResponseWriter, source string, cost int) error
 }
+
+// costOfPage is what a page weighs against its reader's rate: the calls it makes.
+const costOfPage = 20
 
 // Site is the pages.
 type Site struct {
+	Options
+
 	clients   clients
 	templates map[language]views
 	assets    *assets
@@ -63,11 +80,13 @@ type Site struct {
 
 // clients reach the services.
 type clients struct {
+	grants        registrypb.GrantServiceClient
 	units         registrypb.UnitServiceClient
 	organisations registrypb.OrganisationServiceClient
 	intakes       membershippb.IntakeServiceClient
 	indicators    planningpb.IndicatorServiceClient
 	periods       planningpb.PeriodServiceClient
+	targets       planningpb.TargetServiceClient
 	progress      planningpb.ProgressServiceClient
 	nominations   awardpb.NominationServiceClient
 }
@@ -82,24 +101,31 @@ func New(o Options) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Site{assets: a, templates: templates, clients: clients{
+	return &Site{Options: o, assets: a, templates: templates, clients: clients{
+		grants:        registrypb.NewGrantServiceClient(o.Registry),
 		units:         registrypb.NewUnitServiceClient(o.Registry),
 		organisations: registrypb.NewOrganisationServiceClient(o.Registry),
 		intakes:       membershippb.NewIntakeServiceClient(o.Membership),
 		indicators:    planningpb.NewIndicatorServiceClient(o.Planning),
 		periods:       planningpb.NewPeriodServiceClient(o.Planning),
+		targets:       planningpb.NewTargetServiceClient(o.Planning),
 		progress:      planningpb.NewProgressServiceClient(o.Planning),
 		nominations:   awardpb.NewNominationServiceClient(o.Award),
 	}}, nil
 }
 
-// Handlers returns the handler of each path. They answer GET and HEAD.
+// Handlers returns the handler of each path. They answer GET and HEAD; those of forms POST too.
 func (s *Site) Handlers() map[string]http.Handler {
 	handlers := s.assets.handlers()
 	for path, b := range map[string]builder{
 		overviewPath: s.overview, factsPath: s.facts, nominationsPath: s.allNominations, unitsPath: s.listUnits,
 	} {
 		handlers[path] = s.page(path, b)
+	}
+	if s.Desk.Tokens != nil {
+		handlers[signInPath] = s.forms(signInPath, s.askSignIn, s.signIn)
+		handlers[signOutPath] = s.forms(signOutPath, nil, s.signOut)
+		handlers[passwordPath] = s.forms(passwordPath, s.askPassword, s.changePassword)
 	}
 	return handlers
 }
@@ -144,22 +170,46 @@ func (s *Site) page(path string, build builder) http.Handler {
 			return
 		}
 		remember(w, r)
-		ctx, cancel := context.WithTimeout(r.Context(), deadline)
-		defer cancel()
-		view, data, stale, err := s.ask(ctx, w, r, q, build)
-		if at, ok := errors.AsType[*tooEarly](err); ok {
-			s.askAgain(w, r, q, stale, at)
+		r, ok := s.reader(w, r, q)
+		if !ok {
 			return
 		}
+		leave, err := s.Enter(w, caller.Of(r.Context()), costOfPage)
 		if err != nil {
 			s.refuse(w, r, err)
 			return
 		}
-		f := &frame{Question: q, Stale: stale, Data: data}
-		if err := s.show(w, r, http.StatusOK, q.language, view, f); err != nil {
-			s.refuse(w, r, fault.Internal(err))
-		}
+		defer leave()
+		s.answer(w, r, q, build)
 	})
+}
+
+// answer asks for what a page shows, and shows it.
+func (s *Site) answer(w http.ResponseWriter, r *http.Request, q *question, build builder) {
+	ctx, cancel := context.WithTimeout(r.Context(), deadline)
+	defer cancel()
+	who, err := s.viewer(ctx, w, r)
+	if fault.ReasonOf(err) == faultpb.Reason_REASON_SESSION_ENDED {
+		s.toSignIn(w, r, q, whyEnded)
+		return
+	}
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	view, data, stale, err := s.ask(ctx, w, r, q, build)
+	if at, ok := errors.AsType[*tooEarly](err); ok {
+		s.askAgain(w, r, q, who, stale, at)
+		return
+	}
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	f := &frame{Question: q, Viewer: who, Stale: stale, Data: data}
+	if err := s.show(w, r, http.StatusOK, q.language, view, f); err != nil {
+		s.refuse(w, r, fault.Internal(err))
+	}
 }
 
 // ask builds the page from answers that have seen what the client wrote. Positions that no journal has any more, kept from
@@ -193,6 +243,13 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, code int, lang langu
 	h.Set("Content-Language", string(lang))
 	h.Set("Content-Security-Policy", policy)
 	h.Set("Cache-Control", "private, no-cache")
+	if f.Viewer != nil || f.Secret {
+		h.Set("Cache-Control", "no-store")
+	}
+	if code == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", "Bearer")
+	}
+	f.Door = s.Desk.Tokens != nil
 	h.Add("Vary", "Accept-Language, Cookie")
 	w.WriteHeader(code)
 	if r.Method != http.MethodHead {

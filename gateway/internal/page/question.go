@@ -20,6 +20,8 @@ const (
 	tokenKey     = "token"
 	queryKey     = "query"
 	languageKey  = "lang"
+	toKey        = "to"
+	whyKey       = "why"
 )
 
 // keys are the parameters that each page knows, in the order in which links write them.
@@ -32,6 +34,8 @@ func keys(path string) []string {
 		return append(common, languageKey)
 	case unitsPath:
 		return append(common, queryKey, tokenKey, languageKey)
+	case signInPath, signOutPath, passwordPath:
+		return []string{toKey, whyKey, languageKey}
 	}
 	return append(common, indicatorKey, sortKey, languageKey)
 }

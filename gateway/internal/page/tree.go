@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/fault"
 	"coso/services/platform/text"
 )
 
@@ -104,11 +105,14 @@ func (t *tree) list(ctx context.Context, req *registrypb.ListUnitsRequest, pages
 	return out, nil
 }
 
-// path is the way from the top of the tree to a unit, the unit itself last.
+// path is the way from the top of the tree to a unit, the unit itself last; it begins below what the reader may not see.
 func (t *tree) path(ctx context.Context, name string) ([]*registrypb.Unit, error) {
 	var out []*registrypb.Unit
 	for name != "" && len(out) < maxDepth {
 		u, err := t.unit(ctx, name)
+		if len(out) > 0 && fault.KindOf(err) == fault.KindPermissionDenied {
+			break
+		}
 		if err != nil {
 			return nil, err
 		}

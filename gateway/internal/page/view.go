@@ -16,6 +16,12 @@ type views map[string]*template.Template
 // frame is what every page is rendered from.
 type frame struct {
 	Question *question
+	// Viewer is who reads; nil: nobody who has proved it.
+	Viewer *viewer
+	// Door: one can sign in here.
+	Door bool
+	// Secret: nobody else may get to see it, from a cache or otherwise.
+	Secret bool
 	// Stale names copies that are older than they should be; empty: none.
 	Stale string
 	// Failed says that the page is about an error, so there is no same page in another language.
@@ -24,7 +30,7 @@ type frame struct {
 }
 
 func viewNames() []string {
-	return []string{"overview", "facts", "nominations", "units", "empty", "early", "failure"}
+	return []string{"overview", "facts", "nominations", "units", "empty", "early", "failure", "sign-in", "password"}
 }
 
 // parse parses every page's template once for each language.

@@ -25,6 +25,7 @@ import (
 	faultpb "coso/proto/gen/coso/fault/v1"
 	"coso/services/platform/fault"
 
+	"coso/gateway/internal/caller"
 	"coso/gateway/internal/exchange"
 )
 
@@ -38,6 +39,8 @@ const (
 	writeLimit = 10 * time.Second
 	// lifetime ends a stream; its client comes back by itself.
 	lifetime = time.Hour
+	// proofMargin is how long before its client's token a stream ends, so that it does not end in a refusal.
+	proofMargin = time.Second
 	// beatEvery is how often a stream says that it is alive, so that no proxy thinks it idle.
 	beatEvery = 15 * time.Second
 	// comeBack is after how long a browser whose stream has ended asks again.
@@ -120,10 +123,13 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer h.leave()
-	ctx, cancel := context.WithTimeout(r.Context(), lifetime)
+	ctx, cancel := context.WithTimeout(r.Context(), life(r))
 	defer cancel()
 	defer context.AfterFunc(h.draining, cancel)()
 	ctx = metadata.AppendToOutgoingContext(ctx, "x-request-id", exchange.Of(ctx).ID)
+	if c := caller.Of(ctx); c != nil {
+		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", c.Bearer())
+	}
 	l := listen(ctx, q)
 	defer l.wait()
 	defer cancel()
@@ -141,6 +147,15 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer stop()
 	out := &writer{w: w, control: http.NewResponseController(w), limit: h.o.WriteLimit, listener: l, requestID: exchange.Of(ctx).ID}
 	out.run(ctx, beat)
+}
+
+// life is how long a stream may last: it ends a moment before the token that proves its client, who comes back with the next.
+func life(r *http.Request) time.Duration {
+	c := caller.Of(r.Context())
+	if c == nil || c.Claims.Expires.IsZero() {
+		return lifetime
+	}
+	return min(lifetime, max(0, time.Until(c.Claims.Expires)-proofMargin))
 }
 
 // enter takes one of the places there are.

@@ -1,13 +1,13 @@
 package transcode
 
 import (
-	"net"
 	"net/http"
 	"strings"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 	"coso/services/platform/fault"
 
+	"coso/gateway/internal/caller"
 	"coso/gateway/internal/exchange"
 )
 
@@ -20,7 +20,7 @@ const ageHeader = "Coso-Copy-Age"
 // sourceHeader tells a service from which address a change comes; the gateway says so itself, and no client.
 const sourceHeader = "Coso-Source"
 
-// tokenHeader is who calls. The library sends it on by itself, whatever the matcher says.
+// tokenHeader is who calls, as it was proved. The library sends it on by itself, whatever the matcher says.
 const tokenHeader = "Authorization"
 
 // answered are the headers of a service that come back.
@@ -29,7 +29,7 @@ var answered = []string{positionHeader, ageHeader}
 // forwarded are the headers, in canonical form, that reach a service, as metadata of the same name in lower case.
 var forwarded = []string{"Accept-Language", positionHeader, "Traceparent", exchange.RequestIDHeader}
 
-// inbound returns the headers the generated handlers may see: the forwarded ones, Authorization and Content-Type. The rest
+// inbound returns the headers the generated handlers may see: the forwarded ones, who calls, and Content-Type. The rest
 // is dropped here and not only by the matcher, because the library gives some a meaning of its own (Grpc-Timeout,
 // X-Forwarded-For, TE).
 //
@@ -44,11 +44,11 @@ func inbound(r *http.Request, answer *reply) (http.Header, error) {
 			h[name] = values
 		}
 	}
-	if values := r.Header[tokenHeader]; len(values) > 0 {
-		h[tokenHeader] = values
+	if c := caller.Of(r.Context()); c != nil {
+		h[tokenHeader] = []string{c.Bearer()}
 	}
 	if !isRead(r.Method) {
-		h[sourceHeader] = []string{addressOf(r)}
+		h[sourceHeader] = []string{exchange.Of(r.Context()).Source}
 	}
 	h[exchange.RequestIDHeader] = []string{exchange.Of(r.Context()).ID}
 	if answer.seen != "" {
@@ -62,15 +62,6 @@ func inbound(r *http.Request, answer *reply) (http.Header, error) {
 		h[positionHeader] = []string{joined}
 	}
 	return h, nil
-}
-
-// addressOf is the address that a request comes from, without its port: a proxy's where there is one.
-func addressOf(r *http.Request) string {
-	address, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return address
 }
 
 // forward is the mux's matcher for incoming headers.

@@ -10,12 +10,16 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"coso/gateway/internal/caller"
 )
 
 // route is one google.api.http rule.
 type route struct {
 	// service is the full name of the service that has it, collection the first segment of its paths behind the version.
 	service, collection string
+	// method says who may call it.
+	method *caller.Method
 	// verb and template are the rule's, e.g. POST and `/v1/{name=units/*}:close`.
 	verb, template string
 	// path matches the paths of the template.
@@ -84,6 +88,10 @@ func newRoute(m protoreflect.MethodDescriptor, rule *annotations.HttpRule) (*rou
 		rt.verb, rt.template = http.MethodDelete, p.Delete
 	default:
 		return nil, fmt.Errorf("%s: a rule of type %T", m.FullName(), p)
+	}
+	var err error
+	if rt.method, err = caller.MethodOf(m); err != nil {
+		return nil, err
 	}
 	rt.collection = collectionOf(variable.ReplaceAllString(rt.template, "$2"))
 	request, err := protoregistry.GlobalTypes.FindMessageByName(m.Input().FullName())

@@ -26,6 +26,7 @@ import (
 
 	"coso/services/platform/fault"
 
+	"coso/gateway/internal/caller"
 	"coso/gateway/internal/exchange"
 )
 
@@ -33,7 +34,21 @@ import (
 const (
 	writeDeadline = 15 * time.Second
 	readDeadline  = 30 * time.Second
+	// activateDeadline is that of bringing in a whole load, which takes seconds for every 100,000 rows. An answer may take
+	// a minute to be written.
+	activateDeadline = 50 * time.Second
 )
+
+// deadlineOf is how long a service may take for a request.
+func deadlineOf(r *http.Request) time.Duration {
+	switch {
+	case isRead(r.Method):
+		return readDeadline
+	case strings.HasSuffix(r.URL.Path, ":activate"):
+		return activateDeadline
+	}
+	return writeDeadline
+}
 
 // prefix is what all routes begin with.
 const prefix = "/v1/"
@@ -46,20 +61,25 @@ type Service struct {
 	Register func(*runtime.ServeMux) error
 }
 
+// Gate lets a request for a method in, or refuses it; leave is called when the request has ended.
+type Gate func(w http.ResponseWriter, r *http.Request, m *caller.Method) (leave func(), err error)
+
 // api serves the routes.
 type api struct {
+	gate Gate
 	// muxes are by collection: the library tries the patterns of a mux one by one.
 	muxes  map[string]*runtime.ServeMux
 	routes map[string]*route
 }
 
-// New returns the handler of all routes of the services. Every answer that is no success is a refusal by exchange.Refuse.
-func New(services ...Service) (http.Handler, error) {
+// New returns the handler of all routes of the services, which gate lets in. Every answer that is no success is a refusal by
+// exchange.Refuse.
+func New(gate Gate, services ...Service) (http.Handler, error) {
 	routes, err := routesOfContract()
 	if err != nil {
 		return nil, err
 	}
-	a := &api{routes: routes, muxes: map[string]*runtime.ServeMux{}}
+	a := &api{gate: gate, routes: routes, muxes: map[string]*runtime.ServeMux{}}
 	for _, service := range services {
 		for _, collection := range collectionsOf(routes, service.Name) {
 			if a.muxes[collection] == nil {
@@ -113,11 +133,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		exchange.Refuse(w, r, err)
 		return
 	}
-	deadline := writeDeadline
-	if isRead(r.Method) {
-		deadline = readDeadline
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), deadline)
+	ctx, cancel := context.WithTimeout(r.Context(), deadlineOf(r))
 	defer cancel()
 	inner := r.WithContext(ctx)
 	inner.Header = header
@@ -152,6 +168,12 @@ func (a *api) strict(next runtime.HandlerFunc) runtime.HandlerFunc {
 			}
 		}
 		exchange.Of(r.Context()).Route = rt.template
+		leave, err := a.gate(w, r, rt.method)
+		if err != nil {
+			exchange.Refuse(w, r, err)
+			return
+		}
+		defer leave()
 		strict, err := rt.check(w, r, path)
 		if err != nil {
 			exchange.Refuse(w, r, err)

@@ -1,7 +1,9 @@
 // Package access says who acts, what they were called to do, and what each role may do. It carries the proved principal
 // of a request, the method it called and the permission that the method declares through the context, so that the store
 // can hold the one against the other and write who acted into the journal. It does not prove anybody (package rpc does)
-// and knows no grants (package scope does).
+// and does not know where a grant holds (package scope does).
+//
+// INV-ACCESS-GATEWAY-NOTHING: the gateway itself may do nothing to any resource: it brings what others ask, with their tokens.
 package access
 
 import (

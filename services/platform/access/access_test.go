@@ -36,14 +36,14 @@ func TestFrom(t *testing.T) {
 
 func TestAlone(t *testing.T) {
 	for p, want := range map[access.Principal]bool{
-		{Name: access.Local}:                                true,
-		{}:                                                  false,
-		{Name: "principals/lan"}:                            false,
-		{Name: access.Operator}:                             false,
-		{Name: "principals/lan", OnBehalfOf: access.Local}:  false,
-		{Name: access.Local, OnBehalfOf: "principals/lan"}:  false,
+		{Name: access.Local}:     true,
+		{}:                       false,
+		{Name: "principals/lan"}: false,
+		{Name: access.Operator}:  false,
+		{Name: "principals/lan", OnBehalfOf: access.Local}:    false,
+		{Name: access.Local, OnBehalfOf: "principals/lan"}:    false,
 		{Name: "services/planning", OnBehalfOf: access.Local}: false,
-		access.Service("planning"):                          false,
+		access.Service("planning"):                            false,
 	} {
 		if got := access.Alone(p); got != want {
 			t.Errorf("Alone(%+v) = %v", p, got)

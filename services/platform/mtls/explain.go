@@ -14,13 +14,13 @@ import (
 const renew = "make new ones with `coso certs DIR --renew` and put them in their places; they are taken without a restart"
 
 // timely says of a certificate that does not hold now when it does; other errors stay as they are.
-func timely(err error) error {
+func timely(err error, now time.Time) error {
 	invalid, ok := errors.AsType[x509.CertificateInvalidError](err)
 	if !ok || invalid.Reason != x509.Expired {
 		return err
 	}
 	c := invalid.Cert
-	if time.Now().Before(c.NotBefore) {
+	if now.Before(c.NotBefore) {
 		return fmt.Errorf("the certificate %q holds only from %s on; is the clock of this machine right?: %w", c.Subject, c.NotBefore.Format(time.RFC3339), err)
 	}
 	return fmt.Errorf("the certificate %q ended on %s; %s: %w", c.Subject, c.NotAfter.Format(time.RFC3339), renew, err)
@@ -44,7 +44,7 @@ func Explain(service string, err error) error {
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
 		return fmt.Errorf("%s refuses the certificate of this process; %s: %w", service, remedy(op.Err.Error()), err)
 	}
-	return timely(err)
+	return timely(err, time.Now())
 }
 
 // remedy is what to do about an alert of the other side.

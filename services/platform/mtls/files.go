@@ -97,7 +97,7 @@ func (m *material) holds(f Files, name string, now time.Time) error {
 		return fmt.Errorf("--tls-cert: %s was not signed by the CA in %s; all processes need files of one CA", f.Cert, f.CA)
 	}
 	if err != nil {
-		return fmt.Errorf("--tls-cert: %s: %w", f.Cert, timely(err))
+		return fmt.Errorf("--tls-cert: %s: %w", f.Cert, timely(err, now))
 	}
 	for _, c := range chains[0] {
 		if m.ends.IsZero() || c.NotAfter.Before(m.ends) {

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"coso/services/platform/mtls"
 )
 
 // localhost is the one host that has a name; it is 127.0.0.1, whatever a resolver would say.
@@ -22,16 +24,35 @@ func Loopback(addr string) error {
 	return err
 }
 
+// Address answers nil for an address that a process may use: with certificates any `host:port`, also with the name of a
+// machine, which is looked up; without them those of Loopback, whose errors it has.
+func Address(addr string, certificates bool) error {
+	if !certificates {
+		return Loopback(addr)
+	}
+	_, _, err := split(addr)
+	return err
+}
+
+// split is an address in its parts.
+func split(addr string) (host string, port uint16, err error) {
+	host, digits, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", 0, fmt.Errorf("%q is no address; write host:port, e.g. 127.0.0.1:8080", addr)
+	}
+	number, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil {
+		return "", 0, fmt.Errorf("%q is no address, host:port: the port is no number up to 65535", addr)
+	}
+	return host, uint16(number), nil
+}
+
 // literal is an address as the system takes it, without a name.
 func literal(addr string) (netip.AddrPort, error) {
 	none := netip.AddrPort{}
-	host, port, err := net.SplitHostPort(addr)
+	host, port, err := split(addr)
 	if err != nil {
-		return none, fmt.Errorf("%q is no address; write host:port, e.g. 127.0.0.1:8080", addr)
-	}
-	number, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return none, fmt.Errorf("%q is no address, host:port: the port is no number up to 65535", addr)
+		return none, err
 	}
 	if strings.EqualFold(host, localhost) {
 		host = "127.0.0.1"
@@ -43,7 +64,7 @@ func literal(addr string) (netip.AddrPort, error) {
 	if !ip.IsValid() || ip.Zone() != "" || !ip.Unmap().IsLoopback() {
 		return none, fmt.Errorf("%q: %w", addr, ErrNotLoopback)
 	}
-	return netip.AddrPortFrom(ip.Unmap(), uint16(number)), nil
+	return netip.AddrPortFrom(ip.Unmap(), port), nil
 }
 
 // Place is an address that a setting names: one at which the process listens, or one that it calls.
@@ -75,12 +96,30 @@ func Listen(ctx context.Context, addr string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %w", err)
 	}
-	lis, err := new(net.ListenConfig).Listen(ctx, "tcp", at.String())
+	return listen(ctx, addr, at.String(), at.Port())
+}
+
+// ListenAs is Listen for a process that asks everybody who connects for a certificate: others may reach it too. A nil id asks
+// nobody: Listen.
+func ListenAs(ctx context.Context, addr string, id *mtls.Identity) (net.Listener, error) {
+	if id == nil {
+		return Listen(ctx, addr)
+	}
+	_, port, err := split(addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %w", err)
+	}
+	return listen(ctx, addr, addr, port)
+}
+
+// listen opens an address that was written as addr.
+func listen(ctx context.Context, addr, at string, port uint16) (net.Listener, error) {
+	lis, err := new(net.ListenConfig).Listen(ctx, "tcp", at)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, taken{port: at.Port(), addr: addr}
+		return nil, taken{port: port, addr: addr}
 	case errors.Is(err, syscall.EACCES):
-		return nil, fmt.Errorf("this user may not listen on port %d of %q; choose one from 1024 up", at.Port(), addr)
+		return nil, fmt.Errorf("this user may not listen on port %d of %q; choose one from 1024 up", port, addr)
 	case err != nil:
 		return nil, fmt.Errorf("listen on %q: %w", addr, err)
 	}

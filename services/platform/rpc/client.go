@@ -6,7 +6,9 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
-	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/credentials"
+
+	"coso/services/platform/mtls"
 )
 
 // again says how a lost connection is made anew: at once, then with pauses up to a second, since a service that was
@@ -24,8 +26,24 @@ func Dial(addr string) (*grpc.ClientConn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dial %w", err)
 	}
-	return grpc.NewClient("passthrough:///"+at.String(),
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+	return dial(at.String(), mtls.Clear())
+}
+
+// DialService is Dial for the process that id says: it proves to the service at addr who it is, hangs up on anybody who is
+// not that service, and may call other machines. A nil id proves nothing: Dial.
+func DialService(addr, service string, id *mtls.Identity) (*grpc.ClientConn, error) {
+	if id == nil {
+		return Dial(addr)
+	}
+	if err := Address(addr, true); err != nil {
+		return nil, fmt.Errorf("dial %w", err)
+	}
+	return dial(addr, id.Dialling(service))
+}
+
+func dial(addr string, creds credentials.TransportCredentials) (*grpc.ClientConn, error) {
+	return grpc.NewClient("passthrough:///"+addr,
+		grpc.WithTransportCredentials(creds),
 		grpc.WithConnectParams(again),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)))
 }

@@ -12,6 +12,7 @@
 // INV-RPC-PREPARED: a handler sees no OUTPUT_ONLY field set by a caller, no text that is not NFC and no message that breaks
 // the rules of its proto file; fields of newer clients survive.
 // INV-RPC-MERGE-MASK: an update changes what its mask names, or without a mask what it sets, and nothing else.
-// INV-RPC-LOOPBACK: without identities nothing listens on, or calls, an address that other machines can reach.
+// INV-RPC-LOOPBACK: without certificates nothing listens on, or calls, an address that other machines can reach.
+// INV-RPC-GATEWAY-NOBODY: the gateway's certificate gives a call no power over any resource; the token that it brings does.
 // INV-RPC-STOP-ENDS: a stop lets calls finish within its context and then cuts them; it always ends.
 package rpc

@@ -14,6 +14,7 @@ import (
 
 	"coso/services/platform/access"
 	"coso/services/platform/fault"
+	"coso/services/platform/mtls"
 	"coso/services/platform/token"
 
 	accesspb "coso/proto/gen/coso/access/v1"
@@ -31,11 +32,11 @@ type Tokens interface {
 // ownPackages are those whose methods must declare a permission; what others' do is theirs (the health service: public).
 const ownPackages = "coso."
 
-// declaredBy is the permission that a method declares. It panics for a method of ours that declares none: nobody could say
-// who may call it, and the service must not start (INV-RPC-DECLARED).
-func declaredBy(service, method string) accesspb.Permission {
+// declaredBy is the permission that a method declares, and which narrowed tokens it takes; nil: whichever. It panics for a
+// method of ours that declares none: nobody could say who may call it, and the service must not start (INV-RPC-DECLARED).
+func declaredBy(service, method string) (accesspb.Permission, *access.Reach) {
 	if !strings.HasPrefix(service, ownPackages) {
-		return accesspb.Permission_PERMISSION_PUBLIC
+		return accesspb.Permission_PERMISSION_PUBLIC, nil
 	}
 	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service + "." + method))
 	if err != nil {
@@ -45,44 +46,74 @@ func declaredBy(service, method string) accesspb.Permission {
 	if !ok || declared == accesspb.Permission_PERMISSION_UNSPECIFIED {
 		panic(fmt.Sprintf("rpc: %s/%s declares no permission", service, method))
 	}
-	return declared
+	of, ok := found.(protoreflect.MethodDescriptor)
+	if !ok {
+		panic(fmt.Sprintf("rpc: %s/%s is no method", service, method))
+	}
+	return declared, new(access.ReachOf(of))
 }
 
 // identify says who calls, and refuses whoever has not come in the way that the method asks for. What a caller may do by
 // grants is asked where the resources are read (store).
 func (s *Server) identify(ctx context.Context, c *call, next func(context.Context) error) error {
-	var err error
-	if c.principal, err = s.caller(ctx); err != nil {
+	principal, claims, err := s.caller(ctx, c.declared)
+	if c.principal = principal; err != nil {
 		return err
+	}
+	if c.reach != nil {
+		if err := c.reach.Admits(string(claims.Scope)); err != nil {
+			return err
+		}
 	}
 	if err := cameIn(ctx, c); err != nil {
 		return err
 	}
+	if c.stream && !claims.Expires.IsZero() { // who listens proves anew who they are when the proof has ended
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, claims.Expires)
+		defer cancel()
+	}
 	return next(access.WithCall(ctx, c.principal, c.full, c.declared))
 }
 
-// caller is who proves to be one: by a token, as a service in this process, or by the operator's socket. Whoever proves
-// nothing is nobody; a token that proves nothing is refused, never passed over.
-func (s *Server) caller(ctx context.Context) (access.Principal, error) {
+// caller is who proves to be one: by a token, as a service in this process or by its certificate, or by the operator's
+// socket. Whoever proves nothing is nobody; a token that proves nothing is refused, never passed over.
+// Who came without a token has no claims.
+func (s *Server) caller(ctx context.Context, declared accesspb.Permission) (access.Principal, token.Claims, error) {
 	sent := metadata.ValueFromIncomingContext(ctx, tokenHeader)
 	switch {
 	case len(sent) > 1:
-		return access.Principal{}, fault.Unauthenticated(faultpb.Reason_REASON_TOKEN_MALFORMED, tokenHeader)
+		return access.Principal{}, token.Claims{}, fault.Unauthenticated(faultpb.Reason_REASON_TOKEN_MALFORMED, tokenHeader)
 	case len(sent) == 1 && s.tokens != nil:
 		compact, ok := bearer(sent[0])
 		if !ok {
-			return access.Principal{}, fault.Unauthenticated(faultpb.Reason_REASON_TOKEN_MALFORMED, tokenHeader)
+			return access.Principal{}, token.Claims{}, fault.Unauthenticated(faultpb.Reason_REASON_TOKEN_MALFORMED, tokenHeader)
 		}
 		claims, err := s.tokens.Verify(ctx, compact)
-		return access.Principal{Name: claims.Principal}, err
+		return access.Principal{Name: claims.Principal}, claims, err
 	}
 	if p, ok := neighbourIn(ctx); ok {
-		return p, nil
+		return p, token.Claims{}, nil
+	}
+	if name, ok := mtls.Caller(ctx); ok {
+		return s.certified(name, declared), token.Claims{}, nil
 	}
 	if byOperator(ctx) {
-		return access.Principal{Name: access.Operator}, nil
+		return access.Principal{Name: access.Operator}, token.Claims{}, nil
 	}
-	return access.Principal{Name: access.Local}, nil
+	return access.Principal{Name: access.Local}, token.Claims{}, nil
+}
+
+// certified is who makes a call without a token by a certificate: the service that it names. The gateway brings what clients
+// ask, so its certificate opens what is for services alone and vouches for nobody (INV-RPC-GATEWAY-NOBODY).
+func (s *Server) certified(name string, declared accesspb.Permission) access.Principal {
+	switch {
+	case name != mtls.Gateway || declared == accesspb.Permission_PERMISSION_SERVICES:
+		return access.Service(name)
+	case s.tokens == nil: // nobody has to sign in
+		return access.Principal{Name: access.Local}
+	}
+	return access.Principal{}
 }
 
 // bearer is the token of an authorization header (RFC 6750).

@@ -15,8 +15,12 @@ import (
 const (
 	writeLimit = 15 * time.Second
 	readLimit  = 30 * time.Second
+	// activateLimit is that of the one command that brings in a whole load: seconds for every 100,000 rows.
+	activateLimit = 50 * time.Second
 	// streamLimit ends a stream that nobody else ends; whoever wants more begins a new one where it was.
 	streamLimit = time.Hour
+	// connectLimit is how long a client may take to connect, certificates included.
+	connectLimit = 10 * time.Second
 )
 
 const (
@@ -37,8 +41,11 @@ func tooLarge() error {
 
 // limitOf is how long a call of a method may take.
 func limitOf(name string) time.Duration {
-	if strings.HasPrefix(name, "Get") || strings.HasPrefix(name, "List") {
+	switch {
+	case strings.HasPrefix(name, "Get"), strings.HasPrefix(name, "List"):
 		return readLimit
+	case name == "ActivateOperation":
+		return activateLimit
 	}
 	return writeLimit
 }

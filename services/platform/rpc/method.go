@@ -9,6 +9,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
+	"coso/services/platform/access"
+
 	accesspb "coso/proto/gen/coso/access/v1"
 )
 
@@ -19,6 +21,8 @@ type method struct {
 	full, service, name string
 	// declared is the permission that it declares.
 	declared accesspb.Permission
+	// reach says which narrowed tokens it takes; nil: whichever.
+	reach *access.Reach
 	// limit is how long a call may take.
 	limit time.Duration
 	// span is the name of its spans, spanOptions what they begin with.
@@ -34,8 +38,9 @@ type method struct {
 }
 
 func newMethod(service, name string) *method {
+	declared, reach := declaredBy(service, name)
 	return &method{
-		declared: declaredBy(service, name),
+		declared: declared, reach: reach,
 		full:     "/" + service + "/" + name, service: service, name: name, limit: limitOf(name), span: service + "/" + name,
 		spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
 			attribute.String("rpc.system", "grpc"), attribute.String("rpc.service", service), attribute.String("rpc.method", name))},

@@ -165,7 +165,7 @@ func everyWay(t *testing.T, test func(b *bench)) {
 	}
 }
 
-func newBench(t testing.TB, tcp bool) *bench {
+func newBench(t testing.TB, tcp bool, more ...func(*rpc.Options)) *bench {
 	t.Helper()
 	table := store.NewTable("units", (*registrypb.Unit).GetName)
 	log := &logbook{}
@@ -177,8 +177,12 @@ func newBench(t testing.TB, tcp bool) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
+	o := rpc.Options{Service: "registry", Store: s, Logger: logger}
+	for _, set := range more {
+		set(&o)
+	}
 	b := &bench{
-		Server: rpc.New(rpc.Options{Service: "registry", Store: s, Logger: logger}),
+		Server: rpc.New(o),
 		units:  &units{store: s, table: table}, talk: &talk{}, store: s, log: log,
 	}
 	b.talk.register(b.Server)

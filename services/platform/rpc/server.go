@@ -9,10 +9,12 @@ import (
 
 	"github.com/fullstorydev/grpchan/inprocgrpc"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"coso/services/platform/access"
+	"coso/services/platform/mtls"
 	"coso/services/platform/store"
 )
 
@@ -30,6 +32,9 @@ type Options struct {
 	Logger *slog.Logger
 	// Tokens verifies the tokens that callers show; nil: none is looked at.
 	Tokens Tokens
+	// TLS is who this process is to others: they prove by certificates who they are, and may be on other machines. nil: clear
+	// text, on loopback only.
+	TLS *mtls.Identity
 	// OldCopies says, for a call of a full method, which of the service's copies of others' data are too old, as CopyAgeHeader
 	// has it; empty for none. Its error refuses the call. nil: the service keeps no copies.
 	OldCopies func(method string) (string, error)
@@ -40,6 +45,7 @@ type Options struct {
 type Server struct {
 	store  *store.Store
 	tokens Tokens
+	tls    *mtls.Identity
 	copies func(method string) (string, error)
 	logger *slog.Logger
 	meters meters
@@ -58,7 +64,7 @@ type Server struct {
 // New makes a server with the health service on it. It serves in memory at once, on TCP from Serve on.
 func New(o Options) *Server {
 	s := &Server{
-		store: o.Store, tokens: o.Tokens, copies: o.OldCopies, logger: o.Logger, meters: newMeters(), gate: newGate(), health: health.NewServer(),
+		store: o.Store, tokens: o.Tokens, tls: o.TLS, copies: o.OldCopies, logger: o.Logger, meters: newMeters(), gate: newGate(), health: health.NewServer(),
 		methods: map[string]*method{}, stranger: newMethod("unknown", "unknown"),
 	}
 	if s.logger == nil {
@@ -66,7 +72,13 @@ func New(o Options) *Server {
 	}
 	s.logger = s.logger.With("service", o.Service)
 	s.steps = s.chain()
+	creds := insecure.NewCredentials()
+	if o.TLS != nil {
+		creds = o.TLS.Answering()
+	}
 	s.tcp = grpc.NewServer(
+		grpc.Creds(creds),
+		grpc.ConnectionTimeout(connectLimit),
 		grpc.UnaryInterceptor(s.unary),
 		grpc.StreamInterceptor(s.streaming),
 		grpc.UnknownServiceHandler(unknown),
@@ -108,9 +120,9 @@ func (s *Server) ConnOf(neighbour access.Principal) grpc.ClientConnInterface {
 
 // Serve answers on lis, which it closes, until Stop or until ctx ends, which stops the server within the longest deadline
 // of a call. It returns nil after a stop, and ErrNotLoopback, without serving, for a listener that other machines can
-// reach.
+// reach where nobody shows a certificate.
 func (s *Server) Serve(ctx context.Context, lis net.Listener) error {
-	if !local(lis.Addr()) {
+	if s.tls == nil && !local(lis.Addr()) {
 		return errors.Join(fmt.Errorf("listen on %s: %w", lis.Addr(), ErrNotLoopback), lis.Close())
 	}
 	defer context.AfterFunc(ctx, func() {

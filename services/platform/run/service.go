@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"coso/services/platform/backup"
 	"coso/services/platform/checkpoint"
 	"coso/services/platform/feed"
+	"coso/services/platform/mtls"
 	"coso/services/platform/operation"
 	"coso/services/platform/rpc"
 	"coso/services/platform/store"
@@ -37,6 +39,8 @@ type Options struct {
 	MaxCopyAge time.Duration
 	// Tokens verifies what callers show to prove who they are; nil: nobody has to, and only this machine is served.
 	Tokens rpc.Tokens
+	// TLS is who the service's process is to others; nil: they need no certificates, and only this machine is served.
+	TLS *mtls.Identity
 	// CopyClock is the clock by which copies age; nil: the machine's.
 	CopyClock func() time.Time
 	// Checkpoints say where the journal's checkpoints go; what is left open lies in Dir. Clock and Logger are those above.
@@ -57,6 +61,9 @@ type Parts struct {
 	Follow []feed.Follower
 	// Timers is what it does when timers become due, by their kind.
 	Timers map[string]store.TimerHandler
+	// Begin readies, on each start, what must be there before anybody asks; nil: nothing must. It may be cut short and run
+	// again. Its error ends the part.
+	Begin func(context.Context, *store.Store) error
 }
 
 // Service is one service: store, server, relay and followers.
@@ -66,6 +73,7 @@ type Service struct {
 	server *rpc.Server
 	feed   *feed.Feed
 	signer *checkpoint.Signer
+	begin  func(context.Context, *store.Store) error
 }
 
 // New opens a service's store and registers its methods. Nothing runs yet. Errors are those of store.Open.
@@ -88,7 +96,7 @@ func New(o Options, p Parts) (*Service, error) {
 	f := feed.New(feed.Options{
 		Store: s, Followers: p.Follow, Logger: logger, AskEvery: o.AskEvery, MaxAge: o.MaxCopyAge, Now: o.CopyClock,
 	})
-	server := rpc.New(rpc.Options{Service: p.Name, Store: s, Logger: o.Logger, Tokens: o.Tokens, OldCopies: f.OldCopies})
+	server := rpc.New(rpc.Options{Service: p.Name, Store: s, Logger: o.Logger, Tokens: o.Tokens, TLS: o.TLS, OldCopies: f.OldCopies})
 	p.Register(server, s)
 	feedpb.RegisterFeedServiceServer(server, f)
 	feedpb.RegisterEventServiceServer(server, watch.New(p.Name, s))
@@ -97,7 +105,7 @@ func New(o Options, p Parts) (*Service, error) {
 	o.Checkpoints.Clock, o.Checkpoints.Logger = o.Clock, logger
 	signer := checkpoint.New(s, o.Checkpoints.In(o.Dir))
 	checkpointpb.RegisterCheckpointServiceServer(server, checkpoint.NewServer(signer))
-	return &Service{name: p.Name, store: s, server: server, feed: f, signer: signer}, nil
+	return &Service{name: p.Name, store: s, server: server, feed: f, signer: signer, begin: p.Begin}, nil
 }
 
 // Name is the service's name.
@@ -126,6 +134,11 @@ func (s *Service) Signed() error { return s.signer.Healthy() }
 // logged as an alarm and looks again every few seconds (feed.Feed), while the service goes on serving.
 func (s *Service) Part(js jetstream.JetStream, conns map[string]grpc.ClientConnInterface) Part {
 	return Part{Name: s.name, Run: func(ctx context.Context, ready func()) error {
+		if s.begin != nil {
+			if err := s.begin(ctx, s.store); err != nil {
+				return errors.Join(err, s.Close())
+			}
+		}
 		var loops sync.WaitGroup
 		loops.Go(func() { s.store.FireTimers(ctx) })
 		loops.Go(func() { s.signer.Run(ctx) })

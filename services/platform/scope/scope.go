@@ -61,16 +61,11 @@ func (b *Book) PowerOf(r store.Reader, p access.Principal, now time.Time) (store
 		if err != nil {
 			return nil, err
 		}
-		if InForce(g, now) {
+		if access.InForce(g, now) {
 			out.held = append(out.held, g)
 		}
 	}
 	return out, nil
-}
-
-// InForce reports whether a grant holds at a moment: from its start to before its end.
-func InForce(g *registrypb.Grant, now time.Time) bool {
-	return !now.Before(g.GetStartTime().AsTime()) && (g.GetEndTime() == nil || now.Before(g.GetEndTime().AsTime()))
 }
 
 // power is what one principal may do, read through one transaction.

@@ -159,7 +159,9 @@ func (m *model) in(principal string, what accesspb.Permission, unit string, now 
 const day = 24 * time.Hour
 
 // days are those on which placements begin, before and after every test's clock.
-func days() []string { return []string{"2010-01-01", "2020-11-29", "2020-12-01", "2020-12-03", "2030-01-01"} }
+func days() []string {
+	return []string{"2010-01-01", "2020-11-29", "2020-12-01", "2020-12-03", "2030-01-01"}
+}
 
 func everybody() []string { return []string{"principals/lan", "principals/minh"} }
 

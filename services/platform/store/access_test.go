@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"testing"
 	"time"
 
@@ -14,8 +13,6 @@ import (
 
 	accesspb "coso/proto/gen/coso/access/v1"
 	faultpb "coso/proto/gen/coso/fault/v1"
-	historypb "coso/proto/gen/coso/history/v1"
-	journalpb "coso/proto/gen/coso/journal/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/platform/access"
 	"coso/services/platform/fault"
@@ -128,8 +125,9 @@ func (g *guarded) add(tx *store.Tx, n int, unit string) (*registrypb.Enterprise,
 	return g.enterprises.Create(tx, company(n, unit), &registrypb.EnterpriseCreated{})
 }
 
-// record is a method as it should be: it asks, then it does.
-func (g *guarded) record(ctx context.Context, n int, unit, requestID string) (*registrypb.Enterprise, error) {
+// record is a method as it should be, for an enterprise of Tây Hồ: it asks, then it does.
+func (g *guarded) record(ctx context.Context, n int, requestID string) (*registrypb.Enterprise, error) {
+	const unit = "units/tay-ho"
 	req := &registrypb.CreateEnterpriseRequest{RequestId: requestID, EnterpriseId: fmt.Sprint(n)}
 	return store.Update(ctx, g.store, req, func(tx *store.Tx) (*registrypb.Enterprise, error) {
 		if err := tx.Require(access.EnterprisesRecord, unit); err != nil {
@@ -225,7 +223,7 @@ func TestACommandThatDoesNotAskHasNoEffect(t *testing.T) {
 			if after := g.store.Head(); !proto.Equal(before, after) {
 				t.Errorf("the journal went on from %v to %v", before, after)
 			}
-			made, err := g.record(clerk(lan), 1, "units/tay-ho", "r-1")
+			made, err := g.record(clerk(lan), 1, "r-1")
 			if err != nil || made.GetRevision() != 1 {
 				t.Errorf("the request id afterwards: %v (%v)", made, err)
 			}
@@ -294,146 +292,22 @@ func TestNothingRunsForWhoeverHoldsNothing(t *testing.T) {
 func TestARepeatedRequestIsAskedAnew(t *testing.T) {
 	g := guard(t)
 	end := g.give(lan, accesspb.Role_ROLE_CLERK, "units/tay-ho", "")
-	if _, err := g.record(clerk(lan), 1, "units/tay-ho", "r-1"); err != nil {
+	if _, err := g.record(clerk(lan), 1, "r-1"); err != nil {
 		t.Fatal(err)
 	}
 	end()
-	_, err := g.record(clerk(lan), 1, "units/tay-ho", "r-1")
+	_, err := g.record(clerk(lan), 1, "r-1")
 	wantFault(t, err, fault.KindPermissionDenied, faultpb.Reason_REASON_PERMISSION_DENIED)
 	g.give(lan, accesspb.Role_ROLE_CLERK, "units/ba-dinh", "")
-	answer, err := g.record(clerk(lan), 1, "units/tay-ho", "r-1")
+	answer, err := g.record(clerk(lan), 1, "r-1")
 	wantFault(t, err, fault.KindPermissionDenied, faultpb.Reason_REASON_PERMISSION_DENIED_IN_UNIT)
 	if answer != nil {
 		t.Errorf("answered %v", answer)
 	}
 	g.give(lan, accesspb.Role_ROLE_CLERK, "units/ha-noi", minh)
 	before := g.store.Head()
-	again, err := g.record(clerk(lan), 1, "units/tay-ho", "r-1")
+	again, err := g.record(clerk(lan), 1, "r-1")
 	if err != nil || again.GetName() != "enterprises/e1" || !proto.Equal(before, g.store.Head()) {
 		t.Errorf("given back, it answers %v (%v)", again, err)
 	}
-}
-
-// What is done under a substitute's grant shows both, in the history and in what an operation brings in; what needs the
-// grants of two others at once is refused.
-func TestAnActInAnothersSteadShowsBoth(t *testing.T) {
-	g := guard(t)
-	g.give(lan, accesspb.Role_ROLE_CLERK, "units/tay-ho", minh)
-	g.give(lan, accesspb.Role_ROLE_CLERK, "units/ba-dinh", hoa)
-	if _, err := g.record(clerk(lan), 1, "units/tay-ho", ""); err != nil {
-		t.Fatal(err)
-	}
-	if got := g.whose(1); got != lan+" for "+minh {
-		t.Errorf("recorded by %s", got)
-	}
-	_, err := store.Update(clerk(lan), g.store, nil, func(tx *store.Tx) (*registrypb.Enterprise, error) {
-		if err := tx.Require(access.EnterprisesRecord, "units/tay-ho", "units/ba-dinh"); err != nil {
-			return nil, err
-		}
-		return g.add(tx, 2, "units/tay-ho")
-	})
-	wantFault(t, err, fault.KindPermissionDenied, faultpb.Reason_REASON_PERMISSION_DENIED_IN_UNIT)
-	g.give(lan, accesspb.Role_ROLE_CLERK, "units/tay-ho", "")
-	if _, err := g.record(clerk(lan), 3, "units/tay-ho", ""); err != nil {
-		t.Fatal(err)
-	}
-	if got := g.whose(3); got != lan {
-		t.Errorf("with a grant of her own it was recorded by %s", got)
-	}
-	g.load(lan, "units/ba-dinh", 4)
-	if _, err := g.activate(lan); err != nil {
-		t.Fatal(err)
-	}
-	if got := g.whose(4); got != lan+" for "+hoa {
-		t.Errorf("brought in by %s", got)
-	}
-}
-
-// whose says who changed an enterprise last.
-func (g *guarded) whose(n int) string {
-	g.t.Helper()
-	h, err := store.View(as("services/planning", access.EnterprisesRead), g.store, func(tx *store.ReadTx) (*historypb.History, error) {
-		return g.enterprises.HistoryFor(tx, access.EnterprisesRead, &registrypb.ListEnterpriseHistoryRequest{Name: company(n, "").GetName()})
-	})
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	last := h.GetRevisions()[0]
-	if last.GetOnBehalfOf() == "" {
-		return last.GetPrincipal()
-	}
-	return last.GetPrincipal() + " for " + last.GetOnBehalfOf()
-}
-
-const operation = "services/registry/operations/load"
-
-// load puts enterprises aside in an operation, one in a command of its own.
-func (g *guarded) load(principal, unit string, numbers ...int) {
-	g.t.Helper()
-	_, err := store.Update(as(principal, accesspb.Permission_PERMISSION_SIGNED_IN), g.store, nil, func(tx *store.Tx) (*journalpb.Operation, error) {
-		if op, err := store.GetOperation(tx, operation); err == nil {
-			return op, nil
-		}
-		return store.BeginOperation(tx, operation)
-	})
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	for _, n := range numbers {
-		if _, err := store.Stage(clerk(principal), g.store, nil, operation, func(tx *store.Tx) error {
-			if err := tx.Require(access.EnterprisesRecord, unit); err != nil {
-				return err
-			}
-			_, err := g.add(tx, n, unit)
-			return err
-		}); err != nil {
-			g.t.Fatal(err)
-		}
-	}
-}
-
-func (g *guarded) activate(principal string) (*journalpb.Operation, error) {
-	ctx := as(principal, accesspb.Permission_PERMISSION_SIGNED_IN)
-	return store.Update(ctx, g.store, nil, func(tx *store.Tx) (*journalpb.Operation, error) { return store.ActivateOperation(tx, operation) })
-}
-
-// What was put aside comes in only while its beginner may still record all of it.
-func TestAnOperationIsAskedForWhenItComesIn(t *testing.T) {
-	g := guard(t)
-	endTayHo := g.give(lan, accesspb.Role_ROLE_CLERK, "units/tay-ho", "")
-	g.give(lan, accesspb.Role_ROLE_CLERK, "units/ba-dinh", "")
-	g.load(lan, "units/tay-ho", 1, 2)
-	g.load(lan, "units/ba-dinh", 3)
-	endTayHo()
-	before := g.store.Head()
-	_, err := g.activate(lan)
-	wantFault(t, err, fault.KindPermissionDenied, faultpb.Reason_REASON_PERMISSION_DENIED_IN_UNIT)
-	if got := g.all(); len(got) > 0 || !proto.Equal(before, g.store.Head()) {
-		t.Errorf("%d came in", len(got))
-	}
-	g.give(lan, accesspb.Role_ROLE_CLERK, "units/ha-noi", "")
-	if _, err := g.activate(lan); err != nil {
-		t.Fatal(err)
-	}
-	if got := g.all(); !slices.Equal(got, []string{"enterprises/e1", "enterprises/e2", "enterprises/e3"}) {
-		t.Errorf("came in: %v", got)
-	}
-}
-
-// all are the names of all enterprises.
-func (g *guarded) all() []string {
-	g.t.Helper()
-	out, err := store.View(context.Background(), g.store, func(tx *store.ReadTx) (out []string, err error) {
-		for e, err := range g.enterprises.All(tx) {
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, e.GetName())
-		}
-		return out, nil
-	})
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	return out
 }

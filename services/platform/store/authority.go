@@ -229,7 +229,7 @@ func (r *ReadTx) Power() (Power, error) {
 // Principal is who reads.
 func (r *ReadTx) Principal() access.Principal { return r.principal }
 
-// At is the moment of the reading, by the clock.
+// At is the moment of the reading: by the clock, and no earlier than the last entry that is read.
 func (r *ReadTx) At() time.Time { return r.at }
 
 // Within asks as Tx.Within does.

@@ -1,8 +1,9 @@
 package store
 
 import (
-	"coso/services/platform/access"
 	"context"
+
+	"coso/services/platform/access"
 
 	journalpb "coso/proto/gen/coso/journal/v1"
 )

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"time"
 
 	"coso/services/platform/access"
 	"coso/services/platform/fault"
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
+	journalpb "coso/proto/gen/coso/journal/v1"
 )
 
 var (
@@ -126,7 +128,7 @@ func View[T any](ctx context.Context, s *Store, fn func(*ReadTx) (T, error)) (T,
 		}
 		tx := &ReadTx{reach: reach{schema: s.schema, gaps: gaps}, s: s, ctx: ctx, in: in, today: s.Today()}
 		principal, _ := access.From(ctx)
-		tx.asking = asking{authority: s.authority, principal: principal, declared: access.Declared(ctx), at: s.clock()}
+		tx.asking = asking{authority: s.authority, principal: principal, declared: access.Declared(ctx), at: s.present(v.head)}
 		if err := tx.begin(tx); err != nil {
 			return err
 		}
@@ -150,6 +152,15 @@ func View[T any](ctx context.Context, s *Store, fn func(*ReadTx) (T, error)) (T,
 		return none, err
 	}
 	return out, nil
+}
+
+// present is the moment of a reading: by the clock, and no earlier than what is read.
+func (s *Store) present(head *journalpb.Head) time.Time {
+	now := s.clock()
+	if last := head.GetMoment().AsTime(); last.After(now) {
+		return last
+	}
+	return now
 }
 
 func traceparent(ctx context.Context) string {

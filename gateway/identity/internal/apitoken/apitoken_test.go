@@ -53,9 +53,11 @@ func token(end time.Time) *identitypb.ApiToken {
 
 // INV-API-TOKEN-ENDS
 func TestExpiry(t *testing.T) {
-	for life, good := range map[time.Duration]bool{
-		-1: false, 0: false, 1: true, 366 * 24 * time.Hour: true, 366*24*time.Hour + 1: false,
-	} {
+	for _, c := range []struct {
+		life time.Duration
+		good bool
+	}{{-1, false}, {0, false}, {1, true}, {366 * 24 * time.Hour, true}, {366*24*time.Hour + 1, false}} {
+		life, good := c.life, c.good
 		made, err := Create(token(now.Add(life)), "apiTokens/a", "accounts/lan", nil, now)
 		if good != (err == nil) || err != nil && fault.ReasonOf(err) != faultpb.Reason_REASON_API_TOKEN_EXPIRY {
 			t.Errorf("%s: %v", life, err)

@@ -154,7 +154,7 @@ func (b *Book) Begin(user, from string) (*Try, error) {
 		r := b.rows[key]
 		if r == nil {
 			b.makeRoom(now)
-			r = &row{rule: int32(sort)} //nolint:gosec // one of three
+			r = &row{rule: int32(sort)}
 			b.rows[key] = r
 		}
 		r.count++

@@ -29,10 +29,20 @@ func TestWaits(t *testing.T) {
 		failures int32
 		want     time.Duration
 	}{
-		{pair, 0, 0}, {pair, 4, 0}, {pair, 5, time.Second}, {pair, 6, 2 * time.Second}, {pair, 14, 512 * time.Second},
-		{pair, 15, 15 * time.Minute}, {pair, 2_000_000_000, 15 * time.Minute},
-		{account, 49, 0}, {account, 50, time.Second}, {account, 56, time.Minute}, {account, 5000, time.Minute},
-		{source, 99, 0}, {source, 100, time.Second}, {source, 10_000, time.Minute},
+		{pair, 0, 0},
+		{pair, 4, 0},
+		{pair, 5, time.Second},
+		{pair, 6, 2 * time.Second},
+		{pair, 14, 512 * time.Second},
+		{pair, 15, 15 * time.Minute},
+		{pair, 2_000_000_000, 15 * time.Minute},
+		{account, 49, 0},
+		{account, 50, time.Second},
+		{account, 56, time.Minute},
+		{account, 5000, time.Minute},
+		{source, 99, 0},
+		{source, 100, time.Second},
+		{source, 10_000, time.Minute},
 	} {
 		if got := rules[c.of].wait(c.failures); got != c.want {
 			t.Errorf("rule %d, %d failures: %s, want %s", c.of, c.failures, got, c.want)

@@ -9,6 +9,7 @@ import (
 	"coso/gateway/identity/internal/account"
 	"coso/gateway/identity/internal/apitoken"
 	"coso/gateway/identity/internal/records"
+	"coso/services/platform/access"
 	"coso/services/platform/fault"
 	"coso/services/platform/rpc"
 	"coso/services/platform/store"
@@ -22,7 +23,7 @@ import (
 const exchangedLife = 5 * time.Minute
 
 // CreateApiToken makes an API token for the caller.
-func (s *Server) CreateApiToken(ctx context.Context, req *identitypb.CreateApiTokenRequest) (*identitypb.CreateApiTokenResponse, error) {
+func (s *Server) CreateApiToken(ctx context.Context, req *identitypb.CreateApiTokenRequest) (*identitypb.CreateApiTokenResponse, error) { //nolint:revive,staticcheck // named by the contract
 	c, err := s.callerOf(ctx)
 	if err != nil {
 		return nil, err
@@ -30,7 +31,7 @@ func (s *Server) CreateApiToken(ctx context.Context, req *identitypb.CreateApiTo
 	name := apitoken.Collection + rpc.NewID("")
 	secret, hash := apitoken.NewSecret()
 	made, err := store.Update(as(ctx, c.principal), s.store, req, func(tx *store.Tx) (*identitypb.ApiToken, error) {
-		if _, err := c.signedIn(tx); err != nil {
+		if _, err := c.sessionIn(tx); err != nil {
 			return nil, err
 		}
 		others, err := all(records.APITokens.By(tx, records.APITokensByAccount, store.Text(c.account())))
@@ -78,13 +79,13 @@ func forgetOver(tx *store.Tx, has []*identitypb.ApiToken) error {
 }
 
 // ListApiTokens answers the caller's API tokens.
-func (s *Server) ListApiTokens(ctx context.Context, _ *identitypb.ListApiTokensRequest) (*identitypb.ListApiTokensResponse, error) {
+func (s *Server) ListApiTokens(ctx context.Context, _ *identitypb.ListApiTokensRequest) (*identitypb.ListApiTokensResponse, error) { //nolint:revive,staticcheck // named by the contract
 	c, err := s.callerOf(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*identitypb.ListApiTokensResponse, error) {
-		if _, err := c.signedIn(tx); err != nil {
+		if _, err := c.sessionIn(tx); err != nil {
 			return nil, err
 		}
 		has, err := all(records.APITokens.By(tx, records.APITokensByAccount, store.Text(c.account())))
@@ -96,13 +97,13 @@ func (s *Server) ListApiTokens(ctx context.Context, _ *identitypb.ListApiTokensR
 }
 
 // RevokeApiToken revokes one of the caller's API tokens.
-func (s *Server) RevokeApiToken(ctx context.Context, req *identitypb.RevokeApiTokenRequest) (*identitypb.ApiToken, error) {
+func (s *Server) RevokeApiToken(ctx context.Context, req *identitypb.RevokeApiTokenRequest) (*identitypb.ApiToken, error) { //nolint:revive,staticcheck // named by the contract
 	c, err := s.callerOf(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return store.Update(as(ctx, c.principal), s.store, req, func(tx *store.Tx) (*identitypb.ApiToken, error) {
-		if _, err := c.signedIn(tx); err != nil {
+		if _, err := c.sessionIn(tx); err != nil {
 			return nil, err
 		}
 		cur, there, err := records.APITokens.Find(tx, req.GetName())
@@ -118,7 +119,7 @@ func (s *Server) RevokeApiToken(ctx context.Context, req *identitypb.RevokeApiTo
 }
 
 // ExchangeApiToken gives a token for an API token. No failures are counted: nobody guesses 256 bits.
-func (s *Server) ExchangeApiToken(ctx context.Context, req *identitypb.ExchangeApiTokenRequest) (*identitypb.ExchangeApiTokenResponse, error) {
+func (s *Server) ExchangeApiToken(ctx context.Context, req *identitypb.ExchangeApiTokenRequest) (*identitypb.ExchangeApiTokenResponse, error) { //nolint:revive,staticcheck // named by the contract
 	hash, ok := apitoken.Hash(req.GetSecret())
 	if !ok {
 		return nil, unknownAPIToken()
@@ -127,9 +128,9 @@ func (s *Server) ExchangeApiToken(ctx context.Context, req *identitypb.ExchangeA
 	if err != nil {
 		return nil, err
 	}
-	scope := token.Scope(ScopeAPI)
+	scope := token.Scope(access.ScopeAPI)
 	if t.GetScope() != identitypb.ApiTokenScope_API_TOKEN_SCOPE_ALL {
-		scope += " " + ScopeRead
+		scope += " " + access.ScopeRead
 	}
 	signed, claims, err := s.Signer.Sign(ctx, account.ID(t.GetAccount()), exchangedLife, scope)
 	if err != nil {

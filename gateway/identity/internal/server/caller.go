@@ -17,16 +17,6 @@ import (
 	identitypb "coso/proto/gen/coso/identity/v1"
 )
 
-// The words to which an own token can be narrowed.
-const (
-	// ScopePassword: nothing but changing the one-time password, asking who one is, and signing out.
-	ScopePassword = "password"
-	// ScopeAPI: given for an API token: all but one's own password, sessions and API tokens.
-	ScopeAPI = "api"
-	// ScopeRead: nothing but reading.
-	ScopeRead = "read"
-)
-
 // SourceHeader is the metadata in which the gateway says from which address a client comes.
 const SourceHeader = "coso-source"
 
@@ -72,22 +62,13 @@ func (c caller) account() string {
 // sessionIn finds the session of the caller's token. Unauthenticated (SESSION_ENDED) for one that has ended;
 // PermissionDenied (SESSION_NEEDED) for a caller who did not sign in here with a password.
 func (c caller) sessionIn(r store.Reader) (string, error) {
-	if !c.own || c.claims.Scope.Has(ScopeAPI) {
+	if !c.own || c.claims.Scope.Has(access.ScopeAPI) {
 		return "", fault.PermissionDenied(faultpb.Reason_REASON_SESSION_NEEDED, "")
 	}
 	for proof, err := range records.SessionProofs.By(r, records.SessionByToken, store.Text(c.claims.ID)) {
 		return proof.GetName(), err
 	}
 	return "", fault.Unauthenticated(faultpb.Reason_REASON_SESSION_ENDED, "")
-}
-
-// signedIn finds the session of a caller who may do more than change a one-time password.
-func (c caller) signedIn(r store.Reader) (string, error) {
-	name, err := c.sessionIn(r)
-	if err == nil && c.claims.Scope.Has(ScopePassword) {
-		err = fault.PermissionDenied(faultpb.Reason_REASON_PASSWORD_CHANGE_NEEDED, "")
-	}
-	return name, err
 }
 
 // GetCaller answers who calls.
@@ -113,7 +94,7 @@ func (s *Server) GetCaller(ctx context.Context, _ *identitypb.GetCallerRequest) 
 			return nil, fault.Unauthenticated(faultpb.Reason_REASON_ACCOUNT_DISABLED, "")
 		}
 		out.DisplayName, out.MustChangePassword = whole.GetDisplayName(), whole.GetMustChangePassword()
-		if !c.claims.Scope.Has(ScopeAPI) {
+		if !c.claims.Scope.Has(access.ScopeAPI) {
 			out.Session, err = c.sessionIn(tx)
 		}
 		return out, err

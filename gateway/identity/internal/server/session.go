@@ -91,7 +91,7 @@ func (s *Server) RefreshSession(ctx context.Context, req *identitypb.RefreshSess
 
 // EndSession signs out.
 func (s *Server) EndSession(ctx context.Context, req *identitypb.EndSessionRequest) (*identitypb.EndSessionResponse, error) {
-	find, principal := s.byRefreshToken(req.GetRefreshToken()), access.Service(Name).Name
+	find, principal := byRefreshToken(req.GetRefreshToken()), access.Service(Name).Name
 	if req.GetRefreshToken() == "" {
 		c, err := s.callerOf(ctx)
 		if err != nil {
@@ -116,7 +116,7 @@ func (s *Server) EndSession(ctx context.Context, req *identitypb.EndSessionReque
 }
 
 // byRefreshToken finds the session of a refresh token, used up or not.
-func (s *Server) byRefreshToken(refreshToken string) func(store.Reader) (string, error) {
+func byRefreshToken(refreshToken string) func(store.Reader) (string, error) {
 	return func(r store.Reader) (string, error) {
 		name, hash, ok := session.Read(refreshToken)
 		if !ok {
@@ -149,7 +149,7 @@ func (s *Server) ListSessions(ctx context.Context, _ *identitypb.ListSessionsReq
 		return nil, err
 	}
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*identitypb.ListSessionsResponse, error) {
-		current, err := c.signedIn(tx)
+		current, err := c.sessionIn(tx)
 		if err != nil {
 			return nil, err
 		}

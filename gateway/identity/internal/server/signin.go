@@ -12,6 +12,7 @@ import (
 	"coso/gateway/identity/internal/lockout"
 	"coso/gateway/identity/internal/records"
 	"coso/gateway/identity/internal/session"
+	"coso/services/platform/access"
 	"coso/services/platform/civil"
 	"coso/services/platform/fault"
 	"coso/services/platform/rpc"
@@ -71,7 +72,7 @@ func (c credentials) good(s *Server) error {
 // scope is what tokens are narrowed to that are given to who signs in so.
 func (c credentials) scope() token.Scope {
 	if c.private.GetOneTime() {
-		return ScopePassword
+		return access.ScopePassword
 	}
 	return ""
 }
@@ -229,7 +230,7 @@ func keepSession(tx *store.Tx, begun *identitypb.Session, proof *identitypb.Sess
 func tokensOf(of *identitypb.Session, signed string, refresh session.Secret, claims token.Claims) *identitypb.SessionTokens {
 	of.Current = true
 	return &identitypb.SessionTokens{
-		Token: signed, ExpireTime: moment(claims.Expires), RefreshToken: refresh.Text, MustChangePassword: claims.Scope.Has(ScopePassword),
+		Token: signed, ExpireTime: moment(claims.Expires), RefreshToken: refresh.Text, MustChangePassword: claims.Scope.Has(access.ScopePassword),
 		Principal: claims.Principal, Session: of,
 	}
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 
 	awardpb "coso/proto/gen/coso/award/v1"
+	faultpb "coso/proto/gen/coso/fault/v1"
 	historypb "coso/proto/gen/coso/history/v1"
 	"coso/services/award/internal/nomination"
 	"coso/services/award/internal/records"
 	"coso/services/platform/access"
+	"coso/services/platform/fault"
 	"coso/services/platform/store"
 )
 
@@ -42,6 +44,9 @@ func (s *Server) ListNominations(
 		if err != nil {
 			return nil, err
 		}
+		if err := knownUnit(tx, req.GetUnit()); err != nil {
+			return nil, err
+		}
 		found, next, err := records.Nominations.List(tx, req, nominationRange(req, scope), func(n *awardpb.Nomination) bool {
 			return scope.Has(n.GetUnit()) && nominationAsked(req, n)
 		})
@@ -52,6 +57,19 @@ func (s *Server) ListNominations(
 		}
 		return &awardpb.ListNominationsResponse{Nominations: found, NextPageToken: next}, err
 	})
+}
+
+// knownUnit refuses a filter by a unit that award has not heard of: NotFound. An empty list would look as if the unit had
+// nothing to show.
+func knownUnit(tx *store.ReadTx, name string) error {
+	if name == "" {
+		return nil
+	}
+	_, ok, err := records.Units.Find(tx, name)
+	if err == nil && !ok {
+		err = fault.NotFound(faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "unit", "name", name)
+	}
+	return err
 }
 
 func nominationRange(req *awardpb.ListNominationsRequest, scope store.Scope) store.Range[*awardpb.Nomination] {

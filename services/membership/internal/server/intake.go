@@ -80,11 +80,11 @@ func (s *Server) ListIntakes(
 		return nil, err
 	}
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*membershippb.ListIntakesResponse, error) {
-		if err := knownUnit(tx, "unit", req.GetUnit()); err != nil {
-			return nil, err
-		}
 		scope, err := tx.Within(access.IntakesRead, req.GetUnit())
 		if err != nil {
+			return nil, err
+		}
+		if err := knownUnit(tx, "unit", req.GetUnit()); err != nil {
 			return nil, err
 		}
 		found, next, err := records.Intakes.List(tx, req, intakeRange(req, scope), func(in *membershippb.Intake) bool {

@@ -25,6 +25,7 @@ import (
 	"coso/services/platform/fault"
 	"coso/services/platform/run"
 	"coso/services/platform/store"
+	"coso/services/platform/token/tokentest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -36,16 +37,18 @@ type office struct {
 	planningpb.PeriodServiceClient
 	planningpb.TargetServiceClient
 	planningpb.ProgressServiceClient
-	store *store.Store
-	now   time.Time
-	facts int
+	store  *store.Store
+	issuer *tokentest.Own
+	now    time.Time
+	facts  int
 }
 
 func open(t testing.TB) *office {
 	t.Helper()
-	o := &office{TB: t, now: time.Date(2020, 12, 15, 8, 0, 0, 0, time.UTC)}
+	o := &office{TB: t, issuer: tokentest.Issuer(t), now: time.Date(2020, 12, 15, 8, 0, 0, 0, time.UTC)}
 	service, err := planning.New(run.Options{
 		Dir: t.TempDir(), Clock: func() time.Time { return o.now }, Logger: slog.New(slog.DiscardHandler),
+		Tokens: o.issuer.Verifier(),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -79,11 +79,11 @@ func (s *Server) GetTarget(ctx context.Context, req *planningpb.GetTargetRequest
 // ListTargets answers a page of targets.
 func (s *Server) ListTargets(ctx context.Context, req *planningpb.ListTargetsRequest) (*planningpb.ListTargetsResponse, error) {
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*planningpb.ListTargetsResponse, error) {
-		if err := knownUnit(tx, "unit", req.GetUnit()); err != nil {
-			return nil, err
-		}
 		scope, err := tx.Within(access.PlansRead, req.GetUnit())
 		if err != nil {
+			return nil, err
+		}
+		if err := knownUnit(tx, "unit", req.GetUnit()); err != nil {
 			return nil, err
 		}
 		decides, err := deciding(tx, req)

@@ -13,7 +13,9 @@ import (
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/planning/internal/target"
+	"coso/services/platform/access"
 	"coso/services/platform/fault"
+	"coso/services/platform/foureyes"
 )
 
 func asked() *planningpb.Target {
@@ -57,9 +59,11 @@ func TestRegisterRefersToWhatIsKnown(t *testing.T) {
 
 // INV-TARGET-ASSIGNED: only assignments change the assigned value, and each is one version more.
 func TestAssignedValueChangesOnlyByAssignment(t *testing.T) {
+	alone := foureyes.Act{By: access.Principal{Name: access.Local}}
 	rapid.Check(t, func(t *rapid.T) {
 		a := asked()
 		a.AssignedValue, a.AssignedDecision, a.Version = proto.Int64(99), "giả", 7 // must not survive a registration
+		a.Proposal, a.Rejection = &planningpb.TargetProposal{AssignedValue: 98}, &planningpb.TargetRejection{}
 		cur, _, err := target.Register(a, "targets/t", known)
 		if err != nil {
 			t.Fatal(err)
@@ -69,7 +73,11 @@ func TestAssignedValueChangesOnlyByAssignment(t *testing.T) {
 			"assign": func(t *rapid.T) {
 				value = new(rapid.Int64Range(0, 5).Draw(t, "value"))
 				version++
-				cur, _, _ = target.Assign(cur, &planningpb.AssignTargetRequest{AssignedValue: value, AssignedDecision: "345-QĐ/TU"})
+				var proposed *planningpb.TargetAssignmentProposed
+				cur, proposed, _, _ = target.Propose(cur, &planningpb.AssignTargetRequest{AssignedValue: value, AssignedDecision: "345-QĐ/TU"}, alone)
+				if proposed != nil {
+					t.Fatal("somebody alone has to wait")
+				}
 			},
 			"update": func(t *rapid.T) {
 				merged := proto.CloneOf(cur)
@@ -77,6 +85,9 @@ func TestAssignedValueChangesOnlyByAssignment(t *testing.T) {
 				cur, _, _ = target.Update(cur, merged)
 			},
 			"": func(t *rapid.T) {
+				if cur.GetProposal() != nil || cur.GetRejection() != nil {
+					t.Fatalf("proposed %v, rejected %v", cur.GetProposal(), cur.GetRejection())
+				}
 				if cur.GetVersion() != version || (cur.AssignedValue == nil) != (value == nil) || cur.GetAssignedValue() != deref(value) {
 					t.Fatalf("version %d value %v, want %d %v", cur.GetVersion(), cur.AssignedValue, version, value)
 				}
@@ -108,11 +119,14 @@ func TestUnknownFieldsSurvive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	assigned, _, _ := target.Assign(created, &planningpb.AssignTargetRequest{AssignedValue: proto.Int64(1)})
+	proposed, _, _, _ := target.Propose(created, &planningpb.AssignTargetRequest{AssignedValue: proto.Int64(1)}, foureyes.Act{By: lan})
+	assigned, _, _ := target.Approve(proposed, minh)
+	rejected, _, _ := target.Reject(proposed, &planningpb.RejectTargetRequest{}, minh)
+	withdrawn, _, _ := target.WithdrawProposal(proposed, lan)
 	merged := proto.CloneOf(assigned)
 	merged.RegisteredValue = nil
 	updated, _, _ := target.Update(assigned, merged)
-	for _, got := range []*planningpb.Target{created, assigned, updated} {
+	for _, got := range []*planningpb.Target{created, proposed, assigned, rejected, withdrawn, updated} {
 		if string(got.ProtoReflect().GetUnknown()) != string(newer) {
 			t.Errorf("lost in %v", got)
 		}

@@ -8,32 +8,34 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"coso/services/platform/mtls"
 	"coso/services/platform/rpc"
 )
 
 // natsPlaces are addresses as nats.Connect takes them, without all but host and port. It answers an error for what is no
-// address of NATS on this machine.
-func natsPlaces(addresses string) ([]rpc.Place, error) {
+// address of NATS that may be used: without certificates, on this machine.
+func natsPlaces(addresses string, certificates TLS) ([]rpc.Place, error) {
 	var places []rpc.Place
 	for one := range strings.SplitSeq(addresses, ",") {
 		u, err := url.Parse(strings.TrimSpace(one))
 		if err != nil {
-			return nil, errors.New("an address of NATS is nats://host:port, e.g. nats://127.0.0.1:4222") // the parser would repeat a password
+			return nil, errors.New("--nats: an address of NATS is nats://host:port, e.g. nats://127.0.0.1:4222") // the parser would repeat a password
 		}
 		if u.Scheme != "nats" || u.Hostname() == "" {
-			return nil, fmt.Errorf("%q is no address of NATS, nats://host:port, e.g. nats://127.0.0.1:4222", u.Redacted())
+			return nil, fmt.Errorf("--nats: %q is no address of NATS, nats://host:port, e.g. nats://127.0.0.1:4222", u.Redacted())
 		}
 		port := u.Port()
 		if port == "" {
 			port = "4222"
 		}
 		place := rpc.Place{Setting: "nats", Addr: net.JoinHostPort(u.Hostname(), port)}
-		if err := rpc.Loopback(place.Addr); err != nil {
+		if err := certificates.Address(place.Setting, place.Addr); err != nil {
 			return nil, err
 		}
 		if !slices.Contains(places, place) {
@@ -43,42 +45,96 @@ func natsPlaces(addresses string) ([]rpc.Place, error) {
 	return places, nil
 }
 
+// bus is a connection to NATS.
+type bus struct {
+	*nats.Conn
+
+	addresses string
+	// refusal is why NATS or this process broke off the last attempt, and what to do; nil: not for what one of them showed.
+	refusal atomic.Pointer[string]
+}
+
 // connect makes a connection to NATS that need not be there: it is tried for ever. Nothing is kept for sending while it is
 // away: what is to be announced waits in the journal.
-func connect(addresses, service string, logger *slog.Logger) (*nats.Conn, jetstream.JetStream, error) {
+func connect(addresses, service string, id *mtls.Identity, logger *slog.Logger) (*bus, jetstream.JetStream, error) {
 	logger = logger.With("part", "nats")
-	conn, err := nats.Connect(addresses, nats.Name("coso "+service),
+	b := &bus{addresses: addresses}
+	o := append(proving(service, id), nats.Name("coso "+service),
 		nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(500*time.Millisecond),
 		nats.ReconnectJitter(200*time.Millisecond, 200*time.Millisecond), nats.ReconnectBufSize(-1), nats.Timeout(2*time.Second),
 		nats.PingInterval(10*time.Second), nats.MaxPingsOutstanding(2), nats.IgnoreDiscoveredServers(), nats.DontRandomize(),
 		nats.ConnectHandler(func(c *nats.Conn) { logger.Info("connected", "to", c.ConnectedUrlRedacted()) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
-				logger.Warn("NATS is away; change events wait in the journal", "error", err)
+				logger.Warn("NATS is away; change events wait in the journal", "error", explained(err))
 			}
 		}),
 		nats.ReconnectHandler(func(c *nats.Conn) { logger.Info("connected again", "to", c.ConnectedUrlRedacted()) }),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { b.tried(logger, err) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { logger.Warn("NATS complains", "error", err) }))
+	var err error
+	if b.Conn, err = nats.Connect(addresses, o...); err != nil {
+		return nil, nil, fmt.Errorf("NATS: %w", explained(err))
+	}
+	js, err := jetstream.New(b.Conn)
 	if err != nil {
+		b.Close()
 		return nil, nil, fmt.Errorf("NATS: %w", err)
 	}
-	js, err := jetstream.New(conn)
-	if err != nil {
-		conn.Close()
-		return nil, nil, fmt.Errorf("NATS: %w", err)
-	}
-	if !conn.IsConnected() {
+	if !b.IsConnected() {
 		logger.Warn("NATS does not answer yet; change events wait in the journal", "at", redacted(addresses))
 	}
-	return conn, js, nil
+	return b, js, nil
+}
+
+// tried takes the outcome of an attempt that failed.
+func (b *bus) tried(logger *slog.Logger, err error) {
+	why := explained(err).Error()
+	if why == err.Error() { // the server is away, no more
+		b.refusal.Store(nil)
+		return
+	}
+	if before := b.refusal.Swap(&why); before == nil || *before != why {
+		logger.Error("no connection to NATS; change events wait in the journal", "error", why)
+	}
+}
+
+// proving are the options with which a process proves to NATS who it is; none without an identity. What it subscribes to
+// for answers is its own: with its credentials it can read nobody else's.
+func proving(service string, id *mtls.Identity) []nats.Option {
+	if id == nil {
+		return nil
+	}
+	return []nats.Option{
+		nats.Secure(id.Calling(mtls.NATS)), nats.ClientTLSConfig(id.Certificate, id.Roots),
+		nats.CustomInboxPrefix("_INBOX." + service), // as its permissions have it
+	}
+}
+
+// explained is why NATS is away, with what to do about it.
+func explained(err error) error {
+	switch {
+	case errors.Is(err, nats.ErrSecureConnWanted):
+		return fmt.Errorf("NATS speaks clear text there; start it with the nats.conf that coso certs makes: %w", err)
+	case errors.Is(err, nats.ErrAuthorization):
+		return fmt.Errorf("NATS knows no user for the certificate of this process; start it with the nats.conf that coso certs makes: %w", err)
+	}
+	said := mtls.Explain(mtls.NATS, err)
+	if errors.Is(err, nats.ErrTLS) && said.Error() == err.Error() { // it closed before its reason could be read
+		return fmt.Errorf("NATS refuses what this process shows; it asks for a certificate of its CA, by --tls-cert, --tls-key and --tls-ca: %w", err)
+	}
+	return said
 }
 
 // away says that NATS is not connected.
-func away(conn *nats.Conn, addresses string) error {
-	if conn.IsConnected() {
+func (b *bus) away() error {
+	if b.IsConnected() {
 		return nil
 	}
-	return fmt.Errorf("NATS does not answer at %s: change events wait in the journal", redacted(addresses))
+	if why := b.refusal.Load(); why != nil {
+		return fmt.Errorf("no connection to NATS at %s, change events wait in the journal: %s", redacted(b.addresses), *why)
+	}
+	return fmt.Errorf("NATS does not answer at %s: change events wait in the journal", redacted(b.addresses))
 }
 
 // redacted are addresses without passwords.

@@ -53,8 +53,7 @@ type Program struct {
 }
 
 // everywhere is what --help says of every process.
-const everywhere = "It listens on loopback addresses only: before clients can prove who they are, whoever can connect can do " +
-	"everything. Settings come from flags, the environment and a file, in this order."
+const everywhere = "It listens on loopback addresses only, but where processes prove to each other who they are (--tls-cert). Settings come from flags, the environment and a file, in this order."
 
 // Main runs a program with the process's arguments and signals, and answers its exit code: 0 after an orderly end.
 func Main(p Program) int {

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 
 	"coso/services/platform/checkpoint"
+	"coso/services/platform/mtls"
 	"coso/services/platform/rpc"
 	"coso/services/platform/run"
 	"coso/services/platform/run/ops"
@@ -23,8 +24,9 @@ import (
 // Service are the settings of a service's process.
 type Service struct {
 	Data        settings.Folder `help:"Data folder; default: coso in the user's data folder." placeholder:"DIR"`
-	GRPC        string          `name:"grpc" help:"Address of the service itself; loopback only." default:"${grpc}"`
-	NATS        string          `name:"nats" help:"Address of NATS, which carries the change events; several separated by commas; loopback only." default:"nats://127.0.0.1:4222"`
+	GRPC        string          `name:"grpc" help:"Address of the service itself; loopback only without --tls-cert." default:"${grpc}"`
+	NATS        string          `name:"nats" help:"Address of NATS, which carries the change events; several separated by commas; loopback only without --tls-cert." default:"nats://127.0.0.1:4222"`
+	TLS         `embed:""`
 	Checkpoints `embed:""`
 	Common      `embed:""`
 }
@@ -55,7 +57,8 @@ type Following struct {
 	MaxCopyAge time.Duration `help:"When a copy of another service's data is too old for writes that rest on it." default:"5m"`
 }
 
-// Model is the kong model of a service's process: a struct that embeds Service, and Following if it follows others.
+// Model is the kong model of a service's process: a struct that embeds Service, and Following if it follows others. One with
+// settings of its own to check has a method Wrong() error, which joins everything that is wrong with them.
 type Model interface {
 	service() *Service
 	// Sources are the addresses of the followed services, by their names.
@@ -107,12 +110,12 @@ func (p *process) complete() (err error) {
 }
 
 func (p *process) check() error {
-	places, err := natsPlaces(p.s.NATS)
-	wrong := []error{named("data", run.Usable(string(p.s.Data))), named("grpc", rpc.Loopback(p.s.GRPC)), named("nats", err)}
+	places, err := natsPlaces(p.s.NATS, p.s.TLS)
+	wrong := []error{named("data", run.Usable(string(p.s.Data))), p.s.Address("grpc", p.s.GRPC), err, p.s.CheckAs(p.name)}
 	places = append(places, rpc.Place{Setting: "grpc", Addr: p.s.GRPC}, rpc.Place{Setting: "ops", Addr: p.s.Ops})
 	sources := p.model.Sources()
 	for _, source := range slices.Sorted(maps.Keys(sources)) {
-		wrong = append(wrong, named(source, rpc.Loopback(sources[source])))
+		wrong = append(wrong, p.s.Address(source, sources[source]))
 		places = append(places, rpc.Place{Setting: source, Addr: sources[source]})
 	}
 	wrong = append(wrong, rpc.Apart(places...), p.s.Checkpoints.Check())
@@ -123,6 +126,9 @@ func (p *process) check() error {
 		if f.MaxCopyAge <= f.AskEvery {
 			wrong = append(wrong, fmt.Errorf("--max-copy-age: %s is not longer than --ask-every, %s: every copy would be too old", f.MaxCopyAge, f.AskEvery))
 		}
+	}
+	if own, ok := p.model.(interface{ Wrong() error }); ok {
+		wrong = append(wrong, own.Wrong())
 	}
 	return errors.Join(wrong...)
 }
@@ -139,11 +145,15 @@ func (p *process) run(ctx context.Context, logger *slog.Logger) (err error) {
 	var open closers
 	defer func() { err = errors.Join(err, open.close()) }()
 	dir := string(p.s.Data)
-	web, err := open.listen(ctx, "ops", p.s.Ops)
+	web, err := open.listen(ctx, "ops", p.s.Ops, nil)
 	if err != nil {
 		return err
 	}
-	lis, err := open.listen(ctx, "grpc", p.s.GRPC)
+	id, err := p.s.OpenAs(p.name, logger)
+	if err != nil {
+		return err
+	}
+	lis, err := open.listen(ctx, "grpc", p.s.GRPC, id)
 	if err != nil {
 		return err
 	}
@@ -151,24 +161,25 @@ func (p *process) run(ctx context.Context, logger *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := p.open(logger)
+	s, err := p.open(logger, id)
 	if err != nil {
 		return err
 	}
-	bus, js, err := connect(p.s.NATS, p.name, logger)
+	bus, js, err := connect(p.s.NATS, p.name, id, logger)
 	if err != nil {
 		return errors.Join(err, s.Close())
 	}
 	open.add(func() error { bus.Close(); return nil })
-	conns, peers, err := p.dial(&open)
+	conns, peers, err := p.dial(&open, id)
 	if err != nil {
 		return errors.Join(err, s.Close())
 	}
 	ready := &ops.Readiness{
-		Whole: []ops.Peer{{Name: p.name, Conn: s.Conn(), Sound: s.Store().Healthy, Signed: s.Signed}}, Reached: peers, Bus: func() error { return away(bus, p.s.NATS) },
+		Whole: []ops.Peer{{Name: p.name, Conn: s.Conn(), Sound: s.Store().Healthy, Signed: s.Signed}}, Reached: peers, Bus: bus.away,
 	}
 	logger.InfoContext(ctx, "starts", "service", p.name, "grpc", lis.Addr().String(), "ops", web.Addr().String(), "data", dir)
 	return run.All(ctx, logger,
+		Certificates(id, ready),
 		run.Web("operations", logger, ops.Server(logger, ready, metrics), web, nil),
 		run.Answer("gRPC", func(ctx context.Context) ([]run.On, error) {
 			all, err := run.Sockets(ctx, dir, logger, s)
@@ -178,7 +189,7 @@ func (p *process) run(ctx context.Context, logger *slog.Logger) (err error) {
 }
 
 // open opens the service's store.
-func (p *process) open(logger *slog.Logger) (*run.Service, error) {
+func (p *process) open(logger *slog.Logger, id *mtls.Identity) (*run.Service, error) {
 	dir := string(p.s.Data)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
@@ -186,7 +197,7 @@ func (p *process) open(logger *slog.Logger) (*run.Service, error) {
 	if err := run.Whole(dir, p.name); err != nil {
 		return nil, err
 	}
-	o := run.Options{Dir: dir, Logger: logger, Checkpoints: p.s.Checkpoints.Options()}
+	o := run.Options{Dir: dir, Logger: logger, TLS: id, Checkpoints: p.s.Checkpoints.Options()}
 	if f := following(p.model); f != nil {
 		o.AskEvery, o.MaxCopyAge = f.AskEvery, f.MaxCopyAge
 	}
@@ -201,12 +212,12 @@ func (p *process) open(logger *slog.Logger) (*run.Service, error) {
 }
 
 // dial makes the connections to the followed services.
-func (p *process) dial(open *closers) (map[string]grpc.ClientConnInterface, []ops.Peer, error) {
+func (p *process) dial(open *closers, id *mtls.Identity) (map[string]grpc.ClientConnInterface, []ops.Peer, error) {
 	conns := map[string]grpc.ClientConnInterface{}
 	var peers []ops.Peer
 	sources := p.model.Sources()
 	for _, source := range slices.Sorted(maps.Keys(sources)) {
-		conn, err := rpc.Dial(sources[source])
+		conn, err := rpc.DialService(sources[source], source, id)
 		if err != nil {
 			return nil, nil, named(source, err)
 		}
@@ -231,8 +242,8 @@ func (c *closers) close() error {
 }
 
 // listen opens the listener of a setting, which is closed in the end if nobody has closed it before.
-func (c *closers) listen(ctx context.Context, setting, addr string) (net.Listener, error) {
-	lis, err := rpc.Listen(ctx, addr)
+func (c *closers) listen(ctx context.Context, setting, addr string, id *mtls.Identity) (net.Listener, error) {
+	lis, err := rpc.ListenAs(ctx, addr, id)
 	if err != nil {
 		return nil, named(setting, err)
 	}

@@ -41,10 +41,10 @@ func Server(logger *slog.Logger, ready *Readiness, metrics http.Handler) *http.S
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "alive\n") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		if err := ready.Ready(r.Context()); err != nil {
-			say(w, http.StatusServiceUnavailable, "not ready\n"+err.Error()+"\n")
+			say(w, http.StatusServiceUnavailable, "not ready\n"+err.Error()+"\n"+ready.note())
 			return
 		}
-		say(w, http.StatusOK, "ready\n")
+		say(w, http.StatusOK, "ready\n"+ready.note())
 	})
 	mux.Handle("GET /metrics", metrics)
 	return &http.Server{

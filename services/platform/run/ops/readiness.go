@@ -42,6 +42,10 @@ type Readiness struct {
 	Reached []Peer
 	// Bus says why change events cannot travel; nil: nobody knows here.
 	Bus func() error
+	// Also says what else is wrong with the process; nil: nothing can be.
+	Also func() error
+	// Note is what an operator must do soon, empty for nothing; a process that is ready says it beside. nil: there is nothing.
+	Note func() string
 
 	mu   sync.Mutex
 	last map[string]published
@@ -57,7 +61,7 @@ type published struct {
 func (r *Readiness) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	wrong := make([]error, 1+len(r.Whole)+len(r.Reached))
+	wrong := make([]error, 1+len(r.Whole)+len(r.Reached), 2+len(r.Whole)+len(r.Reached))
 	var all sync.WaitGroup
 	if r.Bus != nil {
 		wrong[0] = r.Bus()
@@ -69,7 +73,18 @@ func (r *Readiness) Ready(ctx context.Context) error {
 		all.Go(func() { wrong[1+len(r.Whole)+i] = reached(ctx, p) })
 	}
 	all.Wait()
+	if r.Also != nil {
+		wrong = append(wrong, r.Also())
+	}
 	return errors.Join(wrong...)
+}
+
+// note is what an operator must do soon, as a line.
+func (r *Readiness) note() string {
+	if r.Note == nil || r.Note() == "" {
+		return ""
+	}
+	return "warning: " + r.Note() + "\n"
 }
 
 func reached(ctx context.Context, p Peer) error {

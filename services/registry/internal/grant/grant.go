@@ -16,9 +16,9 @@ import (
 	accesspb "coso/proto/gen/coso/access/v1"
 	faultpb "coso/proto/gen/coso/fault/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/access"
 	"coso/services/platform/civil"
 	"coso/services/platform/fault"
-	"coso/services/platform/scope"
 )
 
 // longestSubstitution is how long somebody may stand in at most, in days: a year, leap days included.
@@ -78,19 +78,21 @@ func Delegate(
 	if err := live(cur, now); err != nil {
 		return nil, nil, err
 	}
+	from := now
+	if cmd.GetStartTime() != nil {
+		from = cmd.GetStartTime().AsTime()
+	}
+	from = later(from, cur.GetStartTime().AsTime())
 	next := &registrypb.Grant{
-		Name: name, Principal: cmd.GetPrincipal(), Role: cur.GetRole(), Unit: cur.GetUnit(), StartTime: cmd.GetStartTime(),
+		Name: name, Principal: cmd.GetPrincipal(), Role: cur.GetRole(), Unit: cur.GetUnit(), StartTime: timestamppb.New(from),
 		EndTime: cmd.GetEndTime(), Reason: cmd.GetReason(), Document: cmd.GetDocument(),
 		SubstituteFor: cur.GetName(), OnBehalfOf: cur.GetPrincipal(),
 	}
 	if err := span(next, now); err != nil {
 		return nil, nil, err
 	}
-	if cur.GetStartTime().AsTime().After(next.GetStartTime().AsTime()) {
-		next.StartTime = cur.GetStartTime()
-	}
 	end := next.GetEndTime().AsTime()
-	if last := next.GetStartTime().AsTime().AddDate(0, 0, longestSubstitution); end.After(last) {
+	if last := from.AddDate(0, 0, longestSubstitution); end.After(last) {
 		return nil, nil, fault.InvalidArgument(faultpb.Reason_REASON_SUBSTITUTION_TOO_LONG, "endTime",
 			"value", end.Format(time.RFC3339), "limit", strconv.Itoa(longestSubstitution))
 	}
@@ -140,5 +142,5 @@ func End(
 // keeps reports whether a grant keeps the installation administered: without end, and its holder's own.
 func keeps(g *registrypb.Grant, now time.Time) bool {
 	return g.GetRole() == accesspb.Role_ROLE_ADMINISTRATOR && g.GetUnit() == "" && g.GetSubstituteFor() == "" &&
-		g.GetEndTime() == nil && scope.InForce(g, now)
+		g.GetEndTime() == nil && access.InForce(g, now)
 }

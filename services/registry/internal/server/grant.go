@@ -135,8 +135,8 @@ func (s *Server) ListGrants(ctx context.Context, req *registrypb.ListGrantsReque
 	})
 }
 
-// grantRange is where the grants lie that may be answered: those of one principal or unit, of the units whose grants the
-// caller may read, or, for those who may read no others, his own.
+// grantRange is where the grants lie that may be answered: those of one principal or unit; the caller's own, if he may read no
+// others; else, since his own lie anywhere, all.
 func grantRange(req *registrypb.ListGrantsRequest, seen store.Scope, self string) store.Range[*registrypb.Grant] {
 	switch {
 	case req.GetPrincipal() != "":
@@ -146,7 +146,7 @@ func grantRange(req *registrypb.ListGrantsRequest, seen store.Scope, self string
 	case seen.Empty():
 		return store.Having(records.GrantsByPrincipal, store.Text(self))
 	}
-	return store.Among(records.GrantsByUnit, seen)
+	return store.Every[*registrypb.Grant]()
 }
 
 // EndGrant ends a grant and those of its substitutes.
@@ -156,14 +156,20 @@ func (s *Server) EndGrant(ctx context.Context, req *registrypb.EndGrantRequest) 
 		if err != nil {
 			return nil, err
 		}
-		ok := there && cur.GetPrincipal() == tx.Principal().Name
-		if there && !ok {
+		own := there && cur.GetPrincipal() == tx.Principal().Name
+		ok := own
+		if there && !own {
 			if ok, err = holds(tx, access.GrantsManage, cur.GetUnit()); err != nil {
 				return nil, err
 			}
 		}
-		if !ok {
+		if !ok { // whether there is one is nobody else's business
 			return nil, fault.PermissionDenied(faultpb.Reason_REASON_GRANT_NOT_ONES_OWN, "name", "name", req.GetName())
+		}
+		if !own { // in whose stead is to be seen
+			if err := tx.Require(access.GrantsManage, cur.GetUnit()); err != nil {
+				return nil, err
+			}
 		}
 		if cur, err = records.Grants.Current(tx, req.GetName(), req.GetEtag()); err != nil {
 			return nil, err

@@ -382,7 +382,7 @@ type ListNominationsRequest struct {
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// `next_page_token` of the page before, with the same filters.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Only those of this unit. Award holds no units: none also answers for one that does not exist.
+	// Only those of this unit; NOT_FOUND if it does not exist.
 	Unit string `protobuf:"bytes,3,opt,name=unit,proto3" json:"unit,omitempty"`
 	// Only those of this indicator.
 	Indicator string `protobuf:"bytes,4,opt,name=indicator,proto3" json:"indicator,omitempty"`

@@ -35,7 +35,8 @@ const (
 type NominationServiceClient interface {
 	// One nomination. NOT_FOUND if it does not exist.
 	GetNomination(ctx context.Context, in *GetNominationRequest, opts ...grpc.CallOption) (*Nomination, error)
-	// Nominations in order of their ids, of one unit, or of one period.
+	// Nominations in order of their ids, of one unit, or of one period. Whoever may not see all gets
+	// those of the units that he may see, unit by unit.
 	ListNominations(ctx context.Context, in *ListNominationsRequest, opts ...grpc.CallOption) (*ListNominationsResponse, error)
 	// Who changed a nomination, when and what, newest first. NOT_FOUND if it does not exist.
 	ListNominationHistory(ctx context.Context, in *ListNominationHistoryRequest, opts ...grpc.CallOption) (*v1.History, error)
@@ -87,7 +88,8 @@ func (c *nominationServiceClient) ListNominationHistory(ctx context.Context, in 
 type NominationServiceServer interface {
 	// One nomination. NOT_FOUND if it does not exist.
 	GetNomination(context.Context, *GetNominationRequest) (*Nomination, error)
-	// Nominations in order of their ids, of one unit, or of one period.
+	// Nominations in order of their ids, of one unit, or of one period. Whoever may not see all gets
+	// those of the units that he may see, unit by unit.
 	ListNominations(context.Context, *ListNominationsRequest) (*ListNominationsResponse, error)
 	// Who changed a nomination, when and what, newest first. NOT_FOUND if it does not exist.
 	ListNominationHistory(context.Context, *ListNominationHistoryRequest) (*v1.History, error)

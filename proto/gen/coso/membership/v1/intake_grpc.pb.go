@@ -44,7 +44,8 @@ type IntakeServiceClient interface {
 	BatchCreateIntakes(ctx context.Context, in *BatchCreateIntakesRequest, opts ...grpc.CallOption) (*BatchCreateIntakesResponse, error)
 	// One intake. NOT_FOUND if it does not exist.
 	GetIntake(ctx context.Context, in *GetIntakeRequest, opts ...grpc.CallOption) (*Intake, error)
-	// Intakes in order of their ids, of one unit, or of one organisation.
+	// Intakes in order of their ids, of one unit, or of one organisation. Whoever may not see all gets
+	// those of the units that he may see, unit by unit.
 	ListIntakes(ctx context.Context, in *ListIntakesRequest, opts ...grpc.CallOption) (*ListIntakesResponse, error)
 	// Corrects an intake. What rests on it is counted anew. FAILED_PRECONDITION once withdrawn.
 	UpdateIntake(ctx context.Context, in *UpdateIntakeRequest, opts ...grpc.CallOption) (*Intake, error)
@@ -145,7 +146,8 @@ type IntakeServiceServer interface {
 	BatchCreateIntakes(context.Context, *BatchCreateIntakesRequest) (*BatchCreateIntakesResponse, error)
 	// One intake. NOT_FOUND if it does not exist.
 	GetIntake(context.Context, *GetIntakeRequest) (*Intake, error)
-	// Intakes in order of their ids, of one unit, or of one organisation.
+	// Intakes in order of their ids, of one unit, or of one organisation. Whoever may not see all gets
+	// those of the units that he may see, unit by unit.
 	ListIntakes(context.Context, *ListIntakesRequest) (*ListIntakesResponse, error)
 	// Corrects an intake. What rests on it is counted anew. FAILED_PRECONDITION once withdrawn.
 	UpdateIntake(context.Context, *UpdateIntakeRequest) (*Intake, error)

@@ -49,7 +49,8 @@ type TargetServiceClient interface {
 	BatchCreateTargets(ctx context.Context, in *BatchCreateTargetsRequest, opts ...grpc.CallOption) (*BatchCreateTargetsResponse, error)
 	// One target. NOT_FOUND if it does not exist.
 	GetTarget(ctx context.Context, in *GetTargetRequest, opts ...grpc.CallOption) (*Target, error)
-	// Targets in order of their ids, of one unit, or of one period.
+	// Targets in order of their ids, of one unit, or of one period. Whoever may not see all gets
+	// those of the units that he may see, unit by unit.
 	ListTargets(ctx context.Context, in *ListTargetsRequest, opts ...grpc.CallOption) (*ListTargetsResponse, error)
 	// Changes what the unit registered. FAILED_PRECONDITION once withdrawn.
 	UpdateTarget(ctx context.Context, in *UpdateTargetRequest, opts ...grpc.CallOption) (*Target, error)
@@ -215,7 +216,8 @@ type TargetServiceServer interface {
 	BatchCreateTargets(context.Context, *BatchCreateTargetsRequest) (*BatchCreateTargetsResponse, error)
 	// One target. NOT_FOUND if it does not exist.
 	GetTarget(context.Context, *GetTargetRequest) (*Target, error)
-	// Targets in order of their ids, of one unit, or of one period.
+	// Targets in order of their ids, of one unit, or of one period. Whoever may not see all gets
+	// those of the units that he may see, unit by unit.
 	ListTargets(context.Context, *ListTargetsRequest) (*ListTargetsResponse, error)
 	// Changes what the unit registered. FAILED_PRECONDITION once withdrawn.
 	UpdateTarget(context.Context, *UpdateTargetRequest) (*Target, error)

@@ -43,7 +43,8 @@ type EnterpriseServiceClient interface {
 	BatchCreateEnterprises(ctx context.Context, in *BatchCreateEnterprisesRequest, opts ...grpc.CallOption) (*BatchCreateEnterprisesResponse, error)
 	// One enterprise. NOT_FOUND if it does not exist.
 	GetEnterprise(ctx context.Context, in *GetEnterpriseRequest, opts ...grpc.CallOption) (*Enterprise, error)
-	// Enterprises in order of their ids, or of one unit.
+	// Enterprises in order of their ids, or of one unit. Whoever may not see all gets
+	// those of the units that he may see, unit by unit.
 	ListEnterprises(ctx context.Context, in *ListEnterprisesRequest, opts ...grpc.CallOption) (*ListEnterprisesResponse, error)
 	// Corrects or updates an enterprise.
 	UpdateEnterprise(ctx context.Context, in *UpdateEnterpriseRequest, opts ...grpc.CallOption) (*Enterprise, error)
@@ -132,7 +133,8 @@ type EnterpriseServiceServer interface {
 	BatchCreateEnterprises(context.Context, *BatchCreateEnterprisesRequest) (*BatchCreateEnterprisesResponse, error)
 	// One enterprise. NOT_FOUND if it does not exist.
 	GetEnterprise(context.Context, *GetEnterpriseRequest) (*Enterprise, error)
-	// Enterprises in order of their ids, or of one unit.
+	// Enterprises in order of their ids, or of one unit. Whoever may not see all gets
+	// those of the units that he may see, unit by unit.
 	ListEnterprises(context.Context, *ListEnterprisesRequest) (*ListEnterprisesResponse, error)
 	// Corrects or updates an enterprise.
 	UpdateEnterprise(context.Context, *UpdateEnterpriseRequest) (*Enterprise, error)

@@ -47,7 +47,8 @@ type OrganisationServiceClient interface {
 	BatchCreateOrganisations(ctx context.Context, in *BatchCreateOrganisationsRequest, opts ...grpc.CallOption) (*BatchCreateOrganisationsResponse, error)
 	// One organisation. NOT_FOUND if it does not exist.
 	GetOrganisation(ctx context.Context, in *GetOrganisationRequest, opts ...grpc.CallOption) (*Organisation, error)
-	// Organisations in order of their ids, of one unit, or of one enterprise.
+	// Organisations in order of their ids, of one unit, or of one enterprise. Whoever may not see all gets
+	// those of the units that he may see, unit by unit.
 	ListOrganisations(ctx context.Context, in *ListOrganisationsRequest, opts ...grpc.CallOption) (*ListOrganisationsResponse, error)
 	// Corrects what was recorded. What rests on it is counted anew. FAILED_PRECONDITION once withdrawn.
 	UpdateOrganisation(ctx context.Context, in *UpdateOrganisationRequest, opts ...grpc.CallOption) (*Organisation, error)
@@ -174,7 +175,8 @@ type OrganisationServiceServer interface {
 	BatchCreateOrganisations(context.Context, *BatchCreateOrganisationsRequest) (*BatchCreateOrganisationsResponse, error)
 	// One organisation. NOT_FOUND if it does not exist.
 	GetOrganisation(context.Context, *GetOrganisationRequest) (*Organisation, error)
-	// Organisations in order of their ids, of one unit, or of one enterprise.
+	// Organisations in order of their ids, of one unit, or of one enterprise. Whoever may not see all gets
+	// those of the units that he may see, unit by unit.
 	ListOrganisations(context.Context, *ListOrganisationsRequest) (*ListOrganisationsResponse, error)
 	// Corrects what was recorded. What rests on it is counted anew. FAILED_PRECONDITION once withdrawn.
 	UpdateOrganisation(context.Context, *UpdateOrganisationRequest) (*Organisation, error)

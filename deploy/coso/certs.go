@@ -1,0 +1,106 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"coso/deploy/internal/sheet"
+	"coso/deploy/nats"
+	"coso/services/platform/certs"
+	"coso/services/platform/mtls"
+	"coso/services/platform/run/settings"
+)
+
+// maxDays is how long a certificate may hold at most: what is lost or copied is worth something no longer.
+const maxDays = 397
+
+// natsConf is the configuration of a nats-server that asks for certificates.
+const natsConf = "nats.conf"
+
+// hostName is the name of a machine.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$`)
+
+// certsCommand makes certificates.
+type certsCommand struct {
+	Dir   settings.Folder `arg:"" help:"Folder for CA, certificates and keys; keep it on a machine that runs nothing else."`
+	Days  int             `help:"How many days the certificates of the processes hold." default:"90" example:"90"`
+	Host  []string        `help:"Names and IP addresses of the machines on which processes run, separated by commas; localhost, 127.0.0.1 and ::1 are always there." placeholder:"HOST"`
+	Renew bool            `help:"Make new certificates and keys for the processes, by the CA that is there." xor:"way"`
+	Force bool            `help:"Make everything anew, the CA too: all processes need the new files at once." xor:"way"`
+	Lang  sheet.Lang      `help:"Language: vi or en." enum:"vi,en" default:"vi" env:"COSO_LANG"`
+}
+
+// Run makes them and says what goes where.
+func (c certsCommand) Run(s streams) error {
+	if c.Days < 1 || c.Days > maxDays {
+		return fmt.Errorf(tell(c.Lang, "--days: %d không được; ghi một số từ 1 đến %d, ví dụ 90", "--days: %d cannot be; write a number from 1 to %d, e.g. 90"), c.Days, maxDays)
+	}
+	for _, host := range c.Host {
+		if net.ParseIP(host) == nil && !hostName.MatchString(host) {
+			return fmt.Errorf(tell(c.Lang, "--host: %q không phải là tên máy hay địa chỉ IP; ghi không kèm cổng, ví dụ may-1.noi-bo hoặc 10.0.0.5",
+				"--host: %q is no name of a machine and no IP address; write it without port, e.g. node-1.internal or 10.0.0.5"), host)
+		}
+	}
+	dir, err := filepath.Abs(string(c.Dir))
+	if err != nil {
+		return err
+	}
+	host := "127.0.0.1"
+	if len(c.Host) > 0 {
+		host = "0.0.0.0"
+	}
+	made, err := certs.Make(certs.Options{
+		Dir: dir, Days: c.Days, Hosts: c.Host, Renew: c.Renew, Force: c.Force, Now: time.Now(),
+		Beside: map[string][]byte{natsConf: []byte(nats.Configuration(host, certs.FilesOf(dir, mtls.NATS)))},
+	})
+	if err != nil {
+		return c.explain(err)
+	}
+	_, err = fmt.Fprint(s.out, c.placing(dir, made))
+	return err
+}
+
+// explain says what to do.
+func (c certsCommand) explain(err error) error {
+	switch {
+	case errors.Is(err, certs.ErrThere):
+		return fmt.Errorf(tell(c.Lang, "thư mục %s đã có chứng thư; dùng --renew để gia hạn bằng CA đang có, hoặc --force để làm lại tất cả, kể cả CA: %w",
+			"the folder %s has certificates already; --renew makes new ones by the CA that is there, --force makes everything anew, the CA too: %w"), c.Dir, err)
+	case errors.Is(err, certs.ErrNoCA):
+		return fmt.Errorf(tell(c.Lang, "thư mục %s không có CA (ca.pem và ca.key) để gia hạn; chỉ đúng thư mục đã tạo lần đầu, hoặc bỏ --renew để tạo mới: %w",
+			"the folder %s has no CA (ca.pem and ca.key) to renew by; name the folder of the first time, or leave --renew out to begin: %w"), c.Dir, err)
+	case errors.Is(err, certs.ErrEnded):
+		return fmt.Errorf(tell(c.Lang, "CA trong %s đã hết hạn; dùng --force để làm lại tất cả rồi đặt các tệp mới cho mọi tiến trình: %w",
+			"the CA in %s has ended; make everything anew with --force and give all processes their new files: %w"), c.Dir, err)
+	}
+	return err
+}
+
+// placing says what goes where.
+func (c certsCommand) placing(dir string, made certs.Made) string {
+	var b strings.Builder
+	day := func(t time.Time) string { return t.Local().Format("02/01/2006") }
+	fmt.Fprintf(&b, tell(c.Lang, "Chứng thư có hiệu lực đến ngày %s, CA đến ngày %s. Gia hạn trước đó 14 ngày: coso certs %s --renew\n\n",
+		"The certificates hold until %s, the CA until %s. Renew 14 days before: coso certs %s --renew\n\n"), day(made.Ends), day(made.CA), dir)
+	for _, name := range mtls.Names() {
+		f := certs.FilesOf(dir, name)
+		if name == mtls.NATS {
+			fmt.Fprintf(&b, "nats-server  -c %s\n", filepath.Join(dir, natsConf))
+			continue
+		}
+		fmt.Fprintf(&b, "%-12s --tls-cert %s --tls-key %s --tls-ca %s\n", name+"d", f.Cert, f.Key, f.CA)
+	}
+	b.WriteString(tell(c.Lang, `
+Mỗi tiến trình chỉ cần ba tệp của mình; chép kèm ca.pem, KHÔNG chép ca.key: ai có ca.key thì giả được mọi tiến trình.
+Tệp thay mới được nhận trong vài giây, không phải khởi động lại; với nats-server: nats-server --signal reload.
+`, `
+Each process needs its own three files; copy ca.pem along, NOT ca.key: whoever has ca.key can pass for any process.
+Files that are replaced are taken within seconds, without a restart; for nats-server: nats-server --signal reload.
+`))
+	return b.String()
+}

@@ -1,0 +1,112 @@
+package caller
+
+import (
+	"context"
+	"crypto/sha256"
+	"sync"
+	"time"
+
+	"coso/services/platform/fault"
+
+	identitypb "coso/proto/gen/coso/identity/v1"
+)
+
+const (
+	// shared is for how long those who come with a used refresh token get what was got for it: requests of other tabs that were
+	// under way, and a browser that did not see the answer.
+	shared = 30 * time.Second
+	// maxTurns is how many refresh tokens are remembered at once.
+	maxTurns = 4096
+)
+
+// turns let each refresh token be used once.
+type turns struct {
+	mu    sync.Mutex
+	known map[[sha256.Size]byte]*turn
+}
+
+// turn is the use of a refresh token, under way until done is closed.
+type turn struct {
+	done   chan struct{}
+	tokens *identitypb.SessionTokens
+	err    error
+	until  time.Time
+}
+
+func newTurns() *turns { return &turns{known: map[[sha256.Size]byte]*turn{}} }
+
+// take uses a refresh token, or waits for who does. A failed use is not remembered.
+func (t *turns) take(
+	ctx context.Context, refresh string, now func() time.Time, use func() (*identitypb.SessionTokens, error),
+) (*identitypb.SessionTokens, error) {
+	of := sha256.Sum256([]byte(refresh))
+	t.mu.Lock()
+	cur, under := t.known[of]
+	if under && cur.over(now()) {
+		under = false
+	}
+	if !under {
+		t.makeRoom(now())
+		cur = &turn{done: make(chan struct{})}
+		t.known[of] = cur
+	}
+	t.mu.Unlock()
+	if under {
+		select {
+		case <-cur.done:
+			return cur.tokens, cur.err
+		case <-ctx.Done():
+			return nil, fault.From(ctx.Err())
+		}
+	}
+	tokens, err := use()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	cur.tokens, cur.err, cur.until = tokens, err, now().Add(shared)
+	close(cur.done)
+	if err != nil {
+		delete(t.known, of)
+	}
+	return tokens, err
+}
+
+// find is what was got for a refresh token a moment ago.
+func (t *turns) find(refresh string, now time.Time) (*identitypb.SessionTokens, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	cur, ok := t.known[sha256.Sum256([]byte(refresh))]
+	if !ok || cur.tokens == nil || cur.over(now) {
+		return nil, false
+	}
+	return cur.tokens, true
+}
+
+// over reports whether a use has ended so long ago that it counts no more. The lock is held.
+func (t *turn) over(now time.Time) bool {
+	select {
+	case <-t.done:
+		return !now.Before(t.until)
+	default:
+		return false
+	}
+}
+
+// makeRoom forgets what is over, and if there is no room yet, what has ended. The lock is held.
+func (t *turns) makeRoom(now time.Time) {
+	if len(t.known) < maxTurns {
+		return
+	}
+	for of, cur := range t.known {
+		if cur.over(now) {
+			delete(t.known, of)
+		}
+	}
+	for of, cur := range t.known {
+		if len(t.known) < maxTurns {
+			return
+		}
+		if !cur.until.IsZero() {
+			delete(t.known, of)
+		}
+	}
+}

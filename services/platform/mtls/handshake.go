@@ -1,0 +1,148 @@
+package mtls
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+)
+
+const (
+	// linger is how long a refused caller has to read why.
+	linger = time.Second
+	// quiet is how often a refusal is logged at most; all are counted.
+	quiet = time.Second
+)
+
+// handshake is TLS for gRPC, with the certificate that is in use when a connection is made.
+type handshake struct {
+	credentials.TransportCredentials // what clear text says of itself, replaced below
+
+	id *Identity
+	// service is whom a client calls.
+	service string
+}
+
+// Dialling are the credentials with which this process calls a service.
+func (i *Identity) Dialling(service string) credentials.TransportCredentials {
+	return handshake{TransportCredentials: insecure.NewCredentials(), id: i, service: service}
+}
+
+// Answering are the credentials of this process's server. A Unix socket needs none: its file says who may use it.
+func (i *Identity) Answering() credentials.TransportCredentials {
+	return handshake{TransportCredentials: insecure.NewCredentials(), id: i}
+}
+
+// Info implements credentials.TransportCredentials.
+func (h handshake) Info() credentials.ProtocolInfo { return credentials.NewTLS(nil).Info() }
+
+// Clone implements credentials.TransportCredentials.
+func (h handshake) Clone() credentials.TransportCredentials { return h }
+
+// ClientHandshake implements credentials.TransportCredentials.
+func (h handshake) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	conn, info, err := credentials.NewTLS(h.id.Calling(h.service)).ClientHandshake(ctx, authority, raw)
+	if err != nil {
+		return nil, nil, Explain(h.service, err)
+	}
+	// In TLS 1.3 the other side refuses a certificate after the handshake.
+	return &reading{Conn: conn, explain: func(_ []byte, err error) error { return Explain(h.service, err) }}, info, nil
+}
+
+// ServerHandshake implements credentials.TransportCredentials.
+func (h handshake) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	if raw.LocalAddr().Network() == "unix" {
+		return h.TransportCredentials.ServerHandshake(raw)
+	}
+	conn := tls.Server(raw, h.id.answering())
+	if err := conn.Handshake(); err != nil {
+		h.id.refused(raw, err)
+		return nil, nil, err
+	}
+	info := credentials.TLSInfo{State: conn.ConnectionState()}
+	info.SecurityLevel = credentials.PrivacyAndIntegrity
+	return conn, info, nil
+}
+
+// refusals counts refused connections.
+type refusals struct {
+	count  atomic.Int64
+	logged atomic.Int64
+}
+
+// alert is what a caller in clear text is sent, for Clear to tell: a fatal TLS alert, internal_error.
+func alert() []byte { return []byte{21, 3, 3, 0, 2, 2, 80} }
+
+// refused tells operator and caller of a connection that was refused, and lets the caller read it: closing at once would
+// throw it away.
+func (i *Identity) refused(raw net.Conn, err error) {
+	header, clear := errors.AsType[tls.RecordHeaderError](err)
+	if clear && header.Conn != nil {
+		_, _ = raw.Write(alert()) // whoever does not read it misses a hint
+		err = fmt.Errorf("the caller speaks clear text; start it with --tls-cert, --tls-key and --tls-ca: %w", err)
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
+		err = fmt.Errorf("the caller refuses the certificate of this process; its log says why: %w", err)
+	}
+	if !errors.Is(err, io.EOF) { // a connection that was opened and closed, as by a scan, says nothing
+		i.refusals.count.Add(1)
+		now := time.Now().UnixNano()
+		if last := i.refusals.logged.Load(); now-last > int64(quiet) && i.refusals.logged.CompareAndSwap(last, now) {
+			i.logger.Warn("a connection was refused", "from", raw.RemoteAddr().String(), "error", timely(err, time.Now()))
+		}
+	}
+	if half, ok := raw.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil && raw.SetReadDeadline(time.Now().Add(linger)) == nil {
+		_, _ = io.Copy(io.Discard, io.LimitReader(raw, 1<<20))
+	}
+}
+
+// Clear are the credentials of a connection in clear text that says so when the other side speaks TLS.
+func Clear() credentials.TransportCredentials {
+	return plain{insecure.NewCredentials()}
+}
+
+type plain struct {
+	credentials.TransportCredentials
+}
+
+// Clone implements credentials.TransportCredentials.
+func (p plain) Clone() credentials.TransportCredentials { return p }
+
+// ClientHandshake implements credentials.TransportCredentials.
+func (p plain) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	conn, info, err := p.TransportCredentials.ClientHandshake(ctx, authority, raw)
+	if err != nil {
+		return nil, nil, err
+	}
+	first := true
+	return &reading{Conn: conn, explain: func(read []byte, err error) error {
+		if first && len(read) > 1 && read[0] == alert()[0] && read[1] == alert()[1] {
+			return fmt.Errorf("%s speaks TLS; give this process --tls-cert, --tls-key and --tls-ca, which coso certs makes", authority)
+		}
+		first = false
+		return err
+	}}, info, nil
+}
+
+// reading explains the errors of reading, from what was read.
+type reading struct {
+	net.Conn
+
+	explain func(read []byte, err error) error
+}
+
+// Read implements net.Conn.
+func (r *reading) Read(into []byte) (int, error) {
+	n, err := r.Conn.Read(into)
+	if explained := r.explain(into[:n], err); explained != nil {
+		return n, explained
+	}
+	return n, err
+}

@@ -1,0 +1,246 @@
+package rpc_test
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"coso/services/platform/access"
+	"coso/services/platform/certs"
+	"coso/services/platform/fault"
+	"coso/services/platform/mtls"
+	"coso/services/platform/rpc"
+	"coso/services/platform/store"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
+)
+
+// issued is a folder of certificates, made some days ago to hold for ninety.
+func issued(t *testing.T, daysAgo int) string {
+	t.Helper()
+	dir := t.TempDir()
+	if _, err := certs.Make(certs.Options{Dir: dir, Days: 90, Now: time.Now().AddDate(0, 0, -daysAgo)}); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// as is who a process with the files of a folder is; they held when it began.
+func as(t *testing.T, dir, name string, daysAgo int, logger *slog.Logger) *mtls.Identity {
+	t.Helper()
+	began := time.Now().AddDate(0, 0, -daysAgo)
+	id, err := mtls.Open(mtls.Options{Name: name, Files: certs.FilesOf(dir, name), Logger: logger, Now: func() time.Time { return began }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// house is a service that asks for certificates.
+type house struct {
+	*rpc.Server
+
+	log    *logbook
+	addr   string
+	caller atomic.Pointer[access.Principal]
+}
+
+// answering starts the service of a name; id nil: in clear text.
+func answering(t *testing.T, name string, listen string, id func(*slog.Logger) *mtls.Identity, tokens rpc.Tokens) *house {
+	t.Helper()
+	h := &house{log: &logbook{}}
+	logger := slog.New(slog.NewTextHandler(h.log, nil))
+	table := store.NewTable("units", (*registrypb.Unit).GetName)
+	s, err := store.Open(store.Options{Dir: t.TempDir(), Service: name, Schema: store.NewSchema(table), Logger: logger, MapSize: 16 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := rpc.Options{Service: name, Store: s, Logger: logger, Tokens: tokens}
+	if id != nil {
+		o.TLS = id(logger)
+	}
+	h.Server = rpc.New(o)
+	u := &units{store: s, table: table}
+	u.during(func(ctx context.Context, _ proto.Message) error {
+		p, _ := access.From(ctx)
+		h.caller.Store(&p)
+		return fault.NotFound(faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "name")
+	})
+	registrypb.RegisterUnitServiceServer(h.Server, u)
+	lis, err := rpc.ListenAs(t.Context(), listen, o.TLS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.addr = lis.Addr().String()
+	h.serve(t, lis)
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return h
+}
+
+func (h *house) serve(t *testing.T, lis net.Listener) {
+	t.Helper()
+	served := make(chan error, 1)
+	go func() { served <- h.Serve(context.WithoutCancel(t.Context()), lis) }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+		defer cancel()
+		h.Stop(ctx)
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// dial connects to a service as somebody.
+func dial(t *testing.T, addr, service string, id *mtls.Identity) *grpc.ClientConn {
+	t.Helper()
+	conn, err := rpc.DialService(addr, service, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return conn
+}
+
+// asks makes a call and answers the error.
+func asks(t *testing.T, conn grpc.ClientConnInterface) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	_, err := registrypb.NewUnitServiceClient(conn).GetUnit(ctx, &registrypb.GetUnitRequest{Name: "units/x"})
+	return err
+}
+
+// A certificate says which service calls; the gateway's vouches for nobody (INV-RPC-GATEWAY-NOBODY, INV-MTLS-CALLERS).
+func TestCertificatesSayWhoCalls(t *testing.T) {
+	dir := issued(t, 0)
+	for _, c := range []struct {
+		caller, service string
+		signIn          bool
+		want            string
+	}{
+		{"membership", "registry", true, "services/membership"},
+		{"planning", "registry", false, "services/planning"},
+		{"award", "planning", true, "services/award"},
+		{"gateway", "award", false, access.Local},
+		{"gateway", "award", true, "nobody"},
+		{"planning", "award", false, "refused"},
+		{"registry", "registry", false, "refused"},
+		{"nats", "registry", false, "refused"},
+	} {
+		t.Run(c.caller+" calls "+c.service, func(t *testing.T) {
+			var tokens rpc.Tokens
+			if c.signIn {
+				tokens = noTokens{}
+			}
+			h := answering(t, c.service, "127.0.0.1:0", func(l *slog.Logger) *mtls.Identity { return as(t, dir, c.service, 0, l) }, tokens)
+			err := asks(t, dial(t, h.addr, c.service, as(t, dir, c.caller, 0, nil)))
+			switch c.want {
+			case "refused":
+				if err == nil || !strings.Contains(err.Error(), c.service+" refuses the certificate of this process; its log says why") {
+					t.Errorf("says %v", err)
+				}
+				eventually(t, "the log says why", func() bool { return strings.Contains(h.log.String(), "a connection was refused") })
+			case "nobody":
+				refused(t, err, fault.KindUnauthenticated, faultpb.Reason_REASON_TOKEN_MISSING, "")
+			default:
+				if p := h.caller.Load(); p == nil || p.Name != c.want {
+					t.Errorf("%v calls, want %s (%v)", p, c.want, err)
+				}
+			}
+		})
+	}
+}
+
+// noTokens lets callers prove nothing by tokens.
+type noTokens struct{ rpc.Tokens }
+
+// What is wrong with a connection is said where it is met, with what to do (INV-MTLS-NAMED).
+func TestConnectionsThatCannotBe(t *testing.T) {
+	now, old, foreign := issued(t, 0), issued(t, 100), issued(t, 0)
+	renewed, ended := issued(t, 100), t.TempDir()
+	if err := os.CopyFS(ended, os.DirFS(renewed)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := certs.Make(certs.Options{Dir: renewed, Days: 90, Renew: true, Now: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name            string
+		server, service string
+		serverDays      int
+		client          string
+		clientDays      int
+		host            string
+		says, logs      string
+	}{
+		{"planning at the address of registry", now, "planning", 0, now, 0, "127.0.0.1", "planning answers at the address of registry", "remote error: tls: bad certificate"},
+		{"a caller of another CA", now, "registry", 0, foreign, 0, "127.0.0.1", "all processes need files of one CA", "a connection was refused"},
+		{"a caller whose certificate ended", renewed, "registry", 0, ended, 100, "127.0.0.1", "registry refuses the certificate of this process; it ended: make new ones", "ended on "},
+		{"a server whose certificate ended", old, "registry", 100, old, 100, "127.0.0.1", "make new ones with `coso certs DIR --renew`", "the caller refuses the certificate of this process"},
+		{"an address that the certificate does not have", now, "registry", 0, now, 0, "127.0.0.2", "is not for the address 127.0.0.2; make it with `coso certs DIR --renew --host 127.0.0.2`", "bad certificate"},
+		{"clear text to TLS", now, "registry", 0, "", 0, "127.0.0.1", "speaks TLS; give this process --tls-cert, --tls-key and --tls-ca", "the caller speaks clear text"},
+		{"TLS to clear text", "", "registry", 0, now, 0, "127.0.0.1", "registry speaks clear text there; start it with --tls-cert", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var server func(l *slog.Logger) *mtls.Identity
+			listen := "127.0.0.1:0"
+			if c.server != "" {
+				server, listen = func(l *slog.Logger) *mtls.Identity { return as(t, c.server, c.service, c.serverDays, l) }, ":0"
+			}
+			h := answering(t, c.service, listen, server, nil)
+			var client *mtls.Identity
+			if c.client != "" {
+				client = as(t, c.client, "gateway", c.clientDays, nil)
+			}
+			_, port, err := net.SplitHostPort(h.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = asks(t, dial(t, net.JoinHostPort(c.host, port), "registry", client))
+			if err == nil || !strings.Contains(status.Convert(err).Message(), c.says) {
+				t.Errorf("says %v, want %s", err, c.says)
+			}
+			eventually(t, "the log says "+c.logs, func() bool { return strings.Contains(h.log.String(), c.logs) })
+		})
+	}
+}
+
+// The operator's socket needs no certificate on a server that asks for them.
+func TestTheSocketNeedsNoCertificate(t *testing.T) {
+	dir := issued(t, 0)
+	h := answering(t, "registry", "127.0.0.1:0", func(l *slog.Logger) *mtls.Identity { return as(t, dir, "registry", 0, l) }, nil)
+	path := filepath.Join(t.TempDir(), "s")
+	lis, err := new(net.ListenConfig).Listen(t.Context(), "unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.serve(t, lis)
+	conn, err := rpc.DialSocket(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if err := asks(t, conn); h.caller.Load() == nil || h.caller.Load().Name != access.Operator {
+		t.Errorf("%v calls (%v)", h.caller.Load(), err)
+	}
+}
