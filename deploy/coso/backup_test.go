@@ -54,17 +54,17 @@ func TestBackupAndRestore(t *testing.T) {
 	old := client.New(base)
 	before := organisations(t, old)
 	out, _, err := run(t, "backup", saved, "--data", dir)
-	if err != nil || strings.Count(out, "position") != 4 {
+	if err != nil || strings.Count(out, "position") != 5 {
 		t.Fatalf("backup says %v:\n%s", err, out)
 	}
 	if after := foundOne(t, old, "lost"); after == before {
 		t.Fatalf("a founding changes nothing: %s", after)
 	}
 	stop()
-	if out, _, err = run(t, "restore", saved, "--data", again); err != nil || strings.Count(out, "was") != 4 {
+	if out, _, err = run(t, "restore", saved, "--data", again); err != nil || strings.Count(out, "was") != 5 {
 		t.Fatalf("restore says %v:\n%s", err, out)
 	}
-	if out, _, err := run(t, "verify", "--data", again); err != nil || strings.Count(out, "OK\n") != 4 {
+	if out, _, err := run(t, "verify", "--data", again); err != nil || strings.Count(out, "OK\n") != 5 {
 		t.Errorf("verify says %v:\n%s", err, out)
 	}
 	base, stop = serve(t, again)

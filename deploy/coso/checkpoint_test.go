@@ -112,13 +112,13 @@ func TestVerifyCheckpoints(t *testing.T) {
 		vi, en    string
 		wrong     bool
 	}{
-		{"as it was signed", s.dir, "2/2 điểm chốt khớp; điểm xa nhất: mục 5", "2 of 2 checkpoints fit; the farthest: entry 5", false},
-		{"cut off", s.early, "nhật ký kết thúc ở mục 3, trong khi điểm chốt ký lúc", "saw entry 5: its end is cut off, entries 4 to 5 are missing", true},
-		{"rewritten", rewritten, "nhật ký đã bị viết lại, bắt đầu từ một mục trong khoảng 3–5", "written anew, beginning somewhere in entries 3 to 5", true},
-		{"restored", restored, "đã được khôi phục từ bản sao lưu: nó đi tiếp từ sau mục 3", "restored from a backup: it goes on behind entry 3", true},
+		{"as it was signed", s.dir, "2/2 điểm chốt khớp; điểm xa nhất: mục 6", "2 of 2 checkpoints fit; the farthest: entry 6", false},
+		{"cut off", s.early, "nhật ký kết thúc ở mục 4, trong khi điểm chốt ký lúc", "saw entry 6: its end is cut off, entries 5 to 6 are missing", true},
+		{"rewritten", rewritten, "nhật ký đã bị viết lại, bắt đầu từ một mục trong khoảng 4–6", "written anew, beginning somewhere in entries 4 to 6", true},
+		{"restored", restored, "đã được khôi phục từ bản sao lưu: nó đi tiếp từ sau mục 4", "restored from a backup: it goes on behind entry 4", true},
 		{"another", other, "không có gì chung với nhật ký này", "which has nothing in common with this one", true},
-		{"damaged", damaged, "DAMAGED at entry 4", "it cannot be held against the checkpoint of", true},
-		{"the backup", s.backup, "bản sao lưu kết thúc ở mục 3, được lấy trước điểm chốt", "the backup ends at entry 3 and was taken before", false},
+		{"damaged", damaged, "DAMAGED at entry 5", "it cannot be held against the checkpoint of", true},
+		{"the backup", s.backup, "bản sao lưu kết thúc ở mục 4, được lấy trước điểm chốt", "the backup ends at entry 4 and was taken before", false},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			for lang, want := range map[string]string{"vi": c.vi, "en": c.en} {

@@ -162,7 +162,7 @@ func TestUpImportProgress(t *testing.T) {
 	if err != nil || !strings.Contains(got, "thành lập được 101/70 tổ chức đảng, đạt 144,29% kế hoạch năm 2020.") {
 		t.Errorf("progress says %q, %v", got, err)
 	}
-	for lang, want := range map[string]string{"vi": "units/noi-khac không tồn tại", "en": "units/noi-khac does not exist"} {
+	for lang, want := range map[string]string{"vi": "Không tìm thấy units/noi-khac", "en": "units/noi-khac does not exist"} {
 		if _, _, err := run(t, "progress", "--server", base, "--unit", "noi-khac", "--period", "2020", "--lang", lang); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("of a unit that is not there it says %v, want %s", err, want)
 		}

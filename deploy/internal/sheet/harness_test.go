@@ -29,13 +29,17 @@ func start(t testing.TB) *client.Client {
 // serve is start, and answers the address.
 func serve(t testing.TB) string {
 	t.Helper()
+	return serveWith(t, single.Options{})
+}
+
+// serveWith does the same with options of its own; folder, address and log are the test's.
+func serveWith(t testing.TB, o single.Options) string {
+	t.Helper()
+	o.HTTP, o.Logger = "127.0.0.1:0", slog.New(slog.DiscardHandler)
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, done := make(chan string, 1), make(chan error, 1)
-	dir := t.TempDir()
-	go func() {
-		done <- single.Run(ctx, single.Options{Dir: dir, HTTP: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler)},
-			func(base string) { ready <- base })
-	}()
+	o.Dir = t.TempDir()
+	go func() { done <- single.Run(ctx, o, func(base string) { ready <- base }) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {

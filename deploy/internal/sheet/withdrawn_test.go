@@ -20,12 +20,12 @@ var mistakes = map[string]string{
 	"periods": "id,display_name,kind,start_date,end_date,cut_off_date,withdrawal_reason\n" +
 		"2020,năm 2020,CALENDAR_YEAR,2020-01-01,2020-12-31,2020-11-30,\n" +
 		"202o,năm 202O,CALENDAR_YEAR,2020-01-01,2020-12-31,2020-11-30,gõ chữ O thay số 0\n",
-	"targets": "id,unit,indicator,period,registered_value,assigned_value,assigned_decision,withdrawal_reason\n" +
-		"t1,xa,that,2020,5,,,sai số đăng ký\n" +
-		"t2,xa,that,2020,6,7,12-QĐ/TU,sai quyết định\n" +
-		"t3,xa,that,2020,7,8,13-QĐ/TU,\n" +
-		"t4,xa,a-nham,2020,1,,,nhầm chỉ tiêu\n" +
-		"t5,xa,that,202o,1,,,nhầm kỳ\n",
+	"targets": "id,unit,indicator,period,registered_value,assigned_value,assigned_decision,proposed_value,proposed_decision,withdrawal_reason\n" +
+		"t1,xa,that,2020,5,,,,,sai số đăng ký\n" +
+		"t2,xa,that,2020,6,7,12-QĐ/TU,,,sai quyết định\n" +
+		"t3,xa,that,2020,7,8,13-QĐ/TU,,,\n" +
+		"t4,xa,a-nham,2020,1,,,,,nhầm chỉ tiêu\n" +
+		"t5,xa,that,202o,1,,,,,nhầm kỳ\n",
 	"units": "id,display_name,level,tree,parent,valid_from,closed_on\nxa,Xã,COMMUNE_COMMITTEE,,,2010-01-01,\n",
 }
 

@@ -133,7 +133,6 @@ var (
 	noReferrer = []string{"no-referrer"}
 	noSniff    = []string{"nosniff"}
 	byTLS      = []string{"max-age=31536000"}
-	noFrames   = []string{"DENY"}
 )
 
 // dress sets what holds for JSON answers; pages for people replace the policies they need to. A browser that came by TLS is
@@ -142,7 +141,6 @@ func dress(h http.Header, tls bool) {
 	if tls {
 		h["Strict-Transport-Security"] = byTLS
 	}
-	h["X-Frame-Options"] = noFrames
 	h["Cache-Control"] = noStore
 	h["Content-Security-Policy"] = nothing
 	h["Cross-Origin-Resource-Policy"] = sameOrigin

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"errors"
 	"io"
 	"log/slog"
@@ -17,7 +18,6 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/emptypb"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 	feedpb "coso/proto/gen/coso/feed/v1"
@@ -26,6 +26,7 @@ import (
 	"coso/services/platform/access"
 	"coso/services/platform/fault"
 	"coso/services/platform/rpc"
+	"coso/services/platform/scope"
 	"coso/services/platform/store"
 	"coso/services/platform/watch"
 
@@ -51,9 +52,12 @@ type speaker struct {
 	*testing.T
 	grpc.ClientConnInterface
 
-	store *store.Store
-	cut   atomic.Bool
-	hang  atomic.Pointer[context.CancelFunc]
+	store   *store.Store
+	units   *store.Table[*registrypb.Unit]
+	cells   *store.Table[*registrypb.Organisation]
+	intakes *store.Table[*membershippb.Intake]
+	cut     atomic.Bool
+	hang    atomic.Pointer[context.CancelFunc]
 }
 
 // NewStream fails while the line is cut, and what runs then ends.
@@ -92,7 +96,7 @@ func newHouse(t *testing.T, change func(*stream.Options)) *house {
 	h.base = "http://" + listener.Addr().String() + stream.Path
 	// The limits of the whole request are shorter than any stream of these tests may be cut by.
 	h.server = &http.Server{
-		Handler:     exchange.Handler(slog.New(slog.DiscardHandler), h.hub),
+		Handler:     exchange.Handler(slog.New(slog.DiscardHandler), func(*http.Request) bool { return false }, h.hub),
 		ReadTimeout: 300 * time.Millisecond, WriteTimeout: 300 * time.Millisecond,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			if tcp, ok := c.(*net.TCPConn); ok {
@@ -121,7 +125,16 @@ func newHouse(t *testing.T, change func(*stream.Options)) *house {
 func newSpeaker(t *testing.T, name string) *speaker {
 	t.Helper()
 	logger := slog.New(slog.DiscardHandler)
-	s, err := store.Open(store.Options{Dir: t.TempDir(), Service: name, Schema: store.NewSchema(), Logger: logger, MapSize: 16 << 20})
+	sp := &speaker{T: t}
+	stamp, byPrincipal := store.NewWholeStamp[*registrypb.Unit]("units-stamp"), scope.NewByPrincipal()
+	sp.units = store.NewTable("units", (*registrypb.Unit).GetName, store.In((*registrypb.Unit).GetName), stamp)
+	sp.cells = store.NewTable("organisations", (*registrypb.Organisation).GetName, store.In((*registrypb.Organisation).GetUnit))
+	sp.intakes = store.NewTable("intakes", (*membershippb.Intake).GetName, store.In((*membershippb.Intake).GetUnit))
+	grants := store.NewTable("grants", (*registrypb.Grant).GetName, store.In((*registrypb.Grant).GetUnit), byPrincipal)
+	s, err := store.Open(store.Options{
+		Dir: t.TempDir(), Service: name, Schema: store.NewSchema(sp.units, sp.cells, sp.intakes, grants), Logger: logger, MapSize: 16 << 20,
+		Authority: scope.NewBook(sp.units, stamp, grants, byPrincipal),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,14 +148,21 @@ func newSpeaker(t *testing.T, name string) *speaker {
 			t.Error(err)
 		}
 	})
-	return &speaker{T: t, ClientConnInterface: server.Conn(), store: s}
+	sp.ClientConnInterface, sp.store = server.Conn(), s
+	return sp
 }
 
-func (s *speaker) says(event proto.Message, subject string) {
+// record is a record that a service keeps, and says that it does.
+type record interface {
+	proto.Message
+	GetName() string
+}
+
+func says[T record](s *speaker, table *store.Table[T], rec T, event proto.Message) {
 	s.Helper()
-	ctx := access.WithMethod(access.With(s.Context(), access.Principal{Name: access.Local}), "/test")
-	_, err := store.Update(ctx, s.store, nil, func(tx *store.Tx) (*emptypb.Empty, error) {
-		return &emptypb.Empty{}, tx.Emit(event, subject)
+	ctx := access.WithMethod(access.With(s.Context(), access.Service("test")), "/test")
+	_, err := store.Update(ctx, s.store, nil, func(tx *store.Tx) (T, error) {
+		return table.Create(tx, proto.CloneOf(rec), proto.Clone(event))
 	})
 	if err != nil {
 		s.Error(err)
@@ -151,18 +171,37 @@ func (s *speaker) says(event proto.Message, subject string) {
 
 func (h *house) createUnit(id string) {
 	h.Helper()
-	h.registry.says(&registrypb.UnitCreated{Unit: &registrypb.Unit{Name: "units/" + id, DisplayName: "Quận ủy " + id}}, "units/"+id)
+	says(h.registry, h.registry.units, &registrypb.Unit{
+		Name: "units/" + id, DisplayName: "Quận ủy " + id, Level: "DISTRICT_COMMITTEE", ValidFrom: "1995-10-28",
+	}, &registrypb.UnitCreated{})
+}
+
+// createLarge records a unit that has hung under many others: an event of some 20 KiB.
+func (h *house) createLarge(id string) {
+	h.Helper()
+	u := &registrypb.Unit{Name: "units/" + id, DisplayName: "Quận ủy " + id, Level: "DISTRICT_COMMITTEE", ValidFrom: "1995-10-28"}
+	for i := range 100 {
+		u.Placements = append(u.Placements, &registrypb.Placement{
+			Tree: "party", Parent: fmt.Sprintf("units/%s-%02d", strings.Repeat("x", 50), i), FromDate: fmt.Sprintf("20%02d-01-01", i),
+		})
+	}
+	says(h.registry, h.registry.units, u, &registrypb.UnitCreated{})
 }
 
 func (h *house) found(id, unit string) {
 	h.Helper()
-	h.registry.says(&registrypb.OrganisationFounded{Organisation: &registrypb.Organisation{Name: "organisations/" + id, Unit: unit}}, "organisations/"+id)
+	says(h.registry, h.registry.cells, &registrypb.Organisation{
+		Name: "organisations/" + id, DisplayName: id, Unit: unit, FoundedOn: "2020-06-01", Enterprise: "enterprises/e",
+		Kind: registrypb.OrganisationKind_ORGANISATION_KIND_BASE_CELL, State: registrypb.OrganisationState_ORGANISATION_STATE_ACTIVE,
+	}, &registrypb.OrganisationFounded{})
 }
 
 // report is of unit a.
 func (h *house) report(id string) {
 	h.Helper()
-	h.membership.says(&membershippb.IntakeReported{Intake: &membershippb.Intake{Name: "intakes/" + id, Unit: "units/a"}}, "intakes/"+id)
+	says(h.membership, h.membership.intakes, &membershippb.Intake{
+		Name: "intakes/" + id, Unit: "units/a", Kind: membershippb.IntakeKind_INTAKE_KIND_PARTY_MEMBER, AdmittedOn: "2020-06-01", MemberCount: 1,
+	}, &membershippb.IntakeReported{})
 }
 
 // message is one server-sent event as a browser reads it.

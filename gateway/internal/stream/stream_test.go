@@ -231,7 +231,7 @@ func TestClientThatDoesNotRead(t *testing.T) {
 	l.block()
 	const many = 400
 	for i := range many {
-		h.createUnit(fmt.Sprintf("%03d%s", i, strings.Repeat("x", 20<<10)))
+		h.createLarge(fmt.Sprintf("%03d", i))
 	}
 	// The one place there is becomes free while the client still holds its connection.
 	h.eventually("it is cut off", func() bool {

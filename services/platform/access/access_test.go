@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"coso/services/platform/access"
+
+	accesspb "coso/proto/gen/coso/access/v1"
 )
 
 func TestFrom(t *testing.T) {
@@ -69,5 +71,18 @@ func TestMethod(t *testing.T) {
 				t.Errorf("Method = %q, want %q", got, tc.want)
 			}
 		})
+	}
+}
+
+// Services read everywhere on their own account; the gateway, which brings what others ask, may do nothing.
+func TestTheGatewayMayDoNothing(t *testing.T) { // INV-ACCESS-GATEWAY-NOTHING
+	for number := range accesspb.Permission_name {
+		p := accesspb.Permission(number)
+		if access.Fixed(access.Service("gateway"), p) {
+			t.Errorf("the gateway may %s", access.Word(p))
+		}
+	}
+	if !access.Fixed(access.Service("planning"), access.UnitsRead) || access.Fixed(access.Service("planning"), access.UnitsManage) {
+		t.Error("planning does not read, or does more")
 	}
 }

@@ -72,9 +72,10 @@ type asking struct {
 }
 
 var (
-	errUndeclared = errors.New("INV-ACCESS-DECLARED: a principal acts by a method that declares no permission")
-	errNotAsked   = errors.New("INV-ACCESS-ASKED: a method ended without asking for the permission that it declares")
-	errNotIts     = errors.New("INV-ACCESS-ASKED: a method asked for another permission than it declares")
+	errUndeclared  = errors.New("INV-ACCESS-DECLARED: a principal acts by a method that declares no permission")
+	errNotAsked    = errors.New("INV-ACCESS-ASKED: a method ended without asking for the permission that it declares")
+	errNoAuthority = errors.New("what somebody may do is asked of a store that knows nobody")
+	errNotIts      = errors.New("INV-ACCESS-ASKED: a method asked for another permission than it declares")
 )
 
 func (a *asking) asks() *asking { return a }
@@ -104,6 +105,9 @@ func (a *asking) begin(r Reader) error {
 }
 
 func (a *asking) read(r Reader) (err error) {
+	if a.authority == nil {
+		return fault.Internal(errNoAuthority)
+	}
 	if a.power == nil {
 		a.power, err = a.authority.PowerOf(r, a.principal, a.at)
 	}

@@ -15,6 +15,8 @@ type AnyTable interface {
 	tableSpec() *spec
 	// keyOf answers the primary key of a record of the table.
 	keyOf(m proto.Message) (Key, bool)
+	// unitOf says to which unit the record of a name belongs; see UnitOf.
+	unitOf(r Reader, name string) (unit string, ok bool, err error)
 }
 
 func (b *base[T]) keyOf(m proto.Message) (Key, bool) {
@@ -29,13 +31,14 @@ func (b *base[T]) keyOf(m proto.Message) (Key, bool) {
 type Schema struct {
 	tables map[string]*spec
 	byType map[protoreflect.FullName]AnyTable
+	named  map[string]AnyTable
 	// order is the tables as they were named.
 	order []*spec
 }
 
 // NewSchema puts tables together. It panics when two have one name or hold one type: a programming error.
 func NewSchema(tables ...AnyTable) *Schema {
-	sc := &Schema{tables: map[string]*spec{}, byType: map[protoreflect.FullName]AnyTable{}}
+	sc := &Schema{tables: map[string]*spec{}, byType: map[protoreflect.FullName]AnyTable{}, named: map[string]AnyTable{}}
 	for _, t := range append([]AnyTable{cursors, skips, timers, operations}, tables...) {
 		spec := t.tableSpec()
 		typ := spec.empty.ProtoReflect().Descriptor().FullName()
@@ -45,7 +48,7 @@ func NewSchema(tables ...AnyTable) *Schema {
 		if other, twice := sc.byType[typ]; twice {
 			panic(fmt.Sprintf("store: tables %s and %s hold the same type", other.tableSpec().name, spec.name))
 		}
-		sc.tables[spec.name], sc.byType[typ] = spec, t
+		sc.tables[spec.name], sc.byType[typ], sc.named[spec.name] = spec, t, t
 		sc.order = append(sc.order, spec)
 	}
 	return sc

@@ -1,9 +1,10 @@
 // Package watch sends a service's change events to whoever listens, straight from its journal: complete, in order, each once,
 // also while NATS is away. A listener that comes back names the last event that it has and misses nothing.
 //
-// It leaves to others who may listen (package rpc), how events reach other services (package feed), and how they reach
-// browsers (the gateway).
+// It leaves to others how events reach other services (package feed), and how they reach browsers (the gateway).
 //
+// INV-WATCH-PERMITTED: an event is sent to whoever may read what it is about, where that is now, by grants that hold now: of
+// other units, of a grant that has ended, and of what has no known noun nobody hears.
 // INV-WATCH-COMPLETE: after event n of a stream comes the next event that was asked for, whatever happens meanwhile.
 // INV-WATCH-SAME-JOURNAL: nobody goes on in another journal than the one it has heard before.
 package watch
@@ -107,29 +108,42 @@ func (s *Server) sendSome(req *feedpb.WatchEventsRequest, at uint64, out grpc.Se
 	if err != nil {
 		return 0, err
 	}
-	sent := true
+	asked := make([]store.Event, 0, len(events))
 	for _, e := range events {
-		if sent, err = wanted(req, e); err != nil {
+		ok, err := wanted(req, e)
+		if err != nil {
 			return 0, err
 		}
-		if !sent {
-			continue
-		}
-		answer := s.mark(e.Number)
-		answer.Event = &feedpb.WatchedEvent{
-			Service: s.service, Time: timestamppb.New(e.Moment), Subject: e.Subject,
-			Data: &anypb.Any{TypeUrl: typeURL + e.Type, Value: e.Data},
-		}
-		if err := out.Send(answer); err != nil {
-			return 0, err
+		if ok {
+			asked = append(asked, e)
 		}
 	}
-	if !sent {
-		if err := out.Send(s.mark(events[len(events)-1].Number)); err != nil {
+	sent := at
+	heard, err := s.permitted(out.Context(), asked)
+	if err != nil {
+		return 0, err
+	}
+	for _, e := range heard {
+		if err := s.send(out, e); err != nil {
+			return 0, err
+		}
+		sent = e.Number
+	}
+	if last := at + uint64(len(events)); sent != last {
+		if err := out.Send(s.mark(last)); err != nil {
 			return 0, err
 		}
 	}
 	return uint64(len(events)), nil
+}
+
+func (s *Server) send(out grpc.ServerStreamingServer[feedpb.WatchEventsResponse], e permitted) error {
+	answer := s.mark(e.Number)
+	answer.Event = &feedpb.WatchedEvent{
+		Service: s.service, Time: timestamppb.New(e.Moment), Subject: e.Subject,
+		Data: &anypb.Any{TypeUrl: typeURL + e.Type, Value: e.Data},
+	}
+	return out.Send(answer)
 }
 
 func (s *Server) mark(at uint64) *feedpb.WatchEventsResponse {

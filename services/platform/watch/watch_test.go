@@ -11,13 +11,16 @@ import (
 
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"coso/services/platform/access"
 	"coso/services/platform/fault"
 	"coso/services/platform/rpc"
+	"coso/services/platform/scope"
 	"coso/services/platform/store"
+	"coso/services/platform/token/tokentest"
 	"coso/services/platform/watch"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
@@ -40,6 +43,9 @@ type house struct {
 	server *rpc.Server
 	units  *store.Table[*registrypb.Unit]
 	cells  *store.Table[*registrypb.Organisation]
+	grants *store.Table[*registrypb.Grant]
+	// own signs the tokens by which listeners prove who they are; one without is the local principal.
+	own *tokentest.Own
 	feedpb.EventServiceClient
 }
 
@@ -62,19 +68,24 @@ func everyWay(t *testing.T, test func(h *house)) {
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
+	stamp := store.NewWholeStamp[*registrypb.Unit]("units-stamp")
+	byPrincipal := scope.NewByPrincipal()
 	h := &house{
-		T: t, units: store.NewTable("units", (*registrypb.Unit).GetName),
-		cells: store.NewTable("organisations", (*registrypb.Organisation).GetName),
+		T: t, own: tokentest.Issuer(t),
+		units:  store.NewTable("units", (*registrypb.Unit).GetName, store.In((*registrypb.Unit).GetName), stamp),
+		cells:  store.NewTable("organisations", (*registrypb.Organisation).GetName, store.In((*registrypb.Organisation).GetUnit)),
+		grants: store.NewTable("grants", (*registrypb.Grant).GetName, store.In((*registrypb.Grant).GetUnit), byPrincipal),
 	}
 	logger := slog.New(slog.DiscardHandler)
 	var err error
 	h.store, err = store.Open(store.Options{
-		Dir: t.TempDir(), Service: "registry", Schema: store.NewSchema(h.units, h.cells), Logger: logger, MapSize: 16 << 20,
+		Dir: t.TempDir(), Service: "registry", Schema: store.NewSchema(h.units, h.cells, h.grants), Logger: logger, MapSize: 16 << 20,
+		Authority: scope.NewBook(h.units, stamp, h.grants, byPrincipal),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.server = rpc.New(rpc.Options{Service: "registry", Store: h.store, Logger: logger})
+	h.server = rpc.New(rpc.Options{Service: "registry", Store: h.store, Logger: logger, Tokens: h.own.Verifier()})
 	feedpb.RegisterEventServiceServer(h.server, watch.New("registry", h.store))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
@@ -113,7 +124,7 @@ func (h *house) listen() grpc.ClientConnInterface {
 }
 
 func (h *house) acting() context.Context {
-	return access.WithMethod(access.With(h.Context(), access.Principal{Name: access.Local}), "/test")
+	return access.WithMethod(access.With(h.Context(), access.Service("registry")), "/test")
 }
 
 // createUnit is event after event; the unit belongs to nobody else.
@@ -151,9 +162,12 @@ type listening struct {
 	last *feedpb.WatchEventsResponse
 }
 
-func (h *house) watch(req *feedpb.WatchEventsRequest) *listening {
+func (h *house) watch(req *feedpb.WatchEventsRequest, as ...string) *listening {
 	h.Helper()
 	ctx, cancel := context.WithCancel(h.Context())
+	for _, account := range as {
+		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+h.own.Token(account))
+	}
 	h.Cleanup(cancel)
 	s, err := h.WatchEvents(ctx, req)
 	if err != nil {

@@ -75,6 +75,13 @@ func (o *Own) rotated(at time.Time) *accesspb.KeyRingPrivate {
 	return next
 }
 
+// Ring are the keys that sign, for a test that signs with them what the issuer itself never would.
+func (o *Own) Ring() *accesspb.KeyRingPrivate {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.ring
+}
+
 // Signer signs the tokens.
 func (o *Own) Signer() *token.Signer { return o.signer }
 
