@@ -74,6 +74,7 @@ fuzz: ## Fuzz every decoder for FUZZTIME each
 bench: ## Measure against the plainest thing that does the same work
 	go run ./deploy/bench
 	go run ./services/planning/bench
+	go run ./services/registry/bench
 
 .PHONY: clean
 clean: ## Remove everything that make has built or fetched

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -101,10 +102,7 @@ func TestFormsOfOthers(t *testing.T) {
 	form := b.form(b.get("/sign-in"))
 	good := url.Values{"form": {form}, "username": {"admin"}, "password": {phrase}}
 	with := func(key string, values ...string) url.Values {
-		next := url.Values{}
-		for k, v := range good {
-			next[k] = v
-		}
+		next := maps.Clone(good)
 		next[key] = values
 		return next
 	}
@@ -123,9 +121,7 @@ func TestFormsOfOthers(t *testing.T) {
 		"too large":          {nil, with("password", strings.Repeat("a", 9000)), http.StatusRequestEntityTooLarge},
 	} {
 		b.header = http.Header{"Accept": {"text/html"}}
-		for k, v := range c.header {
-			b.header[k] = v
-		}
+		maps.Copy(b.header, c.header)
 		res := b.send("POST", "/sign-in", c.form)
 		if res.code != c.code || b.jar["coso-session"] != "" {
 			t.Errorf("%s: %d, want %d", name, res.code, c.code)

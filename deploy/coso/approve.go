@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"os"
 	"slices"
@@ -92,10 +93,8 @@ func (a approveCommand) query() (url.Values, error) {
 
 // targets lists those that a filter lets pass, in order of unit and name.
 func (a approveCommand) targets(ctx context.Context, c *client.Client, query url.Values, filter string) ([]*planningpb.Target, error) {
-	q := url.Values{filter: {"true"}}
-	for name, v := range query {
-		q[name] = v
-	}
+	q := maps.Clone(query)
+	q.Set(filter, "true")
 	var all []*planningpb.Target
 	for {
 		page := &planningpb.ListTargetsResponse{}
@@ -117,55 +116,66 @@ func (a approveCommand) targets(ctx context.Context, c *client.Client, query url
 // show prints what waits, and for each indicator of a period how many targets there are and what they add up to. others is how
 // many wait for somebody else.
 func (a approveCommand) show(w io.Writer, mine []*planningpb.Target, others int) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if len(mine) > 0 {
-		fmt.Fprintln(t, a.tell("ĐƠN VỊ\tCHỈ TIÊU\tKỲ\tĐANG GIAO\tĐỀ XUẤT\tQUYẾT ĐỊNH\tNGƯỜI ĐỀ XUẤT", "UNIT\tINDICATOR\tPERIOD\tASSIGNED\tPROPOSED\tDECISION\tPROPOSED BY"))
+	var rows, sums strings.Builder
+	if len(mine) == 0 {
+		sums.WriteString(a.tell("Không có chỉ tiêu nào chờ tài khoản này phê duyệt.\n", "No target waits for the approval of this account.\n"))
+	} else {
+		rows.WriteString(a.tell("ĐƠN VỊ\tCHỈ TIÊU\tKỲ\tĐANG GIAO\tĐỀ XUẤT\tQUYẾT ĐỊNH\tNGƯỜI ĐỀ XUẤT\n", "UNIT\tINDICATOR\tPERIOD\tASSIGNED\tPROPOSED\tDECISION\tPROPOSED BY\n"))
 	}
-	type group struct{ indicator, period string }
-	var order []group
-	number, sum := map[group]int{}, map[group]int64{}
-	for _, x := range mine {
-		p := x.GetProposal()
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", bare(x.GetUnit()), bare(x.GetIndicator()), bare(x.GetPeriod()), assignedNow(x),
+	for _, t := range mine {
+		p := t.GetProposal()
+		fmt.Fprintf(&rows, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", bare(t.GetUnit()), bare(t.GetIndicator()), bare(t.GetPeriod()), assignedNow(t),
 			text.NumberVN(p.GetAssignedValue()), p.GetAssignedDecision(), proposer(p))
-		g := group{bare(x.GetIndicator()), bare(x.GetPeriod())}
-		if number[g] == 0 {
-			order = append(order, g)
-		}
-		number[g]++
-		sum[g] += p.GetAssignedValue()
 	}
-	if err := t.Flush(); err != nil {
+	for _, s := range sumsOf(mine) {
+		fmt.Fprintf(&sums, a.tell("%s, kỳ %s: %d chỉ tiêu, tổng %s\n", "%s, period %s: %d targets, %s in all\n"),
+			bare(s.indicator), bare(s.period), s.number, text.NumberVN(s.value))
+	}
+	if others > 0 {
+		fmt.Fprintf(&sums, a.tell("%d chỉ tiêu khác chờ người khác phê duyệt: do chính tài khoản này đề xuất, hoặc ngoài phạm vi phê duyệt.\n",
+			"%d others wait for somebody else: this account proposed them, or may not approve there.\n"), others)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	_, err := io.WriteString(t, rows.String())
+	if err := errors.Join(err, t.Flush()); err != nil {
 		return err
 	}
-	for _, g := range order {
-		if _, err := fmt.Fprintf(w, a.tell("%s, kỳ %s: %d chỉ tiêu, tổng %s\n", "%s, period %s: %d targets, %s in all\n"),
-			g.indicator, g.period, number[g], text.NumberVN(sum[g])); err != nil {
-			return err
-		}
-	}
-	if len(mine) == 0 {
-		fmt.Fprintln(w, a.tell("Không có chỉ tiêu nào chờ tài khoản này phê duyệt.", "No target waits for the approval of this account."))
-	}
-	if others == 0 {
-		return nil
-	}
-	_, err := fmt.Fprintf(w, a.tell("%d chỉ tiêu khác chờ người khác phê duyệt: do chính tài khoản này đề xuất, hoặc ngoài phạm vi phê duyệt.\n",
-		"%d others wait for somebody else: this account proposed them, or may not approve there.\n"), others)
+	_, err = io.WriteString(w, sums.String())
 	return err
+}
+
+// sum is what the targets of an indicator in a period add up to.
+type sum struct {
+	indicator, period string
+	number            int
+	value             int64
+}
+
+// sumsOf adds up what is proposed, in the order in which indicators and periods first come.
+func sumsOf(targets []*planningpb.Target) (sums []sum) {
+	for _, t := range targets {
+		at := slices.IndexFunc(sums, func(s sum) bool { return s.indicator == t.GetIndicator() && s.period == t.GetPeriod() })
+		if at < 0 {
+			at, sums = len(sums), append(sums, sum{indicator: t.GetIndicator(), period: t.GetPeriod()})
+		}
+		sums[at].number++
+		sums[at].value += t.GetProposal().GetAssignedValue()
+	}
+	return sums
 }
 
 // approve approves targets, or only has it checked, and answers how many are approved.
 func (a approveCommand) approve(ctx context.Context, c *client.Client, targets []*planningpb.Target, check bool) (done int, err error) {
 	for batch := range slices.Chunk(targets, approveBatch) {
 		in := &planningpb.BatchApproveTargetsRequest{ValidateOnly: check}
-		seen := sha256.New()
+		var seen strings.Builder
 		for _, t := range batch {
 			in.Requests = append(in.Requests, &planningpb.ApproveTargetRequest{Name: t.GetName(), Etag: t.GetEtag()})
-			fmt.Fprintln(seen, t.GetName(), t.GetEtag())
+			seen.WriteString(t.GetName() + " " + t.GetEtag() + "\n")
 		}
 		if !check {
-			in.RequestId = "approve-" + hex.EncodeToString(seen.Sum(nil))
+			hash := sha256.Sum256([]byte(seen.String()))
+			in.RequestId = "approve-" + hex.EncodeToString(hash[:])
 		}
 		if err := c.Post(ctx, "/v1/targets:batchApprove", nil, in, nil); err != nil {
 			return done, told(a.Lang, err)
@@ -175,15 +185,14 @@ func (a approveCommand) approve(ctx context.Context, c *client.Client, targets [
 	return done, nil
 }
 
-// confirmed asks, and reports whether the answer is yes.
+// confirmed asks, and reports whether the answer is yes. Whoever cannot be asked, or does not answer, has not said so.
 func (a approveCommand) confirmed(w io.Writer, in io.Reader, number int) bool {
-	fmt.Fprintf(w, a.tell("Phê duyệt %d chỉ tiêu trên? [c/K] ", "Approve these %d targets? [y/N] "), number)
-	line, _ := bufio.NewReader(in).ReadString('\n')
-	switch strings.ToLower(strings.TrimSpace(line)) {
-	case "c", "có", "co", "y", "yes":
-		return true
+	_, unasked := fmt.Fprintf(w, a.tell("Phê duyệt %d chỉ tiêu trên? [c/K] ", "Approve these %d targets? [y/N] "), number)
+	line, err := bufio.NewReader(in).ReadString('\n')
+	if unasked != nil || err != nil && !errors.Is(err, io.EOF) {
+		return false
 	}
-	return false
+	return slices.Contains([]string{"c", "có", "co", "y", "yes"}, strings.ToLower(strings.TrimSpace(line)))
 }
 
 // assignedNow is the value that counts.

@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -104,10 +106,8 @@ func (i importCommand) waits(w io.Writer, outcomes []*sheet.Outcome) error {
 		return nil
 	}
 	command := "coso approve"
-	for p := range periods {
-		if p != "" && len(periods) == 1 {
-			command += " --period " + p
-		}
+	if one := slices.Collect(maps.Keys(periods)); len(one) == 1 && one[0] != "" {
+		command += " --period " + one[0]
 	}
 	_, err := fmt.Fprintf(w, i.tell(
 		"%[1]d chỉ tiêu chờ người khác phê duyệt: %[2]s. Dòng nào còn đề xuất khác hoặc lý do rút thì nhập lại bảng sau khi phê duyệt.\n",

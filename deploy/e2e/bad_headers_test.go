@@ -37,7 +37,7 @@ func badHeaders(t *testing.T, s *server, before string) {
 		{"X-Forwarded-For", "10.0.0.1"},
 		{"X-Forwarded-Host", "attacker.example"},
 		{"X-Original-Url", "/v1/units"},
-		{"Authorization", "Bearer x"},
+		{"Grpc-Metadata-Authorization", "Bearer x"},
 		{"Te", "trailers"},
 		{"Content-Encoding", "br"},
 	} {
@@ -52,6 +52,11 @@ func badHeaders(t *testing.T, s *server, before string) {
 		t.Errorf("sent again: %d %s", a.code, a.raw)
 	}
 	mustRefuse(t, s.call(t, "GET", "/v1/units", "", "Coso-Position", "registry=đầu"), 400, "POSITION_INVALID")
+	for _, proof := range []string{"Bearer x", "Bearer a.b.c", "Bearer coso_x", "Basic YTpi", "x"} { // a proof that proves nothing is not passed over
+		if a := s.call(t, "GET", "/v1/organisations/thu-nghiem", "", "Authorization", proof); a.code != 401 {
+			t.Errorf("Authorization: %s: answers %d %s", proof, a.code, a.raw)
+		}
+	}
 	mustRefuse(t, s.call(t, "POST", "/v1/enterprises", goodEnterprise, "Content-Type", "application/grpc"), 415, "CONTENT_TYPE")
 	mustRefuse(t, s.call(t, "GET", "/v1/units", "", "Host", "x", "Sec-Fetch-Site", "cross-site"), 403, "FOREIGN_ORIGIN")
 	s.unchanged(t, before)

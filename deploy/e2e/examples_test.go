@@ -145,8 +145,10 @@ var shownSecrets = map[string]string{
 // signingIn are sent without a token: they are for who has none that is good.
 var signingIn = []string{"SessionService_CreateSession", "SessionService_RefreshSession", "SessionService_ExchangeApiToken"}
 
-// What else an example names that no run has twice: an API token's id, and a moment that lies ahead.
+// What else an example names that no run has twice: an API token's id, the beginning of the etags of targets, and a moment that
+// lies ahead.
 const (
+	shownEtags    = "0a1b2c3d-"
 	shownAPIToken = "0198f0c2-5a4b-7c3d-8e9f-5e2a7b1c9d40"
 	shownAhead    = "2026-06-30T17:00:00Z"
 )
@@ -178,6 +180,10 @@ func (s standIns) learn(t *testing.T, answer []byte) {
 		if ok && (name != "token" || fields["refreshToken"] != nil) { // a session's, not an API token's
 			s[shown] = secret
 		}
+	}
+	etag, _ := fields["etag"].(string)
+	if name, _ := fields["name"].(string); etag != "" && strings.HasPrefix(name, "targets/") {
+		s[shownEtags] = etag[:len(shownEtags)]
 	}
 	if made, ok := fields["apiToken"].(map[string]any); ok {
 		s[shownAPIToken] = strings.TrimPrefix(made["name"].(string), "apiTokens/") //nolint:forcetypeassert // names are texts

@@ -59,7 +59,7 @@ func TestAStrangerListens(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	msg := firstEvent(ctx, t, js)
+	msg := eventOf(ctx, t, js, "coso.registry.unit.created")
 	unit := &registrypb.UnitCreated{}
 	if err := proto.Unmarshal(msg.Data(), unit); err != nil || unit.GetUnit().GetDisplayName() != "Thành ủy Hà Nội" {
 		t.Errorf("body %v (%v)", unit, err)
@@ -72,7 +72,7 @@ func TestAStrangerListens(t *testing.T) {
 			t.Errorf("%s: %q, want %q", header, got, want)
 		}
 	}
-	if id := msg.Headers().Get("ce-id"); !strings.HasSuffix(id, "/1") || msg.Subject() != "coso.registry.unit.created" {
+	if id := msg.Headers().Get("ce-id"); !strings.HasSuffix(id, "/2") || msg.Subject() != "coso.registry.unit.created" {
 		t.Errorf("id %q on %s", id, msg.Subject())
 	}
 
@@ -90,13 +90,13 @@ func TestAStrangerListens(t *testing.T) {
 	}
 }
 
-// firstEvent reads the first event of the registry; the relay may still be about to make the stream.
-func firstEvent(ctx context.Context, t *testing.T, js jetstream.JetStream) jetstream.Msg {
+// eventOf reads the first event of the registry with a subject; the relay may still be about to make the stream.
+func eventOf(ctx context.Context, t *testing.T, js jetstream.JetStream, subject string) jetstream.Msg {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		c, err := js.OrderedConsumer(ctx, "COSO_REGISTRY", jetstream.OrderedConsumerConfig{})
+		c, err := js.OrderedConsumer(ctx, "COSO_REGISTRY", jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}})
 		if err == nil {
 			if msg, err := c.Next(jetstream.FetchMaxWait(time.Second)); err == nil {
 				return msg

@@ -128,9 +128,8 @@ func open(ctx context.Context, o Options) (services []*run.Service, accounts *id
 	if accounts, err = identity.New(ctx, identity.Options{Options: options, Limits: o.Limits}); err != nil {
 		return nil, nil, err
 	}
-	defer func() {
-		services = append(services, accounts.Service)
-	}()
+	own := accounts.Service
+	defer func() { services = append(services, own) }()
 	clock := o.Clock
 	if clock == nil {
 		clock = time.Now

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"coso/services/platform/run"
+	"coso/services/platform/token"
 
 	"coso/gateway/identity"
 )
@@ -17,8 +18,8 @@ import (
 // firstFile says, in the data folder, how to sign in for the first time. A log is read by too many to say it.
 const firstFile = "first-sign-in.txt"
 
-// open opens the store of the accounts, and sees to it that somebody can sign in.
-func (f *flags) open(ctx context.Context, logger *slog.Logger) (*identity.Service, error) {
+// open opens the store of the accounts, in which tokens of other issuers count too, and sees to it that somebody can sign in.
+func (f *flags) open(ctx context.Context, logger *slog.Logger, foreign []token.Issuer) (*identity.Service, error) {
 	dir := string(f.Data)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
@@ -27,7 +28,7 @@ func (f *flags) open(ctx context.Context, logger *slog.Logger) (*identity.Servic
 		return nil, err
 	}
 	accounts, err := identity.New(ctx, identity.Options{
-		Options: run.Options{Dir: dir, Logger: logger, Checkpoints: f.Checkpoints.Options()}, Limits: f.Limits,
+		Options: run.Options{Dir: dir, Logger: logger, Checkpoints: f.Checkpoints.Options()}, Limits: f.Limits, Issuers: foreign,
 	})
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 
+	"coso/gateway"
 	"coso/gateway/identity"
 	"coso/services/platform/mtls"
 	"coso/services/platform/rpc"
@@ -32,7 +33,11 @@ type flags struct {
 	Data          settings.Folder `help:"Data folder of the accounts; default: coso in the user's data folder." placeholder:"DIR"`
 	AdminPassword settings.Secret `help:"Password of the first account, admin, where there is none yet; better in the environment than on the command line. Empty: a one-time password is made, and a file in the data folder says it." placeholder:"PASSWORD" env:"COSO_ADMIN_PASSWORD"`
 
+	TrustProxy bool `help:"Believe X-Forwarded-Proto: a proxy before the gateway takes TLS, and lets no client set that header itself."`
+
+	Rates              gateway.Limits `embed:""`
 	identity.Limits    `embed:""`
+	daemon.Issuers     `embed:""`
 	daemon.TLS         `embed:""`
 	daemon.Checkpoints `embed:""`
 	daemon.Common      `embed:""`
@@ -78,7 +83,7 @@ func (f *flags) check() error {
 	if err := run.Usable(string(f.Data)); err != nil {
 		wrong = append(wrong, fmt.Errorf("--data: %w", err))
 	}
-	wrong = append(wrong, rpc.Apart(places...), f.TLS.CheckAs(mtls.Gateway), f.Limits.Check(), f.Checkpoints.Check(), identity.CheckFirst(string(f.AdminPassword)))
+	wrong = append(wrong, rpc.Apart(places...), f.TLS.CheckAs(mtls.Gateway), f.Limits.Check(), f.Rates.Check(), f.Issuers.Check(), f.Checkpoints.Check(), identity.CheckFirst(string(f.AdminPassword)))
 	if err := errors.Join(wrong...); err != nil {
 		return err
 	}
@@ -90,7 +95,7 @@ func (f *flags) check() error {
 	}
 	ways, err := f.dial(id)
 	if err == nil {
-		_, err = f.handler(quiet, ways, http.NotFoundHandler(), ways.conns[0], noKeys)
+		_, err = f.handler(quiet, ways, http.NotFoundHandler(), &own{Conn: ways.conns[0], keys: noKeys})
 	}
 	return errors.Join(err, ways.close())
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -14,8 +15,10 @@ import (
 	"coso/services/platform/run"
 	"coso/services/platform/run/daemon"
 	"coso/services/platform/run/ops"
+	"coso/services/platform/token"
 
 	"coso/gateway"
+	"coso/gateway/identity"
 )
 
 // ways are the connections to the services, and how these do.
@@ -49,15 +52,29 @@ func (w *ways) close() error {
 // noKeys stands for the keys of a gateway that is made and not used.
 func noKeys(context.Context) ([]byte, error) { return nil, nil }
 
+// own is what the gateway has of its own: the service of accounts, the keys of its tokens, and what verifies tokens.
+type own struct {
+	Conn   grpc.ClientConnInterface
+	keys   func(context.Context) ([]byte, error)
+	tokens rpc.Tokens
+}
+
 // handler is the gateway over the services.
-func (f *flags) handler(
-	logger *slog.Logger, w *ways, metrics http.Handler, accounts grpc.ClientConnInterface, keys func(context.Context) ([]byte, error),
-) (http.Handler, error) {
+func (f *flags) handler(logger *slog.Logger, w *ways, metrics http.Handler, o *own) (http.Handler, error) {
 	return gateway.New(gateway.Options{
 		Registry: w.conns[0], Membership: w.conns[1], Planning: w.conns[2], Award: w.conns[3],
-		Identity: accounts, Keys: keys,
+		Identity: o.Conn, Keys: o.keys, Tokens: o.tokens, RequireSignIn: daemon.SignInRequired, TrustForwarded: f.TrustProxy, Limits: f.Rates,
 		Hosts: f.Hosts, Logger: logger, Ready: w.ready.Ready, Metrics: metrics,
 	})
+}
+
+// over is the gateway over the services and its own, which accepts the tokens of both and of other issuers.
+func (f *flags) over(logger *slog.Logger, w *ways, metrics http.Handler, accounts *identity.Service, foreign []token.Issuer) (http.Handler, error) {
+	verifier, err := token.NewVerifier(token.Options{Issuers: append([]token.Issuer{accounts.Own()}, foreign...), Now: time.Now})
+	if err != nil {
+		return nil, err
+	}
+	return f.handler(logger, w, metrics, &own{accounts.Conn(), accounts.Published, verifier})
 }
 
 // run serves until the context ends.
@@ -83,18 +100,23 @@ func (f *flags) run(ctx context.Context, logger *slog.Logger) (err error) {
 	if err != nil {
 		return errors.Join(fmt.Errorf("--http: %w", err), web.Close())
 	}
-	accounts, err := f.open(ctx, logger)
+	foreign, err := f.Issuers.Open(logger)
+	if err != nil {
+		return errors.Join(err, web.Close(), site.Close())
+	}
+	accounts, err := f.open(ctx, logger, foreign.Foreign)
 	if err != nil {
 		return errors.Join(err, web.Close(), site.Close())
 	}
 	w.ready.Reached = append(w.ready.Reached, ops.Peer{Name: accounts.Name(), Conn: accounts.Conn(), Sound: accounts.Store().Healthy, Signed: accounts.Signed})
-	handler, err := f.handler(logger, w, metrics, accounts.Conn(), accounts.Published)
+	handler, err := f.over(logger, w, metrics, accounts, foreign.Foreign)
 	if err != nil {
 		return errors.Join(err, web.Close(), site.Close(), accounts.Close())
 	}
 	logger.InfoContext(ctx, "starts", "http", site.Addr().String(), "ops", web.Addr().String())
 	return run.All(ctx, logger,
 		daemon.Certificates(id, &w.ready),
+		foreign.Part(&w.ready),
 		run.Web("operations", logger, ops.Server(logger, &w.ready, metrics), web, nil),
 		run.Answer("operator's socket", func(ctx context.Context) ([]run.On, error) {
 			return run.Sockets(ctx, string(f.Data), logger, accounts.Service)

@@ -73,7 +73,7 @@ func (s *Site) refuse(w http.ResponseWriter, r *http.Request, err error) {
 			f.Principal = c.Claims.Principal
 		}
 	}
-	if err := s.show(w, r, code, lang, "failure", &frame{Question: q, Viewer: who, Failed: true, Data: f}); err != nil {
+	if err := s.show(w, r, code, lang, "failure", &frame{Question: q, Viewer: who, Failed: true, Secret: true, Data: f}); err != nil {
 		exchange.Refuse(w, r, err) // a template that cannot be executed: the tests execute all of them
 	}
 }

@@ -79,13 +79,11 @@ func (s *Site) toSignIn(w http.ResponseWriter, r *http.Request, q *question, why
 		exchange.Refuse(w, r, fault.Unauthenticated(faultpb.Reason_REASON_TOKEN_MISSING, ""))
 		return
 	}
-	to := ""
+	to := q.given[toKey]
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		to = back(r.URL.RequestURI())
-	} else {
-		to = back(q.given[toKey])
+		to = r.URL.RequestURI()
 	}
-	s.redirect(w, r, signInPath, toKey, to, whyKey, why)
+	s.redirect(w, r, signInPath, toKey, back(to), whyKey, why)
 }
 
 // redirect sends a browser to a page by GET.
@@ -138,7 +136,10 @@ func (s *Site) viewer(ctx context.Context, w http.ResponseWriter, r *http.Reques
 		return nil, err
 	}
 	out.None = len(granted.GetGrants()) == 0
-	return out, out.name(ctx, a, granted.GetGrants())
+	if err := out.name(ctx, a, granted.GetGrants()); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // formOf is what lets a reader who signed in here sign out.

@@ -4,8 +4,8 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"fmt"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -30,6 +30,7 @@ import (
 	"coso/services/platform/store"
 	"coso/services/platform/watch"
 
+	"coso/gateway/internal/caller"
 	"coso/gateway/internal/exchange"
 	"coso/gateway/internal/stream"
 )
@@ -45,6 +46,8 @@ type house struct {
 	beat                 chan time.Time
 	base                 string
 	server               *http.Server
+	// who is who listens; nil: nobody who has proved it.
+	who atomic.Pointer[caller.Caller]
 }
 
 // speaker is a service; its line can be cut.
@@ -96,7 +99,9 @@ func newHouse(t *testing.T, change func(*stream.Options)) *house {
 	h.base = "http://" + listener.Addr().String() + stream.Path
 	// The limits of the whole request are shorter than any stream of these tests may be cut by.
 	h.server = &http.Server{
-		Handler:     exchange.Handler(slog.New(slog.DiscardHandler), func(*http.Request) bool { return false }, h.hub),
+		Handler: exchange.Handler(slog.New(slog.DiscardHandler), func(*http.Request) bool { return false }, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h.hub.ServeHTTP(w, r.WithContext(caller.With(r.Context(), h.who.Load())))
+		})),
 		ReadTimeout: 300 * time.Millisecond, WriteTimeout: 300 * time.Millisecond,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			if tcp, ok := c.(*net.TCPConn); ok {

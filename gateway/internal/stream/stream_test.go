@@ -13,6 +13,9 @@ import (
 	statuspb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"coso/services/platform/token"
+
+	"coso/gateway/internal/caller"
 	"coso/gateway/internal/stream"
 )
 
@@ -317,5 +320,19 @@ func TestOnlyReads(t *testing.T) {
 		if err := res.Body.Close(); err != nil || res.StatusCode != code {
 			t.Errorf("%s: %d, %v", method, res.StatusCode, err)
 		}
+	}
+}
+
+// A stream ends before the token that proves its client does, and not in a refusal: the client comes back with the next.
+func TestStreamEndsWithItsProof(t *testing.T) {
+	h := newHouse(t, nil)
+	h.who.Store(&caller.Caller{Claims: token.Claims{Principal: "principals/lan", Expires: time.Now().Add(1500 * time.Millisecond)}, Token: "x"})
+	l := h.listen("", "")
+	h.createUnit("a")
+	if got := l.subjects(1); got[0] != "units/a" {
+		t.Errorf("heard %v", got)
+	}
+	if m, ok := l.next(); ok {
+		t.Errorf("then %v", m)
 	}
 }

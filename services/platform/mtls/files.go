@@ -70,7 +70,10 @@ func (f Files) load(name string, now time.Time) (*material, error) {
 	if m.cert, err = tls.X509KeyPair(cert, key); err != nil {
 		return nil, fmt.Errorf("--tls-key: %s is not the key of the certificate %s; put two files there that were made together: %w", f.Key, f.Cert, err)
 	}
-	return m, m.holds(f, name, now)
+	if err := m.holds(f, name, now); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 // holds says why the certificate does not hold for a process, and finds out when it ends.

@@ -15,6 +15,8 @@ import (
 )
 
 const (
+	// limit is how long a caller may take to prove who it is.
+	limit = 10 * time.Second
 	// linger is how long a refused caller has to read why.
 	linger = time.Second
 	// quiet is how often a refusal is logged at most; all are counted.
@@ -62,7 +64,9 @@ func (h handshake) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo
 		return h.TransportCredentials.ServerHandshake(raw)
 	}
 	conn := tls.Server(raw, h.id.answering())
-	if err := conn.Handshake(); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	if err := conn.HandshakeContext(ctx); err != nil {
 		h.id.refused(raw, err)
 		return nil, nil, err
 	}
@@ -83,8 +87,8 @@ func alert() []byte { return []byte{21, 3, 3, 0, 2, 2, 80} }
 // refused tells operator and caller of a connection that was refused, and lets the caller read it: closing at once would
 // throw it away.
 func (i *Identity) refused(raw net.Conn, err error) {
-	header, clear := errors.AsType[tls.RecordHeaderError](err)
-	if clear && header.Conn != nil {
+	header, unencrypted := errors.AsType[tls.RecordHeaderError](err)
+	if unencrypted && header.Conn != nil {
 		_, _ = raw.Write(alert()) // whoever does not read it misses a hint
 		err = fmt.Errorf("the caller speaks clear text; start it with --tls-cert, --tls-key and --tls-ca: %w", err)
 	}

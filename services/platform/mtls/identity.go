@@ -78,7 +78,7 @@ func (i *Identity) Watch(ctx context.Context) {
 	for {
 		if why := i.Warning(); why != "" && i.o.Now().Sub(warned) >= remind {
 			warned = i.o.Now()
-			i.logger.WarnContext(ctx, why)
+			i.logger.WarnContext(ctx, "the certificate in use ends soon", "why", why)
 		}
 		select {
 		case <-tick.C:

@@ -141,7 +141,7 @@ func TestTheEndIsNear(t *testing.T) {
 	var at atomic.Int64
 	at.Store(o.Now.UnixNano())
 	id, log := watched(t, mtls.Options{Name: "registry", Files: files, Now: func() time.Time { return time.Unix(0, at.Load()) }})
-	const line = "level=WARN msg=\"the certificate in use ends on "
+	const line = "level=WARN msg=\"the certificate in use ends soon\" "
 	for _, c := range []struct {
 		days          int
 		warn, healthy bool

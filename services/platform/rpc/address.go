@@ -76,17 +76,32 @@ type Place struct{ Setting, Addr string }
 func Apart(places ...Place) error {
 	var wrong []error
 	for i, a := range places {
-		at, err := literal(a.Addr)
-		if err != nil || at.Port() == 0 {
+		at := same(a.Addr)
+		if at == "" {
 			continue
 		}
 		for _, b := range places[:i] {
-			if other, err := literal(b.Addr); err == nil && other == at && b.Setting != a.Setting {
+			if same(b.Addr) == at && b.Setting != a.Setting {
 				wrong = append(wrong, fmt.Errorf("--%s and --%s are both %s; give each an address of its own", b.Setting, a.Setting, at))
 			}
 		}
 	}
 	return errors.Join(wrong...)
+}
+
+// same is an address in the one way in which it is compared; empty for what is no address, or any free one.
+func same(addr string) string {
+	if at, err := literal(addr); err == nil {
+		if at.Port() == 0 {
+			return ""
+		}
+		return at.String()
+	}
+	host, port, err := split(addr)
+	if err != nil || port == 0 {
+		return ""
+	}
+	return net.JoinHostPort(strings.ToLower(host), strconv.Itoa(int(port)))
 }
 
 // Listen opens addr for this machine alone; port 0 is any free one. Its errors are those of Loopback, and the system's, with

@@ -77,6 +77,8 @@ func TestApart(t *testing.T) {
 		{"nothing", "nothing", "nothing", ""},
 		{"127.0.0.1:1", "127.0.0.1:1", "127.0.0.1:3", "--grpc and --ops are both 127.0.0.1:1; give each"},
 		{"127.0.0.1:1", "127.0.0.1:2", "localhost:0001", "--grpc and --registry are both 127.0.0.1:1; give each"},
+		{"10.0.0.5:1", "10.0.0.5:2", "node-1.internal:1", ""},
+		{"127.0.0.1:1", "Node-1.internal:2", "node-1.internal:02", "--ops and --registry are both node-1.internal:2; give each"},
 		{"[::ffff:127.0.0.1]:7", "LocalHost:7", "127.0.0.1:3", "--grpc and --ops are both 127.0.0.1:7; give each"},
 	} {
 		err := rpc.Apart(rpc.Place{Setting: "grpc", Addr: c.grpc}, rpc.Place{Setting: "ops", Addr: c.ops}, rpc.Place{Setting: "registry", Addr: c.registry})

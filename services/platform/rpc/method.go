@@ -41,7 +41,7 @@ func newMethod(service, name string) *method {
 	declared, reach := declaredBy(service, name)
 	return &method{
 		declared: declared, reach: reach,
-		full:     "/" + service + "/" + name, service: service, name: name, limit: limitOf(name), span: service + "/" + name,
+		full: "/" + service + "/" + name, service: service, name: name, limit: limitOf(name), span: service + "/" + name,
 		spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
 			attribute.String("rpc.system", "grpc"), attribute.String("rpc.service", service), attribute.String("rpc.method", name))},
 		seen: new([codes.Unauthenticated + 1]atomic.Pointer[labels]),

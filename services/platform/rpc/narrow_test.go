@@ -79,3 +79,16 @@ func TestStreamsEndWithTheirTokens(t *testing.T) {
 	}
 	refused(t, cs.RecvMsg(&registrypb.Unit{}), fault.KindDeadlineExceeded, faultpb.Reason_REASON_DEADLINE_EXCEEDED, "")
 }
+
+// Who can connect is not told what there is to be called.
+func TestNoReflection(t *testing.T) {
+	everyWay(t, func(b *bench) {
+		for _, method := range []string{"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"} {
+			cs, err := b.conn.NewStream(b.Context(), &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, method)
+			if err == nil {
+				err = cs.RecvMsg(&registrypb.Unit{})
+			}
+			refused(b.T, err, fault.KindUnimplemented, faultpb.Reason_REASON_METHOD_UNKNOWN, "")
+		}
+	})
+}

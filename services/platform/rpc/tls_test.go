@@ -21,6 +21,7 @@ import (
 	"coso/services/platform/mtls"
 	"coso/services/platform/rpc"
 	"coso/services/platform/store"
+	"coso/services/platform/token/tokentest"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
@@ -122,9 +123,9 @@ func dial(t *testing.T, addr, service string, id *mtls.Identity) *grpc.ClientCon
 }
 
 // asks makes a call and answers the error.
-func asks(t *testing.T, conn grpc.ClientConnInterface) error {
+func asks(ctx context.Context, t *testing.T, conn grpc.ClientConnInterface) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	_, err := registrypb.NewUnitServiceClient(conn).GetUnit(ctx, &registrypb.GetUnitRequest{Name: "units/x"})
 	return err
@@ -136,24 +137,30 @@ func TestCertificatesSayWhoCalls(t *testing.T) {
 	for _, c := range []struct {
 		caller, service string
 		signIn          bool
-		want            string
+		token, want     string
 	}{
-		{"membership", "registry", true, "services/membership"},
-		{"planning", "registry", false, "services/planning"},
-		{"award", "planning", true, "services/award"},
-		{"gateway", "award", false, access.Local},
-		{"gateway", "award", true, "nobody"},
-		{"planning", "award", false, "refused"},
-		{"registry", "registry", false, "refused"},
-		{"nats", "registry", false, "refused"},
+		{"membership", "registry", true, "", "services/membership"},
+		{"planning", "registry", false, "", "services/planning"},
+		{"award", "planning", true, "", "services/award"},
+		{"award", "planning", true, "lan", "principals/lan"}, // never both powers at once
+		{"gateway", "award", false, "", access.Local},
+		{"gateway", "award", true, "", "nobody"},
+		{"gateway", "award", true, "lan", "principals/lan"},
+		{"planning", "award", false, "", "refused"},
+		{"registry", "registry", false, "", "refused"},
+		{"nats", "registry", false, "", "refused"},
 	} {
 		t.Run(c.caller+" calls "+c.service, func(t *testing.T) {
+			own, ctx := tokentest.Issuer(t), t.Context()
 			var tokens rpc.Tokens
 			if c.signIn {
-				tokens = noTokens{}
+				tokens = own.Verifier()
+			}
+			if c.token != "" {
+				ctx = with(t, "authorization", "Bearer "+own.Token(c.token))
 			}
 			h := answering(t, c.service, "127.0.0.1:0", func(l *slog.Logger) *mtls.Identity { return as(t, dir, c.service, 0, l) }, tokens)
-			err := asks(t, dial(t, h.addr, c.service, as(t, dir, c.caller, 0, nil)))
+			err := asks(ctx, t, dial(t, h.addr, c.service, as(t, dir, c.caller, 0, nil)))
 			switch c.want {
 			case "refused":
 				if err == nil || !strings.Contains(err.Error(), c.service+" refuses the certificate of this process; its log says why") {
@@ -170,9 +177,6 @@ func TestCertificatesSayWhoCalls(t *testing.T) {
 		})
 	}
 }
-
-// noTokens lets callers prove nothing by tokens.
-type noTokens struct{ rpc.Tokens }
 
 // What is wrong with a connection is said where it is met, with what to do (INV-MTLS-NAMED).
 func TestConnectionsThatCannotBe(t *testing.T) {
@@ -216,7 +220,7 @@ func TestConnectionsThatCannotBe(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = asks(t, dial(t, net.JoinHostPort(c.host, port), "registry", client))
+			err = asks(t.Context(), t, dial(t, net.JoinHostPort(c.host, port), "registry", client))
 			if err == nil || !strings.Contains(status.Convert(err).Message(), c.says) {
 				t.Errorf("says %v, want %s", err, c.says)
 			}
@@ -240,7 +244,7 @@ func TestTheSocketNeedsNoCertificate(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	if err := asks(t, conn); h.caller.Load() == nil || h.caller.Load().Name != access.Operator {
+	if err := asks(t.Context(), t, conn); h.caller.Load() == nil || h.caller.Load().Name != access.Operator {
 		t.Errorf("%v calls (%v)", h.caller.Load(), err)
 	}
 }

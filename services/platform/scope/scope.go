@@ -47,6 +47,9 @@ type Book struct {
 
 	mu   sync.Mutex
 	kept *tree
+	// walked is how often units with the mark on were walked up one by one.
+	walked int
+	on     store.Mark
 }
 
 // NewBook reads units, marked by a stamp of them all, and grants, found by an index.
@@ -148,16 +151,27 @@ func (w *power) Units(what accesspb.Permission) (store.Scope, error) {
 
 // above are the units above one today, in whatever tree, without itself.
 func (b *Book) above(r store.Reader, unit string, today civil.Date) (map[string]bool, error) {
+	t, err := b.treeFor(r, today)
+	if err != nil {
+		return nil, err
+	}
+	right := func(name string) ([]string, error) {
+		if t != nil {
+			return t.parents[name], nil
+		}
+		u, ok, err := b.units.Find(r, name)
+		if err != nil || !ok {
+			return nil, err
+		}
+		return parents(u, today), nil
+	}
 	found := map[string]bool{}
 	for next := []string{unit}; len(next) > 0; next = next[1:] {
-		u, ok, err := b.units.Find(r, next[0])
+		up, err := right(next[0])
 		if err != nil {
 			return nil, err
 		}
-		if !ok {
-			continue
-		}
-		for _, parent := range parents(u, today) {
+		for _, parent := range up {
 			if !found[parent] {
 				found[parent] = true
 				next = append(next, parent)

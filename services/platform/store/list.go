@@ -45,6 +45,14 @@ func (in Range[T]) rows(r Reader, bucket string, from Key) iter.Seq2[[]byte, []b
 	return func(yield func(k, v []byte) bool) {
 		for _, name := range in.among {
 			prefix := Text(name)
+			if in.index == nil { // the unit itself
+				if bytes.Compare(prefix, from) >= 0 {
+					if v := r.space().get(bucket, prefix); v != nil && !yield(prefix, v) || r.context().Err() != nil {
+						return
+					}
+				}
+				continue
+			}
 			start := prefix
 			if bytes.HasPrefix(from, prefix) {
 				start = from

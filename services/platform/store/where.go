@@ -21,4 +21,3 @@ func (b *base[T]) unitOf(r Reader, name string) (unit string, ok bool, err error
 	}
 	return b.unit(rec), true, nil
 }
-

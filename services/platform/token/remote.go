@@ -205,6 +205,15 @@ func (r *RemoteKeys) believed() *remoteSet {
 	return nil
 }
 
+// Healthy answers nil while there are keys to go by; else Unavailable (TOKEN_KEYS_UNAVAILABLE): none were read yet, or they have
+// grown too old.
+func (r *RemoteKeys) Healthy() error {
+	if r.believed() == nil {
+		return fault.Unavailable(faultpb.Reason_REASON_TOKEN_KEYS_UNAVAILABLE, "", "name", r.o.Issuer)
+	}
+	return nil
+}
+
 // Refresh has the issuer asked, unless it was asked less than PauseBetween ago, and waits for the answer; all who wait share
 // one question.
 func (r *RemoteKeys) Refresh(ctx context.Context) error {
@@ -215,10 +224,7 @@ func (r *RemoteKeys) Refresh(ctx context.Context) error {
 			return fault.From(ctx.Err())
 		}
 	}
-	if r.believed() == nil {
-		return fault.Unavailable(faultpb.Reason_REASON_TOKEN_KEYS_UNAVAILABLE, "", "name", r.o.Issuer)
-	}
-	return nil
+	return r.Healthy()
 }
 
 // ask returns what is closed at the next answer; nil: no question is due.

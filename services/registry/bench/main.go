@@ -40,7 +40,7 @@ func measure(ctx context.Context, w io.Writer, rounds int, length time.Duration,
 	var offices []*office
 	defer func() {
 		for _, o := range offices {
-			err = errors.Join(err, o.store.Close())
+			err = errors.Join(err, o.close(ctx))
 		}
 	}()
 	for _, guarded := range []bool{true, false} {
@@ -54,16 +54,23 @@ func measure(ctx context.Context, w io.Writer, rounds int, length time.Duration,
 		return err
 	}
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if _, err := fmt.Fprintln(tab, "call\twith\twithout\tratio"); err != nil {
+	if _, err := fmt.Fprintln(tab, "way\tcall\twith\twithout\tratio"); err != nil {
 		return err
 	}
-	for _, c := range calls() {
-		with, without, err := c.compare(offices[0], offices[1], rounds, length)
-		if err != nil {
-			return fmt.Errorf("%s: %w", c.title, err)
+	for _, way := range []string{"network", "memory"} {
+		for _, o := range offices {
+			if o.clients = o.network; way == "memory" {
+				o.clients = o.memory
+			}
 		}
-		if _, err := fmt.Fprintf(tab, "%s\t%s\t%s\t%.2f ×\n", c.title, short(with), short(without), float64(with)/float64(without)); err != nil {
-			return err
+		for _, c := range calls() {
+			with, without, err := c.compare(offices[0], offices[1], rounds, length)
+			if err != nil {
+				return fmt.Errorf("%s: %w", c.title, err)
+			}
+			if _, err := fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%.2f ×\n", way, c.title, short(with), short(without), float64(with)/float64(without)); err != nil {
+				return err
+			}
 		}
 	}
 	return tab.Flush()

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -29,13 +32,24 @@ const (
 	issuer = "https://bench.example"
 )
 
-// office is a registry in memory's reach. ctx is that of a caller.
-type office struct {
+// clients are a way to a registry.
+type clients struct {
 	registrypb.UnitServiceClient
 	registrypb.OrganisationServiceClient
-	store *store.Store
-	ctx   context.Context //nolint:containedctx // a caller's, for as long as the measurement lasts
-	units int
+}
+
+// office is a registry, called by the network or in its own process. ctx is that of a caller.
+type office struct {
+	clients // the way that is measured
+
+	network, memory clients
+
+	server *rpc.Server
+	conn   *grpc.ClientConn
+	served chan error
+	store  *store.Store
+	ctx    context.Context //nolint:containedctx // a caller's, for as long as the measurement lasts
+	units  int
 	// deepest is a unit on the lowest level of the caller's.
 	deepest string
 }
@@ -66,10 +80,30 @@ func newOffice(ctx context.Context, dir string, guarded bool, grants int) (*offi
 		return nil, err
 	}
 	serving.Store = o.store
-	srv := rpc.New(serving)
-	server.Register(srv, o.store)
-	o.UnitServiceClient, o.OrganisationServiceClient = registrypb.NewUnitServiceClient(srv.Conn()), registrypb.NewOrganisationServiceClient(srv.Conn())
+	o.server = rpc.New(serving)
+	server.Register(o.server, o.store)
+	o.memory = clientsOf(o.server.Conn())
+	lis, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, errors.Join(err, o.store.Close())
+	}
+	o.served = make(chan error, 1)
+	go func() { o.served <- o.server.Serve(ctx, lis) }()
+	if o.conn, err = rpc.Dial(lis.Addr().String()); err != nil {
+		return nil, err
+	}
+	o.network = clientsOf(o.conn)
 	return o, o.fill(ctx, grants)
+}
+
+func clientsOf(conn grpc.ClientConnInterface) clients {
+	return clients{registrypb.NewUnitServiceClient(conn), registrypb.NewOrganisationServiceClient(conn)}
+}
+
+func (o *office) close(ctx context.Context) error {
+	err := o.conn.Close()
+	o.server.Stop(ctx)
+	return errors.Join(err, <-o.served, o.store.Close())
 }
 
 func keys() (*token.Signer, *token.Verifier, error) {

@@ -27,6 +27,7 @@ type Service struct {
 	GRPC        string          `name:"grpc" help:"Address of the service itself; loopback only without --tls-cert." default:"${grpc}"`
 	NATS        string          `name:"nats" help:"Address of NATS, which carries the change events; several separated by commas; loopback only without --tls-cert." default:"nats://127.0.0.1:4222"`
 	TLS         `embed:""`
+	Keys        `embed:""`
 	Checkpoints `embed:""`
 	Common      `embed:""`
 }
@@ -118,7 +119,7 @@ func (p *process) check() error {
 		wrong = append(wrong, p.s.Address(source, sources[source]))
 		places = append(places, rpc.Place{Setting: source, Addr: sources[source]})
 	}
-	wrong = append(wrong, rpc.Apart(places...), p.s.Checkpoints.Check())
+	wrong = append(wrong, rpc.Apart(places...), p.s.Keys.Check(), p.s.Checkpoints.Check())
 	if f := following(p.model); f != nil {
 		if f.AskEvery <= 0 {
 			wrong = append(wrong, fmt.Errorf("--ask-every: %s is no time to wait", f.AskEvery))
@@ -161,7 +162,11 @@ func (p *process) run(ctx context.Context, logger *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := p.open(logger, id)
+	tokens, err := p.s.Keys.Open(logger)
+	if err != nil {
+		return err
+	}
+	s, err := p.open(logger, id, tokens)
 	if err != nil {
 		return err
 	}
@@ -180,6 +185,7 @@ func (p *process) run(ctx context.Context, logger *slog.Logger) (err error) {
 	logger.InfoContext(ctx, "starts", "service", p.name, "grpc", lis.Addr().String(), "ops", web.Addr().String(), "data", dir)
 	return run.All(ctx, logger,
 		Certificates(id, ready),
+		tokens.Part(ready),
 		run.Web("operations", logger, ops.Server(logger, ready, metrics), web, nil),
 		run.Answer("gRPC", func(ctx context.Context) ([]run.On, error) {
 			all, err := run.Sockets(ctx, dir, logger, s)
@@ -189,7 +195,7 @@ func (p *process) run(ctx context.Context, logger *slog.Logger) (err error) {
 }
 
 // open opens the service's store.
-func (p *process) open(logger *slog.Logger, id *mtls.Identity) (*run.Service, error) {
+func (p *process) open(logger *slog.Logger, id *mtls.Identity, tokens *Tokens) (*run.Service, error) {
 	dir := string(p.s.Data)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
@@ -198,6 +204,9 @@ func (p *process) open(logger *slog.Logger, id *mtls.Identity) (*run.Service, er
 		return nil, err
 	}
 	o := run.Options{Dir: dir, Logger: logger, TLS: id, Checkpoints: p.s.Checkpoints.Options()}
+	if id == nil || SignInRequired { // else the gateway's certificate would vouch for nobody already
+		o.Tokens = tokens.Verifier
+	}
 	if f := following(p.model); f != nil {
 		o.AskEvery, o.MaxCopyAge = f.AskEvery, f.MaxCopyAge
 	}

@@ -27,6 +27,7 @@ func TestWhatAProcessShows(t *testing.T) {
 		{"evil.example:8201", "/readyz", nil, 421, "its own machine"},
 		{"192.0.2.1", "/metrics", nil, 421, "its own machine"},
 		{"localhost", "/", nil, 404, ""},
+		{"localhost", "/debug/pprof/", nil, 404, ""},
 	} {
 		bus = c.bus
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, c.path, nil)

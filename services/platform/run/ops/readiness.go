@@ -42,6 +42,8 @@ type Readiness struct {
 	Reached []Peer
 	// Bus says why change events cannot travel; nil: nobody knows here.
 	Bus func() error
+	// Keys says whose keys cannot be had, so that their tokens are not accepted; nil: none have to be.
+	Keys func() error
 	// Also says what else is wrong with the process; nil: nothing can be.
 	Also func() error
 	// Note is what an operator must do soon, empty for nothing; a process that is ready says it beside. nil: there is nothing.
@@ -61,7 +63,7 @@ type published struct {
 func (r *Readiness) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	wrong := make([]error, 1+len(r.Whole)+len(r.Reached), 2+len(r.Whole)+len(r.Reached))
+	wrong := make([]error, 1+len(r.Whole)+len(r.Reached), 3+len(r.Whole)+len(r.Reached))
 	var all sync.WaitGroup
 	if r.Bus != nil {
 		wrong[0] = r.Bus()
@@ -73,8 +75,10 @@ func (r *Readiness) Ready(ctx context.Context) error {
 		all.Go(func() { wrong[1+len(r.Whole)+i] = reached(ctx, p) })
 	}
 	all.Wait()
-	if r.Also != nil {
-		wrong = append(wrong, r.Also())
+	for _, more := range []func() error{r.Keys, r.Also} {
+		if more != nil {
+			wrong = append(wrong, more())
+		}
 	}
 	return errors.Join(wrong...)
 }

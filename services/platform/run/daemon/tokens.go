@@ -1,0 +1,137 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"coso/services/platform/run"
+	"coso/services/platform/run/ops"
+	"coso/services/platform/token"
+)
+
+// SignInRequired says whether whoever proves nothing is refused. As long as it is false, callers without a token are the local
+// principal, as before there were identities.
+const SignInRequired = false
+
+// The installation's own tokens carry this as `iss` and `aud`.
+const (
+	ownIssuer   = "coso"
+	ownAudience = "coso"
+)
+
+// Keys are the settings of a service that verifies tokens.
+type Keys struct {
+	URL     string `name:"keys" help:"Where the gateway publishes the keys of the tokens that it signs; https, or http on this machine." default:"http://127.0.0.1:8080/.well-known/jwks.json" placeholder:"URL"`
+	Issuers `embed:""`
+}
+
+// Issuers are the settings of issuers beside the installation, whose tokens are accepted. Of several, the first audience and
+// prefix are the first issuer's.
+type Issuers struct {
+	Issuer   []string `name:"oidc-issuer" help:"URL of an OpenID Connect issuer whose tokens are accepted too; several separated by commas." placeholder:"URL"`
+	Audience []string `name:"oidc-audience" help:"What its tokens carry as aud; for several issuers as many, in their order." placeholder:"AUDIENCE"`
+	Prefix   []string `name:"oidc-prefix" help:"How the names of its users begin here, at most 16 lower case letters and digits; for several issuers as many, in their order." placeholder:"PREFIX"`
+}
+
+// Tokens are what a process goes by when it verifies tokens.
+type Tokens struct {
+	// Foreign are the issuers beside the installation.
+	Foreign []token.Issuer
+	// Verifier verifies the tokens of all; nil: of Issuers alone there is none.
+	Verifier *token.Verifier
+
+	remote []*token.RemoteKeys
+}
+
+var errIssuers = errors.New("--oidc-issuer, --oidc-audience and --oidc-prefix: give each issuer an audience and a prefix, as many of each, in one order")
+
+// Open makes what the settings say; nothing is read yet. An error says which of them cannot be.
+func (i Issuers) Open(logger *slog.Logger) (*Tokens, error) {
+	if len(i.Issuer) != len(i.Audience) || len(i.Issuer) != len(i.Prefix) {
+		return nil, errIssuers
+	}
+	t := &Tokens{}
+	for n, url := range i.Issuer {
+		keys, err := t.read(token.RemoteOptions{Issuer: url, Logger: logger})
+		if err != nil {
+			return nil, fmt.Errorf("--oidc-issuer: %w", err)
+		}
+		t.Foreign = append(t.Foreign, token.Issuer{
+			URL: url, Audience: i.Audience[n], Prefix: i.Prefix[n], Keys: keys, Algorithms: []token.Algorithm{token.EdDSA, token.ES256, token.RS256},
+		})
+	}
+	if len(t.Foreign) == 0 {
+		return t, nil
+	}
+	if _, err := token.NewVerifier(token.Options{Issuers: t.Foreign, Now: time.Now}); err != nil {
+		return nil, fmt.Errorf("--oidc-issuer: %w", err)
+	}
+	return t, nil
+}
+
+// Open makes a verifier of the installation's own tokens and those of the other issuers; no key is read yet.
+func (k Keys) Open(logger *slog.Logger) (*Tokens, error) {
+	t, wrong := k.Issuers.Open(logger)
+	if wrong != nil {
+		t = &Tokens{}
+	}
+	keys, err := t.read(token.RemoteOptions{Issuer: ownIssuer, JWKS: k.URL, Logger: logger})
+	if err != nil {
+		wrong = errors.Join(wrong, fmt.Errorf("--keys: %w", err))
+	}
+	if wrong != nil {
+		return nil, wrong
+	}
+	own := token.Issuer{URL: ownIssuer, Audience: ownAudience, Algorithms: []token.Algorithm{token.EdDSA}, Keys: keys}
+	t.Verifier, err = token.NewVerifier(token.Options{Issuers: append([]token.Issuer{own}, t.Foreign...), Now: time.Now})
+	return t, err
+}
+
+// Check answers what is wrong with the settings.
+func (i Issuers) Check() error {
+	_, err := i.Open(slog.New(slog.DiscardHandler))
+	return err
+}
+
+// Check answers what is wrong with the settings.
+func (k Keys) Check() error {
+	_, err := k.Open(slog.New(slog.DiscardHandler))
+	return err
+}
+
+func (t *Tokens) read(o token.RemoteOptions) (*token.RemoteKeys, error) {
+	keys, err := token.NewRemoteKeys(o)
+	if err == nil {
+		t.remote = append(t.remote, keys)
+	}
+	return keys, err
+}
+
+// Part reads the keys and reads them again, and lets readiness say which cannot be had.
+func (t *Tokens) Part(ready *ops.Readiness) run.Part {
+	ready.Keys = t.Had
+	return run.Part{Name: "keys of tokens", Run: func(ctx context.Context, started func()) error {
+		started()
+		var all sync.WaitGroup
+		failed := make([]error, len(t.remote))
+		for n, keys := range t.remote {
+			all.Go(func() { failed[n] = keys.Run(ctx) })
+		}
+		all.Wait()
+		<-ctx.Done()
+		return errors.Join(failed...)
+	}}
+}
+
+// Had joins whose keys cannot be had; nil: none is missing.
+func (t *Tokens) Had() error {
+	var wrong error
+	for _, keys := range t.remote {
+		wrong = errors.Join(wrong, keys.Healthy())
+	}
+	return wrong
+}
