@@ -12,6 +12,7 @@ import (
 	"coso/deploy/internal/sheet"
 	"coso/deploy/nats"
 	"coso/services/platform/certs"
+	"coso/services/platform/civil"
 	"coso/services/platform/mtls"
 	"coso/services/platform/run/settings"
 )
@@ -84,7 +85,7 @@ func (c certsCommand) explain(err error) error {
 // placing says what goes where.
 func (c certsCommand) placing(dir string, made certs.Made) string {
 	var b strings.Builder
-	day := func(t time.Time) string { return t.Local().Format("02/01/2006") }
+	day := func(t time.Time) string { return tell(c.Lang, civil.Today(t).DisplayVN(), civil.Today(t).String()) }
 	fmt.Fprintf(&b, tell(c.Lang, "Chứng thư có hiệu lực đến ngày %s, CA đến ngày %s. Gia hạn trước đó 14 ngày: coso certs %s --renew\n\n",
 		"The certificates hold until %s, the CA until %s. Renew 14 days before: coso certs %s --renew\n\n"), day(made.Ends), day(made.CA), dir)
 	for _, name := range mtls.Names() {

@@ -118,19 +118,20 @@ func newFleet(t testing.TB, dir string) *fleet {
 		health: "http://" + monitor + "/healthz",
 	}
 	addr := map[string]string{}
+	web := next()
 	for _, s := range []struct {
 		name  string
 		hears []string
 	}{{"registry", nil}, {"membership", []string{"registry"}}, {"planning", []string{"registry", "membership"}}, {"award", []string{"registry", "planning"}}} {
 		addr[s.name] = next()
 		ops := next()
-		args := []string{"--data", dir, "--grpc", addr[s.name], "--ops", ops, "--nats", "nats://" + bus, "--log-level", "warn"}
+		args := []string{"--data", dir, "--grpc", addr[s.name], "--ops", ops, "--nats", "nats://" + bus, "--log-level", "warn", "--keys", "http://" + web + "/.well-known/jwks.json"}
 		for _, source := range s.hears {
 			args = append(args, "--"+source, addr[source])
 		}
 		f.members[s.name+"d"] = &member{name: s.name + "d", args: args, health: "http://" + ops + "/livez", whole: "http://" + ops + "/readyz"}
 	}
-	web, ops := next(), next()
+	ops := next()
 	args := []string{"--data", dir, "--http", web, "--ops", ops, "--log-level", "error"} // it warns until somebody has signed in
 	for _, s := range []string{"registry", "membership", "planning", "award"} {
 		args = append(args, "--"+s, addr[s])

@@ -18,7 +18,7 @@ var reads = []accesspb.Permission{
 }
 
 // roles is the one table of who may do what; the README shows it as golden text.
-var roles = map[accesspb.Role][]accesspb.Permission{
+var roles = map[accesspb.Role][]accesspb.Permission{ //nolint:exhaustive // no role holds nothing
 	accesspb.Role_ROLE_VIEWER: reads,
 	accesspb.Role_ROLE_CLERK: with(
 		EnterprisesRecord,

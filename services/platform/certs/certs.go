@@ -26,6 +26,7 @@ import (
 	"slices"
 	"time"
 
+	"coso/services/platform/civil"
 	"coso/services/platform/mtls"
 )
 
@@ -87,7 +88,7 @@ func Make(o Options) (Made, error) {
 		return Made{}, err
 	}
 	if !ca.cert.NotAfter.After(o.Now) {
-		return Made{}, fmt.Errorf("%w: %s", ErrEnded, ca.cert.NotAfter.Format(time.RFC3339))
+		return Made{}, fmt.Errorf("%w: %s", ErrEnded, civil.Stamp(ca.cert.NotAfter))
 	}
 	made := Made{CA: ca.cert.NotAfter, Ends: o.Now.AddDate(0, 0, o.Days)}
 	if made.Ends.After(made.CA) {

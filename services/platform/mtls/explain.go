@@ -8,6 +8,8 @@ import (
 	"net"
 	"strings"
 	"time"
+
+	"coso/services/platform/civil"
 )
 
 // renew is what to do about a certificate that ended.
@@ -21,9 +23,9 @@ func timely(err error, now time.Time) error {
 	}
 	c := invalid.Cert
 	if now.Before(c.NotBefore) {
-		return fmt.Errorf("the certificate %q holds only from %s on; is the clock of this machine right?: %w", c.Subject, c.NotBefore.Format(time.RFC3339), err)
+		return fmt.Errorf("the certificate %q holds only from %s on; is the clock of this machine right?: %w", c.Subject, civil.Stamp(c.NotBefore), err)
 	}
-	return fmt.Errorf("the certificate %q ended on %s; %s: %w", c.Subject, c.NotAfter.Format(time.RFC3339), renew, err)
+	return fmt.Errorf("the certificate %q ended on %s; %s: %w", c.Subject, civil.Stamp(c.NotAfter), renew, err)
 }
 
 // Explain says what to do about a connection to a service that did not come about, as far as certificates are the reason.

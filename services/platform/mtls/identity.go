@@ -13,6 +13,8 @@ import (
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
+
+	"coso/services/platform/civil"
 )
 
 const (
@@ -119,10 +121,10 @@ func (i *Identity) Ends() time.Time { return i.held.Load().ends }
 func (i *Identity) Healthy() error {
 	var wrong []error
 	if why := i.trouble.Load(); why != nil {
-		wrong = append(wrong, fmt.Errorf("the new certificate is no good, the old one is used until %s: %s", i.Ends().Format(time.RFC3339), *why))
+		wrong = append(wrong, fmt.Errorf("the new certificate is no good, the old one is used until %s: %s", civil.Stamp(i.Ends()), *why))
 	}
 	if !i.o.Now().Before(i.Ends()) {
-		wrong = append(wrong, fmt.Errorf("the certificate ended on %s: nobody answers this process; %s", i.Ends().Format(time.RFC3339), renew))
+		wrong = append(wrong, fmt.Errorf("the certificate ended on %s: nobody answers this process; %s", civil.Stamp(i.Ends()), renew))
 	}
 	return errors.Join(wrong...)
 }
@@ -132,7 +134,7 @@ func (i *Identity) Warning() string {
 	if i.Ends().Sub(i.o.Now()) > Soon {
 		return ""
 	}
-	return fmt.Sprintf("the certificate in use ends on %s; %s", i.Ends().Format(time.RFC3339), renew)
+	return fmt.Sprintf("the certificate in use ends on %s; %s", civil.Stamp(i.Ends()), renew)
 }
 
 // Certificate is the one in use, for libraries that ask for it with each connection.

@@ -93,7 +93,10 @@ func newOffice(ctx context.Context, dir string, guarded bool, grants int) (*offi
 		return nil, err
 	}
 	o.network = clientsOf(o.conn)
-	return o, o.fill(ctx, grants)
+	if err := o.fill(ctx, grants); err != nil {
+		return nil, errors.Join(err, o.close(ctx))
+	}
+	return o, nil
 }
 
 func clientsOf(conn grpc.ClientConnInterface) clients {

@@ -79,7 +79,7 @@ func (k Keys) Open(logger *slog.Logger) (*Tokens, error) {
 	if wrong != nil {
 		t = &Tokens{}
 	}
-	keys, err := t.read(token.RemoteOptions{Issuer: ownIssuer, JWKS: k.URL, Logger: logger})
+	keys, err := t.read(token.RemoteOptions{Issuer: ownIssuer, JWKS: k.URL, Logger: logger, PauseBetween: time.Second})
 	if err != nil {
 		wrong = errors.Join(wrong, fmt.Errorf("--keys: %w", err))
 	}
