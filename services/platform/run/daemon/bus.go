@@ -50,6 +50,8 @@ type bus struct {
 	*nats.Conn
 
 	addresses string
+	// id is who this process is to NATS; nil: nobody has to prove it.
+	id *mtls.Identity
 	// refusal is why NATS or this process broke off the last attempt, and what to do; nil: not for what one of them showed.
 	refusal atomic.Pointer[string]
 }
@@ -58,7 +60,7 @@ type bus struct {
 // away: what is to be announced waits in the journal.
 func connect(addresses, service string, id *mtls.Identity, logger *slog.Logger) (*bus, jetstream.JetStream, error) {
 	logger = logger.With("part", "nats")
-	b := &bus{addresses: addresses}
+	b := &bus{addresses: addresses, id: id}
 	o := append(proving(service, id), nats.Name("coso "+service),
 		nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(500*time.Millisecond),
 		nats.ReconnectJitter(200*time.Millisecond, 200*time.Millisecond), nats.ReconnectBufSize(-1), nats.Timeout(2*time.Second),
@@ -66,7 +68,7 @@ func connect(addresses, service string, id *mtls.Identity, logger *slog.Logger) 
 		nats.ConnectHandler(func(c *nats.Conn) { logger.Info("connected", "to", c.ConnectedUrlRedacted()) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
-				logger.Warn("NATS is away; change events wait in the journal", "error", explained(err))
+				logger.Warn("NATS is away; change events wait in the journal", "error", b.explained(err))
 			}
 		}),
 		nats.ReconnectHandler(func(c *nats.Conn) { logger.Info("connected again", "to", c.ConnectedUrlRedacted()) }),
@@ -74,7 +76,7 @@ func connect(addresses, service string, id *mtls.Identity, logger *slog.Logger) 
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { logger.Warn("NATS complains", "error", err) }))
 	var err error
 	if b.Conn, err = nats.Connect(addresses, o...); err != nil {
-		return nil, nil, fmt.Errorf("NATS: %w", explained(err))
+		return nil, nil, fmt.Errorf("NATS: %w", b.explained(err))
 	}
 	js, err := jetstream.New(b.Conn)
 	if err != nil {
@@ -89,7 +91,7 @@ func connect(addresses, service string, id *mtls.Identity, logger *slog.Logger) 
 
 // tried takes the outcome of an attempt that failed.
 func (b *bus) tried(logger *slog.Logger, err error) {
-	why := explained(err).Error()
+	why := b.explained(err).Error()
 	if why == err.Error() { // the server is away, no more
 		b.refusal.Store(nil)
 		return
@@ -112,8 +114,10 @@ func proving(service string, id *mtls.Identity) []nats.Option {
 }
 
 // explained is why NATS is away, with what to do about it.
-func explained(err error) error {
+func (b *bus) explained(err error) error {
 	switch {
+	case b.id == nil && errors.Is(err, nats.ErrTLS):
+		return fmt.Errorf("NATS speaks TLS there; give this process --tls-cert, --tls-key and --tls-ca, which coso certs makes: %w", err)
 	case errors.Is(err, nats.ErrSecureConnWanted):
 		return fmt.Errorf("NATS speaks clear text there; start it with the nats.conf that coso certs makes: %w", err)
 	case errors.Is(err, nats.ErrAuthorization):
