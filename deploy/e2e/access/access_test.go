@@ -86,7 +86,7 @@ func asks(t testing.TB) map[string]string {
 // mark is how the table shows an answer.
 func mark(t testing.TB, what string, err error) string {
 	t.Helper()
-	switch code := status.Code(err); code { //nolint:exhaustive // the others are refusals for other reasons than who asks
+	switch code := status.Code(err); code {
 	case codes.PermissionDenied:
 		return "-"
 	case codes.Unauthenticated:
@@ -214,7 +214,7 @@ func compare(t testing.TB, table string) {
 		return
 	}
 	have := strings.Split(string(want), "\n")
-	for _, line := range strings.Split(table, "\n") {
+	for line := range strings.SplitSeq(table, "\n") {
 		if !slices.Contains(have, line) {
 			t.Errorf("not so in %s:\n%s", golden, line)
 		}

@@ -21,7 +21,9 @@ import (
 	identitypb "coso/proto/gen/coso/identity/v1"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*Server).startGoRoutine.func1")) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*Server).startGoRoutine.func1"))
+}
 
 // up starts everything and answers its address and the first account's one-time password.
 func up(t *testing.T, limits identity.Limits) (base, password string) {

@@ -3,6 +3,7 @@ package caller
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"sync"
 	"time"
 
@@ -59,15 +60,24 @@ func (t *turns) take(
 			return nil, fault.From(ctx.Err())
 		}
 	}
-	tokens, err := use()
+	var tokens *identitypb.SessionTokens
+	var err error = fault.Internal(errUnended)
+	defer func() { t.end(of, cur, tokens, err, now().Add(shared)) }()
+	tokens, err = use()
+	return tokens, err
+}
+
+// errUnended is what others hear who wait for a use that panicked.
+var errUnended = errors.New("the use of a refresh token did not end")
+
+func (t *turns) end(of [sha256.Size]byte, cur *turn, tokens *identitypb.SessionTokens, err error, until time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	cur.tokens, cur.err, cur.until = tokens, err, now().Add(shared)
+	cur.tokens, cur.err, cur.until = tokens, err, until
 	close(cur.done)
 	if err != nil {
 		delete(t.known, of)
 	}
-	return tokens, err
 }
 
 // find is what was got for a refresh token a moment ago.

@@ -25,17 +25,17 @@ type message struct {
 	Text string
 }
 
-// tooEarly is the refusal of a day before the period's first. Another period was chosen, most often: the reader is shown where
+// tooEarlyError is the refusal of a day before the period's first. Another period was chosen, most often: the reader is shown where
 // they are, why there is nothing, and the form to choose a day.
-type tooEarly struct {
+type tooEarlyError struct {
 	*Place
 
 	err error
 }
 
-func (e *tooEarly) Error() string { return e.err.Error() }
+func (e *tooEarlyError) Error() string { return e.err.Error() }
 
-func (e *tooEarly) Unwrap() error { return e.err }
+func (e *tooEarlyError) Unwrap() error { return e.err }
 
 // early is what the page shows then.
 type early struct {
@@ -45,7 +45,7 @@ type early struct {
 }
 
 // askAgain answers with the form and why the day in it cannot be shown.
-func (s *Site) askAgain(w http.ResponseWriter, r *http.Request, q *question, who *viewer, stale string, at *tooEarly) {
+func (s *Site) askAgain(w http.ResponseWriter, r *http.Request, q *question, who *viewer, stale string, at *tooEarlyError) {
 	e, code := exchange.Refused(r, at)
 	data := &early{Place: at.Place, Refusal: e.MsgVi}
 	if q.language == english {

@@ -198,7 +198,7 @@ func (s *Site) answer(w http.ResponseWriter, r *http.Request, q *question, build
 		return
 	}
 	view, data, stale, err := s.ask(ctx, w, r, q, build)
-	if at, ok := errors.AsType[*tooEarly](err); ok {
+	if at, ok := errors.AsType[*tooEarlyError](err); ok {
 		s.askAgain(w, r, q, who, stale, at)
 		return
 	}

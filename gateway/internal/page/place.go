@@ -26,7 +26,7 @@ type Place struct {
 }
 
 // locate finds out where a page is: the unit and period asked for, else a top of the tree and the present period. Unit or
-// Period is nil if there are none yet; Progress is set if both are there. The error is a tooEarly for a day before the period.
+// Period is nil if there are none yet; Progress is set if both are there. The error is a tooEarlyError for a day before the period.
 func locate(ctx context.Context, a *asker, q *question) (*Place, error) {
 	at := &Place{AsOf: q.given[asOfKey]}
 	var err error
@@ -49,7 +49,7 @@ func locate(ctx context.Context, a *asker, q *question) (*Place, error) {
 		Unit: at.Unit.GetName(), Period: at.Period.GetName(), AsOf: at.AsOf,
 	})
 	if fault.ReasonOf(err) == faultpb.Reason_REASON_PERIOD_NOT_BEGUN {
-		return nil, &tooEarly{Place: at, err: err}
+		return nil, &tooEarlyError{Place: at, err: err}
 	}
 	if err != nil {
 		return nil, err

@@ -250,27 +250,21 @@ func (o *office) give(rt *rapid.T, m *model) {
 
 // agree holds every answer against the model.
 func (o *office) agree(rt *rapid.T, m *model) {
-	for _, book := range []*scope.Book{o.book, o.fresh()} {
-		for _, principal := range everybody() {
-			for _, what := range []accesspb.Permission{access.UnitsRead, access.TargetsPropose, access.GrantsManage} {
+	for _, principal := range everybody() {
+		for _, what := range []accesspb.Permission{access.UnitsRead, access.TargetsPropose, access.GrantsManage} {
+			for _, book := range []*scope.Book{o.book, o.fresh()} {
 				o.ask(rt, book, principal, func(power store.Power) error { return agrees(rt, m, power, principal, what, o.now) })
 			}
 		}
 	}
 }
 
+// agrees asks for one unit after the other, as long as a fresh book knows no tree, and then for all.
 func agrees(rt *rapid.T, m *model, power store.Power, principal string, what accesspb.Permission, now time.Time) error {
-	among, err := power.Units(what)
-	if err != nil {
-		return err
-	}
-	anywhere := false
+	in := map[string]bool{}
 	for _, unit := range append(unitNames(), "", "units/unknown", "units/never-heard-of") {
 		own, steads := m.in(principal, what, unit, now)
-		anywhere = anywhere || own || len(steads) > 0
-		if want := own || len(steads) > 0; unit != "" && among.Has(unit) != want || unit == "" && among.Everywhere != want {
-			rt.Fatalf("%s, %v: %q in the scope: %v, the model says %v", principal, what, unit, !want, want)
-		}
+		in[unit] = own || len(steads) > 0
 		for _, stead := range []string{"", "principals/hoa", "principals/tuan"} {
 			instead, ok, err := power.At(what, unit, stead)
 			if err != nil {
@@ -282,6 +276,17 @@ func agrees(rt *rapid.T, m *model, power store.Power, principal string, what acc
 				rt.Fatalf("%s, %v in %q in the stead of %q: %q, %v; the model says %v: of their own %v, of others %v",
 					principal, what, unit, stead, instead, ok, want, own, steads)
 			}
+		}
+	}
+	among, err := power.Units(what)
+	if err != nil {
+		return err
+	}
+	anywhere := false
+	for unit, want := range in {
+		anywhere = anywhere || want
+		if unit != "" && among.Has(unit) != want || unit == "" && among.Everywhere != want {
+			rt.Fatalf("%s, %v: %q in the scope: %v, the model says %v", principal, what, unit, !want, want)
 		}
 	}
 	if got := power.Anywhere(what); got != anywhere {

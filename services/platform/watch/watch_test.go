@@ -165,8 +165,8 @@ type listening struct {
 func (h *house) watch(req *feedpb.WatchEventsRequest, as ...string) *listening {
 	h.Helper()
 	ctx, cancel := context.WithCancel(h.Context())
-	for _, account := range as {
-		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+h.own.Token(account))
+	if len(as) == 1 {
+		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+h.own.Token(as[0]))
 	}
 	h.Cleanup(cancel)
 	s, err := h.WatchEvents(ctx, req)

@@ -31,8 +31,10 @@ const (
 //
 // EventService is served by every service.
 type EventServiceClient interface {
-	// Sends the service's change events in order, each once, then waits for more. The first message is a mark: it says where the
-	// stream begins. A stream lasts an hour at most; whoever wants more asks again after the last sequence that it got.
+	// Sends the service's change events in order, each once, then waits for more: those about what the caller may read, where it
+	// is now, by grants that hold when the event is sent. The first message is a mark: it says where the stream begins. A stream
+	// lasts an hour at most, and no longer than the token that proves its caller; whoever wants more asks again after the last
+	// sequence that it got.
 	// FAILED_PRECONDITION (INCARNATION_FOREIGN) for the sequence of another journal: what was heard before must be read anew.
 	WatchEvents(ctx context.Context, in *WatchEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchEventsResponse], error)
 }
@@ -70,8 +72,10 @@ type EventService_WatchEventsClient = grpc.ServerStreamingClient[WatchEventsResp
 //
 // EventService is served by every service.
 type EventServiceServer interface {
-	// Sends the service's change events in order, each once, then waits for more. The first message is a mark: it says where the
-	// stream begins. A stream lasts an hour at most; whoever wants more asks again after the last sequence that it got.
+	// Sends the service's change events in order, each once, then waits for more: those about what the caller may read, where it
+	// is now, by grants that hold when the event is sent. The first message is a mark: it says where the stream begins. A stream
+	// lasts an hour at most, and no longer than the token that proves its caller; whoever wants more asks again after the last
+	// sequence that it got.
 	// FAILED_PRECONDITION (INCARNATION_FOREIGN) for the sequence of another journal: what was heard before must be read anew.
 	WatchEvents(*WatchEventsRequest, grpc.ServerStreamingServer[WatchEventsResponse]) error
 	mustEmbedUnimplementedEventServiceServer()
