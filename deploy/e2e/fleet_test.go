@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"coso/gateway/identity"
 )
 
 // built is the folder of the binaries, made once; TestMain removes it.
@@ -91,6 +93,14 @@ type fleet struct {
 	bin, dir string
 	base     string
 	members  map[string]*member
+}
+
+// processOf is the process that runs a service; the gateway keeps its own.
+func processOf(service string) string {
+	if service == identity.Name {
+		return "gatewayd"
+	}
+	return service + "d"
 }
 
 // names are a fleet's processes.

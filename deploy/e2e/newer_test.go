@@ -15,7 +15,6 @@ import (
 	bolt "go.etcd.io/bbolt" //nolint:depguard // a file is made to look like one of a newer version
 
 	"coso/deploy/internal/single"
-	"coso/gateway/identity"
 )
 
 // contents are the files of one store by what they hold.
@@ -75,11 +74,7 @@ func TestAFolderOfANewerVersion(t *testing.T) {
 			err := single.Run(context.Background(), single.Options{Dir: dir, HTTP: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler)},
 				func(string) { t.Error("it started") })
 			f := newFleet(t, dir)
-			process := service + "d"
-			if service == identity.Name {
-				process = "gatewayd"
-			}
-			m := f.launch(process)
+			m := f.launch(processOf(service))
 			f.until("it ends", func() error {
 				if m.runs() {
 					return fmt.Errorf("it runs: %s", m.log)

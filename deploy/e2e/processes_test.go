@@ -61,7 +61,7 @@ func TestEachProcessStandsAlone(t *testing.T) {
 	defer func() { _ = operator.Close() }()
 	f.until("the operator is told that events travel", func() error {
 		status, err := feedpb.NewFeedServiceClient(operator).GetFeedStatus(t.Context(), &feedpb.GetFeedStatusRequest{})
-		if err == nil && (status.GetRelay().GetPublishedSequence() != 1 || status.GetFollowers()[0].GetSequence() != 1) {
+		if err == nil && (status.GetRelay().GetPublishedSequence() != 1 || status.GetFollowers()[0].GetSequence() != 2) {
 			err = fmt.Errorf("he is told %v", status)
 		}
 		return err

@@ -24,10 +24,10 @@ func refusedFolder(t *testing.T, dir string) {
 		t.Errorf("a second coso says %v", err)
 	}
 	for _, service := range single.Services() {
-		f.launch(service + "d")
+		f.launch(processOf(service))
 	}
 	for _, service := range single.Services() {
-		m := f.members[service+"d"]
+		m := f.members[processOf(service)]
 		f.until(m.name+" ends", func() error {
 			if m.runs() {
 				return fmt.Errorf("it runs: %s", m.log)

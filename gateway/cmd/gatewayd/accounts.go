@@ -31,7 +31,7 @@ func (f *flags) open(ctx context.Context, logger *slog.Logger, foreign []token.I
 		Options: run.Options{Dir: dir, Logger: logger, Checkpoints: f.Checkpoints.Options()}, Limits: f.Limits, Issuers: foreign,
 	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the store of %s: %w", identity.Name, err)
 	}
 	if err := errors.Join(run.Settled(dir, identity.Name), f.first(ctx, accounts, logger)); err != nil {
 		return nil, errors.Join(err, accounts.Close())
