@@ -14,6 +14,7 @@ import (
 	"coso/deploy/internal/client"
 	"coso/deploy/internal/session"
 	"coso/deploy/internal/sheet"
+	"coso/services/platform/fault"
 )
 
 // client is one of the server, for whom COSO_API_TOKEN or the session on this machine speaks.
@@ -62,12 +63,8 @@ func (c signInCommand) Run(ctx context.Context, s streams) error {
 		return told(c.Lang, err)
 	}
 	if got.GetMustChangePassword() {
-		next, err := ask.twice()
-		if err != nil {
-			return err
-		}
-		if err := kept.ChangePassword(ctx, password, next); err != nil {
-			return told(c.Lang, err)
+		if err := c.choose(ctx, ask, kept, password); err != nil {
+			return errors.Join(told(c.Lang, err), kept.SignOut(ctx)) // half signed in, nothing else would work
 		}
 	}
 	_, err = fmt.Fprintf(s.out, ask.text("Đã đăng nhập %s với %s.\n", "Signed in to %s as %s.\n"), c.Server, got.GetPrincipal())
@@ -80,6 +77,23 @@ func told(lang sheet.Lang, err error) error {
 		return nil
 	}
 	return errors.New(sheet.TextOf(err, lang))
+}
+
+// choose changes a one-time password; on a terminal a password that will not do is asked for again.
+func (c signInCommand) choose(ctx context.Context, ask asker, kept *session.Session, old string) error {
+	for {
+		next, err := ask.twice()
+		if err != nil {
+			return err
+		}
+		err = kept.ChangePassword(ctx, old, next)
+		if fault.KindOf(err) != fault.KindInvalidArgument || err == nil || !term.IsTerminal(int(os.Stdin.Fd())) {
+			return err
+		}
+		if _, err := fmt.Fprintln(ask.say, sheet.TextOf(err, c.Lang)); err != nil {
+			return err
+		}
+	}
 }
 
 // signOutCommand signs out.
@@ -113,10 +127,14 @@ func (a asker) text(vi, en string) string {
 
 // secret reads a line that is not shown.
 func (a asker) secret(vi, en string) (string, error) {
-	if fd := int(os.Stdin.Fd()); term.IsTerminal(fd) { //nolint:gosec // a descriptor is small
-		fmt.Fprint(a.say, a.text(vi, en))
+	if fd := int(os.Stdin.Fd()); term.IsTerminal(fd) {
+		if _, err := fmt.Fprint(a.say, a.text(vi, en)); err != nil {
+			return "", err
+		}
 		typed, err := term.ReadPassword(fd)
-		fmt.Fprintln(a.say)
+		if _, said := fmt.Fprintln(a.say); err == nil {
+			err = said
+		}
 		return string(typed), err
 	}
 	line, err := a.in.ReadString('\n')
@@ -131,18 +149,22 @@ func (a asker) secret(vi, en string) (string, error) {
 
 // twice asks for a new password until it was typed the same twice; from a pipe it is one line.
 func (a asker) twice() (string, error) {
-	fmt.Fprintln(a.say, a.text(
+	if _, err := fmt.Fprintln(a.say, a.text(
 		"Đây là mật khẩu dùng một lần; hãy đặt mật khẩu của mình, ít nhất 12 ký tự.",
-		"This is a one-time password; choose one of your own, of at least 12 characters."))
+		"This is a one-time password; choose one of your own, of at least 12 characters.")); err != nil {
+		return "", err
+	}
 	for {
 		first, err := a.secret("Mật khẩu mới: ", "New password: ")
-		if err != nil || !term.IsTerminal(int(os.Stdin.Fd())) { //nolint:gosec // a descriptor is small
+		if err != nil || !term.IsTerminal(int(os.Stdin.Fd())) {
 			return first, err
 		}
 		second, err := a.secret("Gõ lại: ", "Again: ")
 		if err != nil || first == second {
 			return first, err
 		}
-		fmt.Fprintln(a.say, a.text("Hai lần gõ khác nhau; hãy gõ lại.", "The two differ; type them again."))
+		if _, err := fmt.Fprintln(a.say, a.text("Hai lần gõ khác nhau; hãy gõ lại.", "The two differ; type them again.")); err != nil {
+			return "", err
+		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // size is a number of bytes as people write it: `500MiB`, `20GiB`; 0 stands alone.
-type size int64
+type size int64 //nolint:recvcheck // kong decodes into it; it prints as a value
 
 // units are what a size is counted in, the largest first.
 func units() []struct {

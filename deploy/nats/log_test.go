@@ -39,7 +39,7 @@ func said(t *testing.T, dir, killed string, messages int) string {
 			t.Fatal(err)
 		}
 	}
-	if now, err := stream.Info(t.Context()); err != nil || now.State.Msgs != before+uint64(messages) { //nolint:gosec // a handful
+	if now, err := stream.Info(t.Context()); err != nil || now.State.Msgs != before+uint64(messages) {
 		t.Errorf("%d messages, then %d more: %v, %v", before, messages, now, err)
 	}
 	if killed != "" {

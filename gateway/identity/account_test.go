@@ -5,14 +5,20 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/emptypb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"coso/gateway/identity/internal/records"
 	"coso/services/platform/fault"
+	"coso/services/platform/store"
 
 	accesspb "coso/proto/gen/coso/access/v1"
 	faultpb "coso/proto/gen/coso/fault/v1"
 	identitypb "coso/proto/gen/coso/identity/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
 )
 
 func TestAccounts(t *testing.T) {
@@ -156,7 +162,7 @@ func TestClosingAnAccount(t *testing.T) {
 	_, err = h.sessions.GetCaller(h.bearing(in.GetToken()), &identitypb.GetCallerRequest{})
 	h.refused(err, fault.KindUnauthenticated, faultpb.Reason_REASON_ACCOUNT_DISABLED)
 	_, err = h.sessions.ExchangeApiToken(h.Context(), &identitypb.ExchangeApiTokenRequest{Secret: made.GetSecret()})
-	h.refused(err, fault.KindUnauthenticated, faultpb.Reason_REASON_ACCOUNT_DISABLED)
+	h.refused(err, fault.KindUnauthenticated, faultpb.Reason_REASON_API_TOKEN_REVOKED)
 	got, err := h.accounts.UpdateAccount(ctx, &identitypb.UpdateAccountRequest{
 		Account: &identitypb.Account{Name: "accounts/lan"}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"disabled"}},
 	})
@@ -164,6 +170,52 @@ func TestClosingAnAccount(t *testing.T) {
 		t.Fatalf("%v, %v", got, err)
 	}
 	h.signIn("lan", phrase)
+}
+
+// A substitute would hold the account of whom he stands in for beyond the substitution.
+func TestASubstituteResetsNoPassword(t *testing.T) {
+	h := newHouse(t)
+	h.person("xuan")
+	h.grant("xuan", accesspb.Role_ROLE_ADMINISTRATOR)
+	binh := h.person("binh")
+	_, err := store.Update(itself(h.Context(), "test"), h.Store(), nil, func(tx *store.Tx) (*emptypb.Empty, error) {
+		return &emptypb.Empty{}, records.Grants.Put(tx, &registrypb.Grant{
+			Name: "grants/binh", Principal: "principals/binh", Role: accesspb.Role_ROLE_ADMINISTRATOR, StartTime: timestamppb.New(h.clock.now()),
+			SubstituteFor: "grants/xuan", OnBehalfOf: "principals/xuan",
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := h.bearing(binh.GetToken())
+	if _, err := h.accounts.GetAccount(ctx, &identitypb.GetAccountRequest{Name: "accounts/xuan"}); err != nil {
+		t.Fatalf("he may read: %v", err)
+	}
+	_, err = h.accounts.ResetPassword(ctx, &identitypb.ResetPasswordRequest{Name: "accounts/xuan"})
+	h.refused(err, fault.KindPermissionDenied, faultpb.Reason_REASON_NOT_AS_SUBSTITUTE)
+	_, err = h.accounts.UpdateAccount(ctx, &identitypb.UpdateAccountRequest{
+		Account: &identitypb.Account{Name: "accounts/xuan", Disabled: true, DisabledReason: "thử"},
+	})
+	h.refused(err, fault.KindPermissionDenied, faultpb.Reason_REASON_NOT_AS_SUBSTITUTE)
+	h.signIn("xuan", phrase)
+}
+
+// Whoever has stolen an API token has nothing after a reset.
+func TestAResetRevokesAPITokens(t *testing.T) {
+	h := newHouse(t)
+	in := h.person("lan")
+	made, err := h.tokens.CreateApiToken(h.bearing(in.GetToken()), &identitypb.CreateApiTokenRequest{ApiToken: &identitypb.ApiToken{
+		DisplayName: "báo cáo", Scope: identitypb.ApiTokenScope_API_TOKEN_SCOPE_ALL, ExpireTime: timestamppb.New(h.clock.now().Add(time.Hour)),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.accounts.ResetPassword(h.Context(), &identitypb.ResetPasswordRequest{Name: "accounts/lan"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.sessions.ExchangeApiToken(h.Context(), &identitypb.ExchangeApiTokenRequest{Secret: made.GetSecret()}); fault.KindOf(fault.FromStatus(status.Convert(err))) != fault.KindUnauthenticated {
+		t.Errorf("exchanged with %v", err)
+	}
 }
 
 func TestResettingAPassword(t *testing.T) {

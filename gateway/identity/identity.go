@@ -162,6 +162,9 @@ func itself(ctx context.Context, method string) context.Context {
 	return access.WithCall(ctx, access.Service(Name), Name+"/"+method, accesspb.Permission_PERMISSION_UNSPECIFIED)
 }
 
+// Tokens verifies the tokens that count here, for the gateway and for services in the same process.
+func (s *Service) Tokens() *token.Verifier { return s.verifier }
+
 // Own is what a verifier in this process is to be told of the installation's own tokens; one elsewhere reads the keys that
 // are Published.
 func (s *Service) Own() token.Issuer {

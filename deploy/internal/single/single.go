@@ -25,7 +25,6 @@ import (
 	"coso/services/platform/checkpoint"
 	"coso/services/platform/run"
 	"coso/services/platform/run/ops"
-	"coso/services/platform/token"
 	"coso/services/registry"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -130,13 +129,7 @@ func open(ctx context.Context, o Options) (services []*run.Service, accounts *id
 	}
 	own := accounts.Service
 	defer func() { services = append(services, own) }()
-	clock := o.Clock
-	if clock == nil {
-		clock = time.Now
-	}
-	if options.Tokens, err = token.NewVerifier(token.Options{Issuers: []token.Issuer{accounts.Own()}, Now: clock}); err != nil {
-		return nil, nil, err
-	}
+	options.Tokens = accounts.Tokens()
 	for _, n := range []func(run.Options) (*run.Service, error){registry.AdministeredBy(cmp.Or(o.FirstAdministrator, registry.FirstAdministrator)), membership.New, planning.New, award.New} {
 		s, err := n(options)
 		if err != nil {
@@ -171,7 +164,7 @@ func site(o Options, services []*run.Service, accounts *identity.Service, listen
 	}
 	handler, err := gateway.New(gateway.Options{
 		Registry: services[0].Conn(), Membership: services[1].Conn(), Planning: services[2].Conn(), Award: services[3].Conn(),
-		Identity: accounts.Conn(), Keys: accounts.Published,
+		Identity: accounts.Conn(), Keys: accounts.Published, Tokens: accounts.Tokens(),
 		Logger: o.Logger, Metrics: meters, Ready: health.Ready,
 	})
 	if err != nil {

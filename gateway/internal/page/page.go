@@ -234,6 +234,7 @@ func (s *Site) ask(
 
 // show renders a page and sends it. An error means that nothing was sent.
 func (s *Site) show(w http.ResponseWriter, r *http.Request, code int, lang language, view string, f *frame) error {
+	f.Door = s.Desk.Tokens != nil
 	var body bytes.Buffer
 	if err := s.templates[lang][view].ExecuteTemplate(&body, "layout", f); err != nil {
 		return err
@@ -249,7 +250,6 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, code int, lang langu
 	if code == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", "Bearer")
 	}
-	f.Door = s.Desk.Tokens != nil
 	h.Add("Vary", "Accept-Language, Cookie")
 	w.WriteHeader(code)
 	if r.Method != http.MethodHead {

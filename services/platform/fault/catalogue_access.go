@@ -12,6 +12,10 @@ var ofAccess = map[faultpb.Reason]entry{ //nolint:exhaustive // a part; a test h
 		"Tài khoản này không có quyền {value} tại {name}; hãy đề nghị người quản trị của đơn vị đó giao quyền, hoặc chọn đơn vị thuộc phạm vi được giao.",
 		"This account does not hold the permission {value} in {name}; ask that unit's administrator for a grant, or choose a unit within your own.",
 	},
+	faultpb.Reason_REASON_NOT_AS_SUBSTITUTE: {
+		"Việc này không làm thay {name} được vì hiệu lực còn mãi sau khi hết thời gian thay; hãy để người giữ quyền tự làm.",
+		"This cannot be done in the stead of {name}, since it would outlast the substitution; have it done by who holds the grant.",
+	},
 	faultpb.Reason_REASON_SERVICES_ONLY: {
 		"Chỉ các dịch vụ của hệ thống mới hỏi nhau việc này; người dùng không cần đến.",
 		"Only the services of the installation ask this of each other; users have no need of it.",

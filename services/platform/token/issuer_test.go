@@ -21,7 +21,7 @@ import (
 // INV-TOKEN-NAME.
 func TestOwnSubjects(t *testing.T) {
 	own := tokentest.Issuer(t)
-	for _, id := range []string{"", "Lan", "lan_", "-lan", "lan-", "lân", "lan/admin", strings.Repeat("a", 64), "local", "sso-" + strings.Repeat("0", 32), "a-" + strings.Repeat("v", 32)} {
+	for _, id := range []string{"", "Lan", "lan_", "-lan", "lan-", "lân", "lan/admin", strings.Repeat("a", 64), "local", "operator", "sso-" + strings.Repeat("0", 32), "a-" + strings.Repeat("v", 32)} {
 		if token.AccountID(id) {
 			t.Errorf("%q may be an account", id)
 		}

@@ -24,14 +24,15 @@ var (
 )
 
 // AccountID reports whether an account of the installation may have this id: it has the form of a resource id, is not
-// `local`, under whose name stands what was done before there were identities, and has not the form of a foreign name.
+// `local`, under whose name stands what was done before there were identities, nor `operator`, under which the operator's
+// socket acts, and has not the form of a foreign name.
 //
 // INV-TOKEN-NAME rests on the form alone and not on the prefixes that are configured: `principals/lan` is an account, and
 // `principals/sso-` with 32 characters behind it never is. If only the present prefixes were kept free, an issuer that is
 // added later could find its names taken by accounts, and an account made after an issuer was removed could take the name,
 // and with it the grants, of one of that issuer's users.
 func AccountID(id string) bool {
-	return accountID.MatchString(id) && collection+id != access.Local && !foreignForm.MatchString(id)
+	return accountID.MatchString(id) && collection+id != access.Local && collection+id != access.Operator && !foreignForm.MatchString(id)
 }
 
 // foreignName returns the name of another issuer's user. It depends on issuer and subject alone, so that it stays the same,

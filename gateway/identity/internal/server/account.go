@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"coso/gateway/identity/internal/account"
+	"coso/gateway/identity/internal/apitoken"
 	"coso/gateway/identity/internal/password"
 	"coso/gateway/identity/internal/records"
 	"coso/services/platform/fault"
@@ -144,7 +145,7 @@ func (s *Server) UpdateAccount(ctx context.Context, req *identitypb.UpdateAccoun
 	}
 	asked := req.GetAccount()
 	done, err := store.Update(ctx, s.store, req, func(tx *store.Tx) (*identitypb.Account, error) {
-		if err := tx.Require(manages, everywhere); err != nil {
+		if err := byOneself(tx); err != nil {
 			return nil, err
 		}
 		if _, err := records.Accounts.Current(tx, asked.GetName(), asked.GetEtag()); err != nil {
@@ -163,7 +164,7 @@ func (s *Server) UpdateAccount(ctx context.Context, req *identitypb.UpdateAccoun
 			return next, fault.In("account", err)
 		}
 		if next.GetDisabled() {
-			if err := forgetAll(tx, next.GetName(), ""); err != nil {
+			if err := shutOut(tx, next.GetName()); err != nil {
 				return nil, err
 			}
 		}
@@ -179,6 +180,18 @@ func (s *Server) UpdateAccount(ctx context.Context, req *identitypb.UpdateAccoun
 		}
 		return wholeAccount(tx, done.GetName())
 	})
+}
+
+// byOneself asks for the permission to manage accounts, held by a grant of one's own: a substitute who resets the password of
+// whom he stands in for would act as that one for ever (INV-GRANT-ENDS).
+func byOneself(tx *store.Tx) error {
+	if err := tx.Require(manages, everywhere); err != nil {
+		return err
+	}
+	if whose := tx.Actor().OnBehalfOf; whose != "" {
+		return fault.PermissionDenied(faultpb.Reason_REASON_NOT_AS_SUBSTITUTE, "", "name", whose)
+	}
+	return nil
 }
 
 // ResetPassword gives an account a new one-time password.
@@ -201,7 +214,7 @@ func (s *Server) ResetPassword(ctx context.Context, req *identitypb.ResetPasswor
 		return nil, err
 	}
 	_, err = store.Update(ctx, s.store, req, func(tx *store.Tx) (*identitypb.Account, error) {
-		if err := tx.Require(manages, everywhere); err != nil {
+		if err := byOneself(tx); err != nil {
 			return nil, err
 		}
 		return resetPassword(tx, req.GetName(), c.principal, hash)
@@ -228,10 +241,27 @@ func resetPassword(tx *store.Tx, name, caller string, hash *identitypb.PasswordH
 	if err := records.Passwords.Put(tx, account.OneTime(was, name, hash, tx.At())); err != nil {
 		return nil, err
 	}
-	if err := forgetAll(tx, name, ""); err != nil {
+	if err := shutOut(tx, name); err != nil {
 		return nil, err
 	}
 	return putAccount(tx, next, event)
+}
+
+// shutOut ends the sessions of an account and revokes its API tokens: whoever has one of them has it no longer.
+func shutOut(tx *store.Tx, name string) error {
+	if err := forgetAll(tx, name, ""); err != nil {
+		return err
+	}
+	has, err := all(records.APITokens.By(tx, records.APITokensByAccount, store.Text(name)))
+	if err != nil {
+		return err
+	}
+	for _, t := range has {
+		if err := records.APITokens.Put(tx, apitoken.Revoke(t, tx.At())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ListAccountHistory answers who changed an account, when and what.

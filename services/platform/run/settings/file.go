@@ -86,7 +86,7 @@ func unreadable(err error) error {
 }
 
 // form is what a file of settings looks like.
-const form = `write one JSON object, e.g. {"log-level": "warn"}`
+const form = `write one JSON object, e.g. {"data": "/srv/coso"}`
 
 // parse reads one flat JSON object: texts, numbers, true and false, lists of texts. A name may come once.
 func parse(raw []byte) ([]string, map[string]any, error) {

@@ -65,12 +65,15 @@ func (s *Server) ListUnits(ctx context.Context, req *registrypb.ListUnitsRequest
 			return nil, err
 		}
 		in := store.Themselves[*registrypb.Unit](scope)
-		if parent != "" {
+		if parent != "" { // what was once below it may be elsewhere today
+			if scope, err = tx.Within(access.UnitsRead, ""); err != nil {
+				return nil, err
+			}
 			in = store.Having(records.UnitsBelow, records.Below(parent).Text(tree))
 		}
 		found, next, err := records.Units.List(tx, req, in, func(u *registrypb.Unit) bool {
 			there := req.GetAnyDay() || unit.InForce(u, day) && (parent == "" || unit.Below(u, tree, parent, day))
-			return there && named(u.GetDisplayName())
+			return there && scope.Has(u.GetName()) && named(u.GetDisplayName())
 		})
 		return &registrypb.ListUnitsResponse{Units: found, NextPageToken: next}, err
 	})
@@ -104,7 +107,15 @@ func (s *Server) ReparentUnit(ctx context.Context, req *registrypb.ReparentUnitR
 		if err != nil {
 			return nil, err
 		}
-		where := append(unit.Superiors(cur, cmp.Or(req.GetTree(), unit.DefaultTree), tx.Today()), req.GetParent())
+		// A move that begins in the past takes the place of what has been since then.
+		since, err := asOf(req.GetFromDate(), tx.Today())
+		if err != nil {
+			return nil, err
+		}
+		if tx.Today().Before(since) {
+			since = tx.Today()
+		}
+		where := append(unit.Superiors(cur, cmp.Or(req.GetTree(), unit.DefaultTree), since), req.GetParent())
 		if err := tx.Require(access.UnitsManage, where...); err != nil {
 			return nil, err
 		}

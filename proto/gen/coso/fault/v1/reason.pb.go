@@ -147,6 +147,8 @@ const (
 	Reason_REASON_PERMISSION_DENIED_EVERYWHERE Reason = 57
 	// Only other services of the installation may ask this.
 	Reason_REASON_SERVICES_ONLY Reason = 58
+	// A substitute may not do this: it would outlast the substitution.
+	Reason_REASON_NOT_AS_SUBSTITUTE Reason = 59
 	// The request carries no token, and what it asks for is for those who are signed in.
 	Reason_REASON_TOKEN_MISSING Reason = 60
 	// The token is longer than any token may be.
@@ -406,6 +408,7 @@ var (
 		56:   "REASON_PERMISSION_DENIED_IN_UNIT",
 		57:   "REASON_PERMISSION_DENIED_EVERYWHERE",
 		58:   "REASON_SERVICES_ONLY",
+		59:   "REASON_NOT_AS_SUBSTITUTE",
 		60:   "REASON_TOKEN_MISSING",
 		61:   "REASON_TOKEN_TOO_LARGE",
 		62:   "REASON_TOKEN_MALFORMED",
@@ -564,6 +567,7 @@ var (
 		"REASON_PERMISSION_DENIED_IN_UNIT":     56,
 		"REASON_PERMISSION_DENIED_EVERYWHERE":  57,
 		"REASON_SERVICES_ONLY":                 58,
+		"REASON_NOT_AS_SUBSTITUTE":             59,
 		"REASON_TOKEN_MISSING":                 60,
 		"REASON_TOKEN_TOO_LARGE":               61,
 		"REASON_TOKEN_MALFORMED":               62,
@@ -696,7 +700,7 @@ var File_coso_fault_v1_reason_proto protoreflect.FileDescriptor
 
 const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1acoso/fault/v1/reason.proto\x12\rcoso.fault.v1*\xa1$\n" +
+	"\x1acoso/fault/v1/reason.proto\x12\rcoso.fault.v1*\xbf$\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fREASON_INTERNAL\x10\x01\x12\x19\n" +
@@ -756,7 +760,8 @@ const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\x18REASON_PERMISSION_DENIED\x107\x12$\n" +
 	" REASON_PERMISSION_DENIED_IN_UNIT\x108\x12'\n" +
 	"#REASON_PERMISSION_DENIED_EVERYWHERE\x109\x12\x18\n" +
-	"\x14REASON_SERVICES_ONLY\x10:\x12\x18\n" +
+	"\x14REASON_SERVICES_ONLY\x10:\x12\x1c\n" +
+	"\x18REASON_NOT_AS_SUBSTITUTE\x10;\x12\x18\n" +
 	"\x14REASON_TOKEN_MISSING\x10<\x12\x1a\n" +
 	"\x16REASON_TOKEN_TOO_LARGE\x10=\x12\x1a\n" +
 	"\x16REASON_TOKEN_MALFORMED\x10>\x12\x1f\n" +

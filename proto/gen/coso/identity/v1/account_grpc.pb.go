@@ -44,10 +44,10 @@ type AccountServiceClient interface {
 	GetAccount(ctx context.Context, in *GetAccountRequest, opts ...grpc.CallOption) (*Account, error)
 	// Accounts in order of their ids, closed ones among them.
 	ListAccounts(ctx context.Context, in *ListAccountsRequest, opts ...grpc.CallOption) (*ListAccountsResponse, error)
-	// Changes an account's display name, or closes and opens it again. Closing ends its sessions. FAILED_PRECONDITION
+	// Changes an account's display name, or closes and opens it again. Closing ends its sessions and revokes its API tokens. FAILED_PRECONDITION
 	// (ACCOUNT_OWN) for who would close the account with which they are signed in.
 	UpdateAccount(ctx context.Context, in *UpdateAccountRequest, opts ...grpc.CallOption) (*Account, error)
-	// Replaces the password by a new one-time password, which it answers this once, and ends the account's sessions. It has
+	// Replaces the password by a new one-time password, which it answers this once, ends the account's sessions and revokes its API tokens. It has
 	// no request id; sent again, it makes another password.
 	ResetPassword(ctx context.Context, in *ResetPasswordRequest, opts ...grpc.CallOption) (*ResetPasswordResponse, error)
 	// Who changed an account, when and what, newest first; of a display name and the reason of a closing only that they were
@@ -137,10 +137,10 @@ type AccountServiceServer interface {
 	GetAccount(context.Context, *GetAccountRequest) (*Account, error)
 	// Accounts in order of their ids, closed ones among them.
 	ListAccounts(context.Context, *ListAccountsRequest) (*ListAccountsResponse, error)
-	// Changes an account's display name, or closes and opens it again. Closing ends its sessions. FAILED_PRECONDITION
+	// Changes an account's display name, or closes and opens it again. Closing ends its sessions and revokes its API tokens. FAILED_PRECONDITION
 	// (ACCOUNT_OWN) for who would close the account with which they are signed in.
 	UpdateAccount(context.Context, *UpdateAccountRequest) (*Account, error)
-	// Replaces the password by a new one-time password, which it answers this once, and ends the account's sessions. It has
+	// Replaces the password by a new one-time password, which it answers this once, ends the account's sessions and revokes its API tokens. It has
 	// no request id; sent again, it makes another password.
 	ResetPassword(context.Context, *ResetPasswordRequest) (*ResetPasswordResponse, error)
 	// Who changed an account, when and what, newest first; of a display name and the reason of a closing only that they were
