@@ -164,28 +164,31 @@ func TestQueryValues(t *testing.T) {
 	for i := range 60 {
 		many += fmt.Sprintf("&khongCo%d=1", i)
 	}
+	club := "?kinds=ORGANISATION_KIND_CELL&kinds=CLB"
+	long := "?" + strings.Repeat("a", 5000) + "=1"
 	const unknown, invalid = "QUERY_PARAMETER_UNKNOWN", "QUERY_PARAMETER_INVALID"
 	for query, want := range map[string]struct{ reason, says string }{
-		"?pageSize=":                              {invalid, "write a whole number like 25, of 9 digits at most"},
-		"?pageSize=1.0":                           {invalid, "the value 1.0 of pageSize"},
-		"?pageSize=99999999999":                   {invalid, "of 9 digits at most"},
-		"?pageSize=1&pageSize=1":                  {invalid, "the value 1, 1 of pageSize cannot be read; write it once only"},
-		"?kinds=7777":                             {invalid, "one of the values ORGANISATION_KIND_BASE_PARTY_ORGANISATION / ORGANISATION_KIND_BASE_CELL / "},
-		"?kinds=ORGANISATION_KIND_CELL&kinds=CLB": {invalid, "the value CLB of kinds"},
-		"?state=MO":                               {invalid, "one of the values ORGANISATION_STATE_ACTIVE / "},
-		"?query=%ff":                              {invalid, "write it in UTF-8"},
-		"?query=%zz":                              {invalid, "write special characters"},
-		"?query=a;unit=b":                         {invalid, "write special characters"},
-		"?kinds[0]=1":                             {unknown, "use one of the names pageSize / pageToken / unit / "},
-		"?=1":                                     {unknown, ""},
-		"?.=1":                                    {unknown, ""},
-		"?unit.name=x":                            {unknown, ""},
-		"?kinds.x=1":                              {unknown, "use kinds, or leave it out"},
-		"?Unit=x":                                 {unknown, "use unit, or leave it out"},
-		"?as_of=x":                                {unknown, "use asOf, or leave it out"},
-		"?pageSize%00=1":                          {unknown, "use pageSize, or leave it out"},
-		many:                                      {invalid, "write 50 at most"},
-		"?" + strings.Repeat("a", 5000) + "=1":    {unknown, ""},
+		"?pageSize=":             {invalid, "write a whole number like 25, of 9 digits at most"},
+		"?pageSize=1.0":          {invalid, "the value 1.0 of pageSize"},
+		"?pageSize=99999999999":  {invalid, "of 9 digits at most"},
+		"?pageSize=1&pageSize=1": {invalid, "the value 1, 1 of pageSize cannot be read; write it once only"},
+		"?kinds=7777":            {invalid, "one of the values ORGANISATION_KIND_BASE_PARTY_ORGANISATION / ORGANISATION_KIND_BASE_CELL / "},
+		"?state=MO":              {invalid, "one of the values ORGANISATION_STATE_ACTIVE / "},
+		"?query=%ff":             {invalid, "write it in UTF-8"},
+		"?query=%zz":             {invalid, "write special characters"},
+		"?query=a;unit=b":        {invalid, "write special characters"},
+		"?kinds[0]=1":            {unknown, "use one of the names pageSize / pageToken / unit / "},
+		"?=1":                    {unknown, ""},
+		"?.=1":                   {unknown, ""},
+		"?unit.name=x":           {unknown, ""},
+		"?kinds.x=1":             {unknown, "use kinds, or leave it out"},
+		"?Unit=x":                {unknown, "use unit, or leave it out"},
+		"?as_of=x":               {unknown, "use asOf, or leave it out"},
+		"?pageSize%00=1":         {unknown, "use pageSize, or leave it out"},
+
+		club: {invalid, "the value CLB of kinds"},
+		many: {invalid, "write 50 at most"},
+		long: {unknown, ""},
 	} {
 		got := refused(t, g.do(t, ask{method: "GET", target: "/v1/organisations" + query}))
 		if got.http != http.StatusBadRequest || got.reason != want.reason || len(got.field) > 400 {
