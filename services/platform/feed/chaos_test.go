@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -145,7 +144,7 @@ func (c *chaos) settle() {
 
 // INV-FEED-ONCE, INV-FEED-IN-PLACE: whatever happens, each event takes effect once and in order.
 func TestEachEventOnceWhateverHappens(t *testing.T) {
-	for _, seed := range []uint64{1, 2, uint64(time.Now().UnixNano())} {
+	for _, seed := range []uint64{1, 2, 3} {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			c := newChaos(t, seed)
 			for range 2 {
