@@ -1,10 +1,12 @@
 package feed
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -86,7 +88,8 @@ func (c *chaos) stopRelays() {
 	}
 }
 
-// toggleFollower ends the follower together with its store, or begins anew.
+// toggleFollower ends the follower together with its store, or begins anew. It is kept going as a service keeps it: one that
+// meets a gap before the relay has filled the damaged stream anew stops there, and looks again.
 func (c *chaos) toggleFollower() {
 	if c.follow != nil {
 		c.follow.stop()
@@ -95,7 +98,12 @@ func (c *chaos) toggleFollower() {
 		c.si.open()
 		return
 	}
-	c.follow = c.si.follow(c.follows, c.si.follower())
+	f := New(Options{Store: c.si.Store, Logger: logTo(c.t), LookAgain: 20 * time.Millisecond, Followers: []Follower{c.si.follower()}})
+	c.follow = start(c.t, func(ctx context.Context) error {
+		defer f.Close()
+		f.follow(ctx, c.follows, f.watches[0])
+		return nil
+	})
 }
 
 func (c *chaos) toggleNATS() {
@@ -142,9 +150,12 @@ func (c *chaos) settle() {
 	c.si.mustEqual(c.so)
 }
 
+// stoppedAtGap lets the follower meet a gap in the damaged stream, most often.
+const stoppedAtGap = 1795340708114278676
+
 // INV-FEED-ONCE, INV-FEED-IN-PLACE: whatever happens, each event takes effect once and in order.
 func TestEachEventOnceWhateverHappens(t *testing.T) {
-	for _, seed := range []uint64{1, 2, 3} {
+	for _, seed := range []uint64{1, 2, stoppedAtGap, uint64(time.Now().UnixNano())} {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			c := newChaos(t, seed)
 			for range 2 {
