@@ -1,0 +1,183 @@
+package streamlog
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/mod/semver"
+)
+
+const (
+	// askServers is the subject on which every server answers the system account with how it runs.
+	askServers = "$SYS.REQ.SERVER.PING.VARZ"
+	// oldest is the first version of nats-server in which a leader that was replaced can propose nothing any more.
+	oldest = "v2.14.4"
+	// hearServers is how long the servers have to answer.
+	hearServers = 2 * time.Second
+)
+
+var (
+	errNotSeen  = errors.New("nobody has looked yet")
+	errNoSystem = errors.New("nobody can see whether the servers sync: there is no connection of their system account")
+)
+
+// Run looks at the stream's settings and its servers, every minute and whenever the connection came back, until ctx ends.
+func (l *Log) Run(ctx context.Context) {
+	conn := l.o.JetStream.Conn()
+	back := conn.StatusChanged(nats.CONNECTED)
+	defer conn.RemoveStatusListener(back)
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-back:
+		case <-tick.C:
+		}
+		l.Look(ctx)
+	}
+}
+
+// Look holds the stream and its servers against what they must be, now. What it finds is in Sound and Lazy, and in the log of
+// the process when it is new. Who does not answer is taken to be as when last seen.
+func (l *Log) Look(ctx context.Context) {
+	l.looking.Lock()
+	defer l.looking.Unlock()
+	asking, cancel := context.WithTimeout(ctx, askWait)
+	defer cancel()
+	info, err := l.stream.Info(asking)
+	switch {
+	case err == nil:
+		l.note(l.drifted(info), l.hear(asking, info))
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		l.note(errors.New("the stream is gone"), l.Lazy())
+	}
+}
+
+// note keeps what was found, and says it when it is new.
+func (l *Log) note(drift, asleep error) {
+	l.mu.Lock()
+	before, lazy := l.drift, l.asleep
+	l.drift, l.asleep = drift, asleep
+	l.mu.Unlock()
+	switch {
+	case drift != nil && said(before) != said(drift):
+		l.o.Logger.Error("the stream is not the one that holds the journal; writing has stopped with an alarm", "error", drift)
+	case drift == nil && before != nil:
+		l.o.Logger.Info("the stream is again as it was made")
+	}
+	switch {
+	case asleep != nil && said(lazy) != said(asleep):
+		l.o.Logger.Warn("the servers have not been seen to sync; a power cut may take what they acknowledge", "error", asleep,
+			"accepted", l.o.AcceptLazySync)
+	case asleep == nil && lazy != nil && !errors.Is(lazy, errNotSeen):
+		l.o.Logger.Info("all servers sync what they acknowledge")
+	}
+}
+
+func said(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// hear asks the servers of the stream how they keep what they acknowledge, and answers why one cannot be trusted to.
+func (l *Log) hear(ctx context.Context, info *jetstream.StreamInfo) error {
+	if l.o.System == nil {
+		return errNoSystem
+	}
+	names := servers(info, l.o.JetStream.Conn())
+	err := l.askAll(ctx, names)
+	var found []error
+	for _, name := range names {
+		switch s, seen := l.servers[name]; {
+		case !seen:
+			found = append(found, fmt.Errorf("the server %s has not answered (%w)", name, err))
+		default:
+			found = append(found, s.trusted())
+		}
+	}
+	return errors.Join(found...)
+}
+
+// servers are the names of those that hold a stream.
+func servers(info *jetstream.StreamInfo, conn *nats.Conn) []string {
+	if info.Cluster == nil || info.Cluster.Leader == "" && len(info.Cluster.Replicas) == 0 {
+		return []string{conn.ConnectedServerName()}
+	}
+	var names []string
+	if info.Cluster.Leader != "" {
+		names = append(names, info.Cluster.Leader)
+	}
+	for _, r := range info.Cluster.Replicas {
+		names = append(names, r.Name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// answer is what a server says of itself, as far as it is of interest.
+type answer struct {
+	Server struct {
+		Name    string `json:"name"`
+		Version string `json:"ver"`
+	} `json:"server"`
+	Data struct {
+		JetStream struct {
+			Config struct {
+				SyncAlways bool `json:"sync_always"`
+			} `json:"config"`
+		} `json:"jetstream"`
+	} `json:"data"`
+}
+
+// trusted answers why a server cannot be.
+func (a *answer) trusted() error {
+	switch {
+	case !a.Data.JetStream.Config.SyncAlways:
+		return fmt.Errorf("the server %s acknowledges before it syncs; set sync_interval: always in its jetstream block and restart it", a.Server.Name)
+	case semver.Compare("v"+a.Server.Version, oldest) < 0:
+		return fmt.Errorf("the server %s runs nats-server %s; %s is the oldest that will do", a.Server.Name, a.Server.Version, oldest)
+	}
+	return nil
+}
+
+// errSilent says that not all servers answered in time.
+var errSilent = errors.New("no answer in time")
+
+// askAll hears the servers, until those named have answered or the time is over. The answers of others are kept too.
+func (l *Log) askAll(ctx context.Context, names []string) error {
+	ctx, cancel := context.WithTimeout(ctx, hearServers)
+	defer cancel()
+	inbox := l.o.System.NewInbox()
+	answers, err := l.o.System.SubscribeSync(inbox)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = answers.Unsubscribe() }() // it fails when the connection is gone, and with it the subscription
+	if err := l.o.System.PublishRequest(askServers, inbox, nil); err != nil {
+		return err
+	}
+	missing := slices.Clone(names)
+	for len(missing) > 0 {
+		m, err := answers.NextMsgWithContext(ctx)
+		if err != nil {
+			return fmt.Errorf("%w: %w", errSilent, err)
+		}
+		a := &answer{}
+		if err := json.Unmarshal(m.Data, a); err != nil || a.Server.Name == "" {
+			return fmt.Errorf("an answer that makes no sense: %q (%w)", m.Data, err)
+		}
+		l.servers[a.Server.Name] = a
+		missing = slices.DeleteFunc(missing, func(name string) bool { return name == a.Server.Name })
+	}
+	return nil
+}
