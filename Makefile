@@ -42,7 +42,7 @@ demo: build ## Run the whole job in a temporary folder and check its figures
 	bin/coso demo hanoi-2020
 
 # What deploy/e2e builds and does not import; it reads the sum, so that go test keeps no result of other commands.
-export E2E_COMMANDS := $(shell cat services/*/cmd/*/*.go gateway/cmd/*/*.go services/platform/run/daemon/*.go deploy/nats/server.conf | cksum)
+export E2E_COMMANDS := $(shell cat services/*/cmd/*/*.go gateway/cmd/*/*.go services/platform/run/daemon/*.go deploy/nats/conf.go | cksum)
 
 .PHONY: test
 test: ## Test all modules, and the platform under the race detector

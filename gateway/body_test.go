@@ -172,8 +172,8 @@ func TestQueryValues(t *testing.T) {
 		"?pageSize=1.0":          {invalid, "the value 1.0 of pageSize"},
 		"?pageSize=99999999999":  {invalid, "of 9 digits at most"},
 		"?pageSize=1&pageSize=1": {invalid, "the value 1, 1 of pageSize cannot be read; write it once only"},
-		"?kinds=7777":            {invalid, "one of the values ORGANISATION_KIND_BASE_PARTY_ORGANISATION / ORGANISATION_KIND_BASE_CELL / "},
-		"?state=MO":              {invalid, "one of the values ORGANISATION_STATE_ACTIVE / "},
+		"?kinds=7777":            {invalid, "one of the values BASE_PARTY_ORGANISATION / BASE_CELL / CELL / SECTIONAL_PARTY_ORGANISATION / PARTY_GROUP / BASE_TRADE_UNION … (the API"},
+		"?state=MO":              {invalid, "one of the values ACTIVE / "},
 		"?query=%ff":             {invalid, "write it in UTF-8"},
 		"?query=%zz":             {invalid, "write special characters"},
 		"?query=a;unit=b":        {invalid, "write special characters"},
@@ -201,6 +201,54 @@ func TestQueryValues(t *testing.T) {
 	got := refused(t, g.do(t, ask{method: "GET", target: "/v1/periods/2020?asOf=2020-11-30"}))
 	if got.reason != unknown || !strings.Contains(got.en, "use the address without parameters") {
 		t.Errorf("a method without parameters: %s %q", got.reason, got.en)
+	}
+	if n := len(g.taken()); n != 0 {
+		t.Errorf("%d calls", n)
+	}
+}
+
+// One vocabulary: a word that sheets and indicators use bare is the one that answers have in full, in body and query.
+func TestBareWords(t *testing.T) {
+	g := newGate(t)
+	for _, word := range []string{"TEAM", "ORGANISATION_KIND_TEAM"} {
+		res := g.do(t, ask{method: "POST", target: "/v1/organisations", body: `{"displayName":"Tổ A","kind":"` + word + `"}`})
+		calls := g.taken()
+		if res.code != http.StatusOK || len(calls) != 1 {
+			t.Fatalf("%s: %d: %s", word, res.code, res.body)
+		}
+		req, ok := calls[0].request.(*registrypb.CreateOrganisationRequest)
+		if !ok || req.GetOrganisation().GetKind() != registrypb.OrganisationKind_ORGANISATION_KIND_TEAM || req.GetOrganisation().GetDisplayName() != "Tổ A" {
+			t.Errorf("%s: %v", word, calls[0].request)
+		}
+	}
+	batch := `{"requests":[{"organisation":{"kind":"CELL"}},{"organisation":{"kind":"TEAM"}}]}`
+	if res := g.do(t, ask{method: "POST", target: "/v1/organisations:batchCreate", body: batch}); res.code != http.StatusOK {
+		t.Errorf("in a list: %d %s", res.code, res.body)
+	}
+	g.taken()
+	if res := g.do(t, ask{method: "GET", target: "/v1/organisations?kinds=TEAM&kinds=ORGANISATION_KIND_CELL&state=ACTIVE"}); res.code != http.StatusOK {
+		t.Fatalf("in a query: %d %s", res.code, res.body)
+	}
+	if req, ok := g.taken()[0].request.(*registrypb.ListOrganisationsRequest); !ok || len(req.GetKinds()) != 2 ||
+		req.GetKinds()[0] != registrypb.OrganisationKind_ORGANISATION_KIND_TEAM || req.GetState() != registrypb.OrganisationState_ORGANISATION_STATE_ACTIVE {
+		t.Errorf("in a query: %v", req)
+	}
+}
+
+// A word that does not exist is answered with those that are nearly it, and few.
+func TestUnknownWords(t *testing.T) {
+	g := newGate(t)
+	for word, says := range map[string]string{
+		"TEEM": "write TEAM if that is meant.", "ORGANISATION_KIND_TEEM": "write TEAM if that is meant.",
+		"CAU_LAC_BO": "/ BASE_TRADE_UNION … (the API documentation lists all).", "UNSPECIFIED": "", "": "",
+	} {
+		inBody := refused(t, g.do(t, ask{method: "POST", target: "/v1/organisations", body: `{"kind":"` + word + `"}`}))
+		inQuery := refused(t, g.do(t, ask{method: "GET", target: "/v1/organisations?kinds=" + word}))
+		for _, got := range []refusal{inBody, inQuery} {
+			if got.http != http.StatusBadRequest || !strings.Contains(got.en, says) || len(got.en) > 300 {
+				t.Errorf("%q: %d %q", word, got.http, got.en)
+			}
+		}
 	}
 	if n := len(g.taken()); n != 0 {
 		t.Errorf("%d calls", n)

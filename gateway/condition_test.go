@@ -145,7 +145,7 @@ func TestStaleVersion(t *testing.T) {
 // neverReplayed are the changes without a request id: those that answer a secret, which is never answered twice, those that
 // take a password, of which not even a fingerprint is kept, and signing out, which may be repeated anyway.
 var neverReplayed = []string{
-	"CreateAccount", "ResetPassword", "CreateSession", "RefreshSession", "EndSession", "ChangePassword", "ExchangeApiToken", "CreateApiToken",
+	"CreateAccount", "ResetPassword", "CreateSession", "RefreshSession", "EndSession", "EndSessions", "ChangePassword", "ExchangeApiToken", "CreateApiToken",
 }
 
 func TestIdempotencyKey(t *testing.T) {

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -185,7 +186,10 @@ func TestEveryMethodTakesItsParameters(t *testing.T) {
 			}
 			value := "1"
 			if fd.Message() != nil {
-				value = "displayName,unit"
+				value = map[protoreflect.FullName]string{
+					"google.protobuf.Timestamp": "2020-11-30T08:00:00Z", "google.protobuf.Duration": "5s",
+				}[fd.Message().FullName()]
+				value = cmp.Or(value, "displayName,unit")
 			}
 			a := r.ask()
 			a.target += "?" + fd.JSONName() + "=" + value

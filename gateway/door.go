@@ -5,7 +5,6 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	accesspb "coso/proto/gen/coso/access/v1"
 	"coso/services/platform/fault"
 
 	"coso/gateway/internal/caller"
@@ -23,16 +22,14 @@ const costOfRefusal = 5
 type door struct {
 	desk   *caller.Desk
 	limits *limit.Limiter
-	// closed: nobody comes in who proves nothing.
-	closed bool
 }
 
 func newDoor(o Options) *door {
 	return &door{
 		desk: caller.New(caller.Options{
-			Tokens: o.Tokens, Identity: o.Identity, Required: o.RequireSignIn, Now: o.Clock, Forwarded: o.TrustForwarded,
+			Tokens: o.Tokens, Identity: o.Identity, Now: o.Clock, Proxy: exchange.Proxy(o.TrustForwarded),
 		}),
-		limits: limit.New(o.Limits, o.Clock), closed: o.RequireSignIn,
+		limits: limit.New(o.Limits, o.Clock),
 	}
 }
 
@@ -42,21 +39,16 @@ func (d *door) enter(w http.ResponseWriter, r *http.Request, m *caller.Method) (
 	if err := d.desk.Admit(c, m); err != nil {
 		return nil, err
 	}
-	if c == nil && m.Declared == accesspb.Permission_PERMISSION_PUBLIC {
-		return nothing, d.limits.Stranger(w, exchange.Of(r.Context()).Source, m.Cost)
+	if c == nil { // for what is public
+		return func() {}, d.limits.Stranger(w, exchange.Of(r.Context()).Source, m.Cost)
 	}
 	return d.let(w, c, m.Cost)
 }
 
-// let counts what a caller asks. Nobody is counted only as long as nobody has to sign in.
+// let counts what a caller asks.
 func (d *door) let(w http.ResponseWriter, c *caller.Caller, cost int) (leave func(), err error) {
-	if c == nil || c.Claims.Principal == "" {
-		return nothing, nil
-	}
 	return d.limits.Enter(w, c.Claims.Principal, cost)
 }
-
-func nothing() {}
 
 // refuse refuses whoever proves nothing, and counts it against the address: checking costs something.
 func (d *door) refuse(w http.ResponseWriter, r *http.Request, err error) {
@@ -78,7 +70,7 @@ func (d *door) listening(next http.Handler) (http.Handler, error) {
 		return nil, err
 	}
 	counted := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		leave, err := d.let(w, caller.Of(r.Context()), m.Cost)
+		leave, err := d.limits.Listen(w, caller.Of(r.Context()).Claims.Principal, m.Cost)
 		if err != nil {
 			exchange.Refuse(w, r, err)
 			return

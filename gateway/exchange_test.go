@@ -1,7 +1,6 @@
 package gateway_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -22,6 +21,7 @@ import (
 
 	"coso/gateway"
 	"coso/services/platform/fault"
+	"coso/services/platform/token/tokentest"
 )
 
 // INV-EXCHANGE-LOG-SILENT
@@ -78,18 +78,8 @@ func TestUnauthenticatedAsksForAToken(t *testing.T) {
 // metricsGate is a gateway whose /metrics is handler.
 func metricsGate(t *testing.T, handler http.HandlerFunc) *gate {
 	t.Helper()
-	g := &gate{echo: &echo{}, log: &bytes.Buffer{}}
-	conn := g.inProcess(t)
-	h, err := gateway.New(gateway.Options{
-		Registry: conn, Membership: conn, Planning: conn, Award: conn, Identity: conn,
-		Keys:   func(context.Context) ([]byte, error) { return nil, nil },
-		Logger: slog.New(slog.NewJSONHandler(g.log, nil)), Metrics: handler,
-		Ready: func(context.Context) error { return nil },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	g.handler = h
+	g := newGate(t)
+	g.metrics = handler
 	return g
 }
 
@@ -132,7 +122,7 @@ func TestPanicAfterTheAnswerBeganCutsIt(t *testing.T) {
 
 func TestServiceThatIsAwayOrSlow(t *testing.T) {
 	t.Run("away", func(t *testing.T) {
-		g := &gate{echo: &echo{}}
+		g := closedGate(t)
 		listener := bufconn.Listen(1)
 		if err := listener.Close(); err != nil {
 			t.Fatal(err)
@@ -152,7 +142,7 @@ func TestServiceThatIsAwayOrSlow(t *testing.T) {
 			}
 		}()
 		defer server.Stop()
-		g := &gate{echo: &echo{}}
+		g := closedGate(t)
 		g.open(t, dial(t, listener))
 		if got := refused(t, g.do(t, ask{method: "GET", target: "/v1/units"})); got.http != http.StatusNotImplemented || got.reason != "METHOD_UNKNOWN" {
 			t.Errorf("%d %v", got.http, got)
@@ -205,11 +195,11 @@ func TestAnswersShowTheWholeShape(t *testing.T) {
 }
 
 func TestOptionsAreChecked(t *testing.T) {
-	conn := (&echo{}).inProcess(t)
+	conn, own := (&echo{}).inProcess(t), tokentest.Issuer(t)
 	whole := func() gateway.Options {
 		return gateway.Options{
 			Registry: conn, Membership: conn, Planning: conn, Award: conn, Identity: conn, Logger: slog.New(slog.DiscardHandler),
-			Keys:  func(context.Context) ([]byte, error) { return nil, nil },
+			Keys: func(context.Context) ([]byte, error) { return nil, nil }, Tokens: own.Verifier(),
 			Ready: func(context.Context) error { return nil }, Metrics: http.NotFoundHandler(),
 		}
 	}
@@ -223,6 +213,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		"Award":      func(o *gateway.Options) { o.Award = nil },
 		"Identity":   func(o *gateway.Options) { o.Identity = nil },
 		"Keys":       func(o *gateway.Options) { o.Keys = nil },
+		"Tokens":     func(o *gateway.Options) { o.Tokens = nil },
 		"Logger":     func(o *gateway.Options) { o.Logger = nil },
 		"Ready":      func(o *gateway.Options) { o.Ready = nil },
 		"Metrics":    func(o *gateway.Options) { o.Metrics = nil },

@@ -12,8 +12,9 @@ func TestLengthAndChunks(t *testing.T) {
 	g := newGate(t)
 	addr, _ := g.serve(t, nil)
 	conn := connect(t, addr)
-	hidden := "GET /v1/units/hidden HTTP/1.1\r\nHost: " + addr + "\r\n\r\n"
-	if _, err := io.WriteString(conn, "POST /v1/units HTTP/1.1\r\nHost: "+addr+"\r\nContent-Type: application/json\r\n"+
+	as := "Authorization: Bearer " + g.as + "\r\n"
+	hidden := "GET /v1/units/hidden HTTP/1.1\r\nHost: " + addr + "\r\n" + as + "\r\n"
+	if _, err := io.WriteString(conn, "POST /v1/units HTTP/1.1\r\nHost: "+addr+"\r\nContent-Type: application/json\r\n"+as+
 		"Content-Length: 400\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"+hidden); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,9 @@
 // Who calls is found out by package caller before anything is asked of a service, and how much one caller may ask is package
 // limit's. What a caller may do is the services' to say.
 //
+// INV-GATEWAY-KNOWN: whoever proves nothing is refused everything but public methods, the form by which one signs in, and what
+// holds no data: static files, the API's document and page, keys, liveness and metrics.
+//
 // It leaves to the services: validation, the meaning of an empty update mask, retries by request id, permissions.
 //
 // INV-GATEWAY-CLOSED: no answer lets a page of another origin read it (CORS): there is no Access-Control header at all.
@@ -20,6 +23,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +31,7 @@ import (
 
 	"coso/proto/gen"
 	"coso/services/platform/rpc"
+	"coso/services/platform/text"
 
 	"coso/gateway/internal/exchange"
 	"coso/gateway/internal/guard"
@@ -46,13 +51,13 @@ type Options struct {
 	Identity grpc.ClientConnInterface
 	// Keys returns the JWK set with which Identity's tokens are verified.
 	Keys func(context.Context) ([]byte, error)
-	// Tokens verifies the tokens that requests bear, before anybody is called; nil: that is left to the services, and nobody
-	// signs in by the pages.
+	// Tokens verifies the tokens that requests bear, before anybody is called.
 	Tokens rpc.Tokens
-	// RequireSignIn refuses whoever proves nothing, where something is asked for that is not public.
-	RequireSignIn bool
-	// TrustForwarded believes a proxy before the gateway that says that its client came by TLS (X-Forwarded-Proto).
+	// TrustForwarded believes a proxy before the gateway that says that its client came by TLS (X-Forwarded-Proto), and from
+	// which address (the last in X-Forwarded-For).
 	TrustForwarded bool
+	// Issuer is by whom people sign in on the pages beside the accounts; nil: by nobody.
+	Issuer *Issuer
 	// Limits are how much one caller may ask; zero ones have their defaults.
 	Limits Limits
 	// Clock answers the time; nil: the machine's.
@@ -87,7 +92,7 @@ func New(o Options) (http.Handler, error) {
 	}
 	look, err := page.New(page.Options{
 		Registry: o.Registry, Membership: o.Membership, Planning: o.Planning, Award: o.Award,
-		Desk: d.desk, Enter: d.let, Stranger: d.limits.Stranger,
+		Desk: d.desk, Enter: d.let, Stranger: d.limits.Stranger, Issuer: o.Issuer,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
@@ -98,9 +103,9 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
-	inside := guard.Handler(o.Hosts, look.Refuse, press.Handler(
-		route(d.desk.Handler(api, d.refuse), events, http.HandlerFunc(look.Unknown), pages)))
-	return draining{exchange.Handler(o.Logger, d.desk.Secure, inside), hub}, nil
+	inside := guard.Handler(guard.Options{Hosts: o.Hosts, Returns: page.ReturnPath}, look.Refuse, press.Handler(
+		route(d.desk.Handler(api, d.refuse), events, unknown(look, api, pages), pages)))
+	return draining{exchange.Handler(o.Logger, d.desk.Proxy, inside), hub}, nil
 }
 
 // draining is a handler that NewServer tells when its server stops.
@@ -129,10 +134,26 @@ func route(api, events, unknown http.Handler, pages map[string]http.Handler) htt
 	})
 }
 
+// unknown answers for a path that is none of the API, with what it may have been meant to be: a page, or a path of the API
+// without its version.
+func unknown(look *page.Site, api *transcode.API, pages map[string]http.Handler) http.Handler {
+	known := slices.Sorted(maps.Keys(pages))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		near := text.Near(r.URL.Path, known, maxNear)
+		if len(near) == 0 {
+			near = api.Near(r.URL.Path)
+		}
+		look.Unknown(w, r, near...)
+	})
+}
+
+// maxNear is how many addresses a refusal tells.
+const maxNear = 2
+
 func (o Options) complete() error {
 	for name, given := range map[string]bool{
 		"Registry": o.Registry != nil, "Membership": o.Membership != nil, "Planning": o.Planning != nil, "Award": o.Award != nil,
-		"Identity": o.Identity != nil, "Keys": o.Keys != nil, "Logger": o.Logger != nil, "Ready": o.Ready != nil, "Metrics": o.Metrics != nil,
+		"Identity": o.Identity != nil, "Keys": o.Keys != nil, "Tokens": o.Tokens != nil, "Logger": o.Logger != nil, "Ready": o.Ready != nil, "Metrics": o.Metrics != nil,
 	} {
 		if !given {
 			return fmt.Errorf("gateway: option %s is missing", name)

@@ -18,6 +18,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"coso/services/platform/token/tokentest"
+
 	"coso/gateway"
 )
 
@@ -28,14 +30,25 @@ type gate struct {
 	*echo
 	handler http.Handler
 	log     *bytes.Buffer
+	// own signs the tokens that are believed; as is the one that a request without bears.
+	own     *tokentest.Own
+	as      string
 	ready   error
 	metrics http.HandlerFunc
 }
 
 func newGate(t *testing.T) *gate {
 	t.Helper()
-	g := &gate{echo: &echo{}}
+	g := closedGate(t)
 	g.open(t, g.echo.inProcess(t))
+	return g
+}
+
+// closedGate is a gate that is not open yet, before which requests without a token bear lan's.
+func closedGate(t *testing.T) *gate {
+	t.Helper()
+	g := &gate{echo: &echo{}, own: tokentest.Issuer(t)}
+	g.as = g.own.Token("lan")
 	return g
 }
 
@@ -45,6 +58,7 @@ func (g *gate) open(t *testing.T, conn grpc.ClientConnInterface, more ...func(*g
 	g.log = &bytes.Buffer{}
 	o := gateway.Options{
 		Registry: conn, Membership: conn, Planning: conn, Award: conn, Identity: conn,
+		Tokens: g.own.Verifier(),
 		Keys:   func(context.Context) ([]byte, error) { return []byte(`{"keys":[]}`), nil },
 		Hosts:  []string{"coso.example.vn"},
 		Logger: slog.New(slog.NewJSONHandler(g.log, nil)),
@@ -97,6 +111,9 @@ func (g *gate) doIn(ctx context.Context, t *testing.T, a ask) answer {
 	r := httptest.NewRequestWithContext(ctx, a.method, a.target, strings.NewReader(a.body))
 	if a.body != "" {
 		r.Header.Set("Content-Type", "application/json")
+	}
+	if g.as != "" {
+		r.Header.Set("Authorization", "Bearer "+g.as)
 	}
 	maps.Copy(r.Header, a.header)
 	r.Host = here

@@ -120,7 +120,7 @@ func TestWhatEveryAnswerSays(t *testing.T) {
 			}
 			csp := h.Get("Content-Security-Policy")
 			if !strings.Contains(csp, "frame-ancestors 'none'") || !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe-eval") ||
-				h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" || h.Get("Cross-Origin-Resource-Policy") != "same-origin" {
+				h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "same-origin" || h.Get("Cross-Origin-Resource-Policy") != "same-origin" {
 				t.Errorf("%s %s: %v", method, target, h)
 			}
 			personal := !strings.HasPrefix(target, "/docs") && target != "/openapi.json"

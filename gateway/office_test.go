@@ -40,22 +40,28 @@ type office struct {
 	*gate
 
 	accounts *identity.Service
-	// other signs the tokens of another issuer that is believed: those of principals/<prefix>-….
-	own *tokentest.Own
-	at  atomic.Int64
+	at       atomic.Int64
 }
 
 // newOffice opens an office whose first account, admin, has this password; "": a one-time password, which is answered.
 func newOffice(t *testing.T, password string, more ...func(*gateway.Options)) (o *office, oneTime string) {
 	t.Helper()
-	o = &office{gate: &gate{echo: &echo{}}, own: tokentest.Issuer(t)}
+	return newOfficeOf(t, password, nil, more...)
+}
+
+// newOfficeOf opens an office whose service of accounts believes an issuer too.
+func newOfficeOf(t *testing.T, password string, signIns func(now func() time.Time) *token.Identities, more ...func(*gateway.Options)) (o *office, oneTime string) {
+	t.Helper()
+	o = &office{gate: &gate{echo: &echo{}, own: tokentest.Issuer(t)}}
 	o.at.Store(time.Now().UnixNano())
 	issuer := o.own.Trusted()
 	issuer.Prefix = "sso"
 	var err error
-	o.accounts, err = identity.New(t.Context(), identity.Options{
-		Options: run.Options{Dir: t.TempDir(), Clock: o.now, Logger: slog.New(slog.DiscardHandler)},
-	})
+	options := identity.Options{Options: run.Options{Dir: t.TempDir(), Clock: o.now, Logger: slog.New(slog.DiscardHandler)}}
+	if signIns != nil {
+		options.SignIns = signIns(o.now)
+	}
+	o.accounts, err = identity.New(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +83,7 @@ func newOffice(t *testing.T, password string, more ...func(*gateway.Options)) (o
 		t.Fatal(err)
 	}
 	o.open(t, o.inProcess(t), append([]func(*gateway.Options){func(g *gateway.Options) {
-		g.Identity, g.Keys, g.Tokens, g.Clock, g.RequireSignIn = o.accounts.Conn(), o.accounts.Published, verifier, o.now, true
+		g.Identity, g.Keys, g.Tokens, g.Clock = o.accounts.Conn(), o.accounts.Published, verifier, o.now
 	}}, more...)...)
 	return o, first.OneTimePassword
 }

@@ -20,7 +20,7 @@ func TestPageShowsWhatIsProposed(t *testing.T) {
 	period := &planningpb.Period{
 		Name: "periods/2020", DisplayName: "năm 2020", StartDate: "2020-01-01", EndDate: "2020-12-31", CutOffDate: "2020-11-30",
 	}
-	g.reply = func(_ context.Context, c call) (proto.Message, error) {
+	g.reply = reading(func(_ context.Context, c call) (proto.Message, error) {
 		switch req := c.request.(type) {
 		case *registrypb.GetUnitRequest:
 			return unit, nil
@@ -48,7 +48,7 @@ func TestPageShowsWhatIsProposed(t *testing.T) {
 		}
 		t.Errorf("asked %T", c.request)
 		return nil, nil
-	}
+	})
 	for language, want := range map[string]string{
 		"en": "4,857 proposed (345-QĐ/TU), waits for approval", "vi": "đề xuất giao 4.857 (345-QĐ/TU), chờ phê duyệt",
 	} {

@@ -73,7 +73,7 @@ func TestRefusals(t *testing.T) {
 	}
 	for transport, connect := range transports {
 		t.Run(transport, func(t *testing.T) {
-			g := &gate{echo: &echo{}}
+			g := closedGate(t)
 			g.open(t, connect(g.echo, t))
 			for _, c := range refusals {
 				t.Run(c.name, func(t *testing.T) {

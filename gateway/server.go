@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -30,5 +32,15 @@ func NewServer(log *slog.Logger, handler http.Handler) *http.Server {
 }
 
 // Listen opens addr (`127.0.0.1:8080`, `localhost:0`, `[::1]:8080`; port 0 is any free one). It returns an error for an
-// address that other machines can reach, and for a name: whoever can connect can do everything, so that must be nobody but this machine.
+// address that other machines can reach, and for a name: what other machines send comes through a proxy that takes TLS.
 func Listen(ctx context.Context, addr string) (net.Listener, error) { return rpc.Listen(ctx, addr) }
+
+// CheckAddress says why the gateway cannot serve at an address, `host:port`; nil if it can. It asks for no certificate itself, so it
+// serves this machine only.
+func CheckAddress(addr string) error {
+	err := rpc.Loopback(addr)
+	if errors.Is(err, rpc.ErrNotLoopback) {
+		return fmt.Errorf("%w; from other machines one comes through a proxy that takes TLS, see deploy/README.md", err)
+	}
+	return err
+}

@@ -63,19 +63,20 @@ func TestServerOnTheWire(t *testing.T) {
 		}
 	})
 	host := listener.Addr().String()
+	as := "\r\nAuthorization: Bearer " + g.as + "\r\n"
 	for name, c := range map[string]struct {
 		request string
 		code    int
 	}{
-		"plain":                {"GET /v1/units HTTP/1.1\r\nHost: " + host + "\r\n\r\n", http.StatusOK},
-		"absolute":             {"GET http://" + host + "/v1/units HTTP/1.1\r\nHost: " + host + "\r\n\r\n", http.StatusOK},
+		"plain":                {"GET /v1/units HTTP/1.1\r\nHost: " + host + as + "\r\n", http.StatusOK},
+		"absolute":             {"GET http://" + host + "/v1/units HTTP/1.1\r\nHost: " + host + as + "\r\n", http.StatusOK},
 		"absolute and foreign": {"GET http://attacker.example/v1/units HTTP/1.1\r\nHost: " + host + "\r\n\r\n", http.StatusMisdirectedRequest},
 		"dots":                 {"GET /v1/units/../intakes HTTP/1.1\r\nHost: " + host + "\r\n\r\n", http.StatusBadRequest},
 		"double slash":         {"GET //" + host + "/v1/units HTTP/1.1\r\nHost: " + host + "\r\n\r\n", http.StatusBadRequest},
 		"no host":              {"GET /v1/units HTTP/1.1\r\n\r\n", http.StatusBadRequest},
 		"old without host":     {"GET /v1/units HTTP/1.0\r\n\r\n", http.StatusMisdirectedRequest},
 		"large header":         {"GET /v1/units HTTP/1.1\r\nHost: " + host + "\r\nX-Large: " + strings.Repeat("a", 80<<10) + "\r\n\r\n", http.StatusRequestHeaderFieldsTooLarge},
-		"large body, chunked":  {"POST /v1/units HTTP/1.1\r\nHost: " + host + "\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n200000\r\n" + strings.Repeat(" ", 0x200000) + "\r\n0\r\n\r\n", http.StatusRequestEntityTooLarge},
+		"large body, chunked":  {"POST /v1/units HTTP/1.1\r\nHost: " + host + as + "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n200000\r\n" + strings.Repeat(" ", 0x200000) + "\r\n0\r\n\r\n", http.StatusRequestEntityTooLarge},
 		"two lengths":          {"POST /v1/units HTTP/1.1\r\nHost: " + host + "\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} ", http.StatusBadRequest},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	membershippb "coso/proto/gen/coso/membership/v1"
 	operationpb "coso/proto/gen/coso/operation/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
+	readingpb "coso/proto/gen/coso/reading/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 
 	"coso/services/platform/fault"
@@ -39,6 +40,8 @@ func registrations(o Options) []transcode.Service {
 		registration(identitypb.SessionService_ServiceDesc, identitypb.RegisterSessionServiceHandlerClient, identitypb.NewSessionServiceClient, o.Identity),
 		registration(identitypb.ApiTokenService_ServiceDesc, identitypb.RegisterApiTokenServiceHandlerClient, identitypb.NewApiTokenServiceClient, o.Identity),
 		registration(operationpb.OperationService_ServiceDesc, operationpb.RegisterOperationServiceHandlerClient, operationpb.NewOperationServiceClient, byService(sources(o))),
+		registration(readingpb.ReadingService_ServiceDesc, readingpb.RegisterReadingServiceHandlerClient, readingpb.NewReadingServiceClient,
+			byService(append(sources(o), stream.Source{Name: "identity", Conn: o.Identity}))),
 	}
 }
 

@@ -137,8 +137,12 @@ func TestFormsOfOthers(t *testing.T) {
 		b.shows(page, http.StatusOK, `name="to" value="/"`)
 	}
 	b.goes(b.send("POST", "/sign-in", url.Values{"form": {b.form(b.get("/sign-in"))}, "username": {"admin"}, "password": {phrase}, "to": {"//attacker.example"}}), "/")
-	if res := b.get("/sign-out"); res.code != http.StatusMethodNotAllowed {
-		t.Errorf("signing out by a link: %d", res.code)
+	// A link signs nobody out: it leads to the button that does.
+	kept := b.jar["coso-session"]
+	page := b.get("/sign-out")
+	b.shows(page, http.StatusOK, `action="/sign-out"`, "để kết thúc phiên đăng nhập trên trình duyệt này")
+	if b.jar["coso-session"] != kept {
+		t.Error("signed out by a link")
 	}
 	b.header = http.Header{"Accept": {"text/html"}}
 	if res := b.send("POST", "/sign-out", url.Values{"form": {"ABC"}}); res.code != http.StatusForbidden || b.jar["coso-session"] == "" {

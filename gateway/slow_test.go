@@ -92,14 +92,14 @@ func TestSlowClients(t *testing.T) {
 	var slow sync.WaitGroup
 	for _, begun := range []string{
 		"GET /v1/units HTTP/1.1\r\nHost: " + addr + "\r\nX-Slow: ",
-		"POST /v1/units HTTP/1.1\r\nHost: " + addr + "\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{",
+		"POST /v1/units HTTP/1.1\r\nHost: " + addr + "\r\nAuthorization: Bearer " + g.as + "\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{",
 	} {
 		for range 20 {
 			conn := connect(t, addr)
 			slow.Go(func() { drip(t, conn, begun) })
 		}
 	}
-	request := "GET /v1/units HTTP/1.1\r\nHost: " + addr + "\r\nConnection: close\r\n\r\n"
+	request := "GET /v1/units HTTP/1.1\r\nHost: " + addr + "\r\nAuthorization: Bearer " + g.as + "\r\nConnection: close\r\n\r\n"
 	for range 20 {
 		if code := raw(t, addr, request); code != http.StatusOK {
 			t.Errorf("beside them: %d", code)
@@ -178,7 +178,7 @@ func TestShutdownDrains(t *testing.T) {
 	}
 	addr, server := g.serve(t, nil)
 	conn := connect(t, addr)
-	if _, err := io.WriteString(conn, "GET /v1/units/x HTTP/1.1\r\nHost: "+addr+"\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(conn, "GET /v1/units/x HTTP/1.1\r\nHost: "+addr+"\r\nAuthorization: Bearer "+g.as+"\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
 	<-entered

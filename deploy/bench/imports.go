@@ -123,7 +123,7 @@ func (r *rawRegistry) close() error { return errors.Join(r.store.Close(), os.Rem
 
 // rate creates the rows of a sheet, a command for each of its batches, and takes no other time than the store's.
 func (r *rawRegistry) rate(one *sheet.Sheet) (figure, error) {
-	ctx := access.WithMethod(access.With(context.Background(), access.Principal{Name: access.Local}), "/bench")
+	ctx := access.WithMethod(access.With(context.Background(), access.Service("bench")), "/bench")
 	var took time.Duration
 	number := 0
 	for batch := range one.Batches() {

@@ -8,8 +8,6 @@ import (
 	"net/url"
 	"time"
 
-	"coso/deploy/internal/client"
-
 	awardpb "coso/proto/gen/coso/award/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
@@ -31,7 +29,7 @@ func nominations(w io.Writer, rounds int, _ time.Duration) (err error) {
 		start := time.Now()
 		var times []time.Duration
 		for range journeys {
-			took, err := journey(ctx, o.c, numbers.Add(1))
+			took, err := journey(ctx, o, numbers.Add(1))
 			if err != nil {
 				return figure{}, err
 			}
@@ -47,7 +45,8 @@ func nominations(w io.Writer, rounds int, _ time.Duration) (err error) {
 }
 
 // journey makes a unit with a target of 0 organisations, founds one, and waits for the nomination.
-func journey(ctx context.Context, c *client.Client, n int64) (time.Duration, error) {
+func journey(ctx context.Context, o *office, n int64) (time.Duration, error) {
+	c := o.c
 	id := fmt.Sprintf("bench-%d", n)
 	day := "2020-01-01"
 	unit := &registrypb.Unit{DisplayName: id, Level: "DISTRICT_COMMITTEE", ValidFrom: day, Placements: []*registrypb.Placement{
@@ -59,7 +58,8 @@ func journey(ctx context.Context, c *client.Client, n int64) (time.Duration, err
 		c.Post(ctx, "/v1/units", url.Values{"unitId": {id}}, unit, &registrypb.Unit{}),
 		c.Post(ctx, "/v1/targets", url.Values{"targetId": {id}}, target, &planningpb.Target{}),
 		c.Post(ctx, "/v1/targets/"+id+":assign", nil,
-			&planningpb.AssignTargetRequest{Name: "targets/" + id, AssignedValue: &zero, AssignedDecision: "1-QĐ/TU"}, &planningpb.Target{}),
+			&planningpb.AssignTargetRequest{Name: "targets/" + id, AssignedValue: &zero, AssignedDecision: "1-QĐ/TU"}, target),
+		o.approver.Post(ctx, "/v1/targets/"+id+":approve", nil, &planningpb.ApproveTargetRequest{Name: "targets/" + id, Etag: target.GetEtag()}, nil),
 	)
 	if err != nil {
 		return 0, err

@@ -14,11 +14,15 @@ import (
 
 	"coso/deploy/demo"
 	"coso/deploy/internal/client"
+	"coso/deploy/internal/session"
 	"coso/deploy/internal/single"
+	"coso/deploy/internal/staff"
 	"coso/deploy/internal/trial"
+	"coso/gateway"
 
 	gatewayruntime "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 
+	accesspb "coso/proto/gen/coso/access/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 )
 
@@ -26,8 +30,17 @@ import (
 type office struct {
 	base string
 	stop func() error
-	c    *client.Client
+	// c is the first administrator's, approver who approves what he proposes.
+	c, approver *client.Client
+	session     *session.Session
 }
+
+const (
+	// password is the people's.
+	password = "trăng lên đầu ngõ nhỏ"
+	// unlimited is a rate that no measurement reaches.
+	unlimited = 1 << 30
+)
 
 func openOffice(ctx context.Context) (*office, error) {
 	dir, err := os.MkdirTemp("", "coso-bench-")
@@ -37,8 +50,10 @@ func openOffice(ctx context.Context) (*office, error) {
 	run, cancel := context.WithCancel(ctx)
 	ready, done := make(chan string, 1), make(chan error, 1)
 	go func() {
-		done <- single.Run(run, single.Options{Dir: dir, HTTP: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler)},
-			func(base string) { ready <- base })
+		done <- single.Run(run, single.Options{
+			Dir: dir, HTTP: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler), AdminPassword: password,
+			Rates: gateway.Limits{Rate: unlimited, Burst: unlimited},
+		}, func(base string) { ready <- base })
 	}()
 	o := &office{stop: func() error {
 		cancel()
@@ -50,19 +65,35 @@ func openOffice(ctx context.Context) (*office, error) {
 		cancel()
 		return nil, err
 	}
-	o.c = client.New(o.base)
+	if err := o.signIn(ctx); err != nil {
+		return nil, errors.Join(err, o.stop())
+	}
 	files, err := demo.Set("hanoi-2020")
 	if err != nil {
 		return nil, errors.Join(err, o.stop())
 	}
 	set, err := trial.Read(files)
 	if err == nil {
-		err = set.Load(ctx, o.c, func(string, int, int) {})
+		err = set.Load(ctx, o.c, o.approver, func(string, int, int) {})
 	}
 	if err != nil {
 		return nil, errors.Join(err, o.stop())
 	}
 	return o, nil
+}
+
+// signIn lets the first administrator, and one who approves what he proposes, sign in.
+func (o *office) signIn(ctx context.Context) error {
+	admin, err := staff.SignIn(ctx, o.base, staff.First, password, "")
+	if err != nil {
+		return err
+	}
+	approver, err := admin.Hire(ctx, "lan", "Lan", password, accesspb.Role_ROLE_APPROVER)
+	if err != nil {
+		return err
+	}
+	o.c, o.approver, o.session = admin.Client, approver.Client, admin.Session
+	return nil
 }
 
 // constant answers the same message for every request: what grpc-gateway costs with nothing behind it.
@@ -106,8 +137,10 @@ func reads(w io.Writer, rounds int, length time.Duration) (err error) {
 	for _, path := range []string{onePath, listPath} {
 		for _, clients := range []int{1, 8} {
 			fs, err := compare(rounds, length,
-				contender{"coso", func(l time.Duration) (figure, error) { return parallel(clients, l, getter(o.base+path)) }},
-				contender{"constant", func(l time.Duration) (figure, error) { return parallel(clients, l, getter(base+path)) }},
+				contender{"coso", func(l time.Duration) (figure, error) {
+					return parallel(clients, l, getter(o.base+path, o.session.Proof))
+				}},
+				contender{"constant", func(l time.Duration) (figure, error) { return parallel(clients, l, getter(base+path, nil)) }},
 			)
 			if err != nil {
 				return err
@@ -123,16 +156,16 @@ func reads(w io.Writer, rounds int, length time.Duration) (err error) {
 	if err != nil {
 		return err
 	}
-	return allocations(w, o.base, base)
+	return allocations(w, o, base)
 }
 
 // allocations prints what a read allocates in this process, its client's part included, which is the same for both.
-func allocations(w io.Writer, coso, constant string) error {
+func allocations(w io.Writer, o *office, constant string) error {
 	var rows [][]string
 	for _, path := range []string{onePath, listPath} {
 		row := []string{path}
-		for _, base := range []string{coso, constant} {
-			bytes, objects, err := allocated(getter(base + path))
+		for _, work := range []func() error{getter(o.base+path, o.session.Proof), getter(constant+path, nil)} {
+			bytes, objects, err := allocated(work)
 			if err != nil {
 				return err
 			}
@@ -185,13 +218,21 @@ func serveConstant(ctx context.Context, c constant) (base string, stop func() er
 	}, nil
 }
 
-// getter asks for one address again and again over kept connections, without compression, which only one side has.
-func getter(address string) func() error {
+// getter asks for one address again and again over kept connections, without compression, which only one side has, and with a proof if
+// there is one.
+func getter(address string, proof client.Proof) func() error {
 	h := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}}
 	return func() error {
 		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, address, http.NoBody)
 		if err != nil {
 			return err
+		}
+		if proof != nil {
+			token, err := proof(req.Context())
+			if err != nil {
+				return err
+			}
+			req.Header.Set("Authorization", "Bearer "+token)
 		}
 		resp, err := h.Do(req)
 		if err != nil {

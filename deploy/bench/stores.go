@@ -75,7 +75,7 @@ func openStore(dir string) (work func() error, closeStore func() error, err erro
 	if err != nil {
 		return nil, nil, err
 	}
-	ctx := access.WithMethod(access.With(context.Background(), access.Principal{Name: access.Local}), "/bench")
+	ctx := access.WithMethod(access.With(context.Background(), access.Service("bench")), "/bench")
 	return func() error {
 		e := sample(numbers.Add(1))
 		req := &registrypb.CreateEnterpriseRequest{Enterprise: e, RequestId: e.GetName()}

@@ -3,27 +3,21 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/url"
 	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
-	"coso/deploy/internal/client"
+	"coso/deploy/internal/approval"
 	"coso/deploy/internal/sheet"
 	"coso/services/platform/text"
 
 	planningpb "coso/proto/gen/coso/planning/v1"
 )
-
-// approveBatch is how many targets are approved by one request, all or none.
-const approveBatch = 500
 
 // approveCommand approves what others have proposed to assign.
 type approveCommand struct {
@@ -42,30 +36,30 @@ func (a approveCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	c, err := a.client()
+	c, err := a.client(a.Lang)
 	if err != nil {
 		return err
 	}
-	mine, err := a.targets(ctx, c, query, "decidable")
+	mine, err := approval.List(ctx, c, query, approval.Decidable)
 	if err != nil {
-		return err
+		return told(a.Lang, err)
 	}
-	all, err := a.targets(ctx, c, query, "undecided")
+	all, err := approval.List(ctx, c, query, approval.Undecided)
 	if err != nil {
-		return err
+		return told(a.Lang, err)
 	}
 	if err := a.show(s.out, mine, len(all)-len(mine)); err != nil || len(mine) == 0 {
 		return err
 	}
-	if _, err := a.approve(ctx, c, mine, true); err != nil || a.DryRun {
-		return err
+	if _, err := approval.Approve(ctx, c, mine, true); err != nil || a.DryRun {
+		return told(a.Lang, err)
 	}
 	if !a.Yes && !a.confirmed(s.err, os.Stdin, len(mine)) {
 		return errors.New(a.tell("chưa phê duyệt gì", "nothing was approved"))
 	}
-	done, err := a.approve(ctx, c, mine, false)
+	done, err := approval.Approve(ctx, c, mine, false)
 	if err != nil {
-		return fmt.Errorf(a.tell("đã phê duyệt %[1]d trên %[2]d chỉ tiêu: %[3]w", "%[1]d of %[2]d targets are approved: %[3]w"), done, len(mine), err)
+		return fmt.Errorf(a.tell("đã phê duyệt %[1]d trên %[2]d chỉ tiêu: %[3]w", "%[1]d of %[2]d targets are approved: %[3]w"), done, len(mine), told(a.Lang, err))
 	}
 	_, err = fmt.Fprintf(s.out, a.tell("Đã phê duyệt %d chỉ tiêu.\n", "%d targets are approved.\n"), done)
 	return err
@@ -75,7 +69,7 @@ func (a approveCommand) tell(vi, en string) string { return importCommand{Lang: 
 
 // query narrows a list to what the command line says.
 func (a approveCommand) query() (url.Values, error) {
-	q := url.Values{"pageSize": {"500"}}
+	q := url.Values{}
 	for _, f := range []struct{ flag, given, collection, example string }{
 		{"period", a.Period, "periods", "2020"}, {"unit", a.Unit, "units", "tay-ho"},
 	} {
@@ -89,28 +83,6 @@ func (a approveCommand) query() (url.Values, error) {
 		q.Set(f.flag, f.collection+"/"+id)
 	}
 	return q, nil
-}
-
-// targets lists those that a filter lets pass, in order of unit and name.
-func (a approveCommand) targets(ctx context.Context, c *client.Client, query url.Values, filter string) ([]*planningpb.Target, error) {
-	q := maps.Clone(query)
-	q.Set(filter, "true")
-	var all []*planningpb.Target
-	for {
-		page := &planningpb.ListTargetsResponse{}
-		if err := c.Get(ctx, "/v1/targets", q, page); err != nil {
-			return nil, told(a.Lang, err)
-		}
-		all = append(all, page.GetTargets()...)
-		if page.GetNextPageToken() == "" {
-			break
-		}
-		q.Set("pageToken", page.GetNextPageToken())
-	}
-	slices.SortStableFunc(all, func(x, y *planningpb.Target) int {
-		return strings.Compare(x.GetUnit()+" "+x.GetName(), y.GetUnit()+" "+y.GetName())
-	})
-	return all, nil
 }
 
 // show prints what waits, and for each indicator of a period how many targets there are and what they add up to. others is how
@@ -162,27 +134,6 @@ func sumsOf(targets []*planningpb.Target) (sums []sum) {
 		sums[at].value += t.GetProposal().GetAssignedValue()
 	}
 	return sums
-}
-
-// approve approves targets, or only has it checked, and answers how many are approved.
-func (a approveCommand) approve(ctx context.Context, c *client.Client, targets []*planningpb.Target, check bool) (done int, err error) {
-	for batch := range slices.Chunk(targets, approveBatch) {
-		in := &planningpb.BatchApproveTargetsRequest{ValidateOnly: check}
-		var seen strings.Builder
-		for _, t := range batch {
-			in.Requests = append(in.Requests, &planningpb.ApproveTargetRequest{Name: t.GetName(), Etag: t.GetEtag()})
-			seen.WriteString(t.GetName() + " " + t.GetEtag() + "\n")
-		}
-		if !check {
-			hash := sha256.Sum256([]byte(seen.String()))
-			in.RequestId = "approve-" + hex.EncodeToString(hash[:])
-		}
-		if err := c.Post(ctx, "/v1/targets:batchApprove", nil, in, nil); err != nil {
-			return done, told(a.Lang, err)
-		}
-		done += len(batch)
-	}
-	return done, nil
 }
 
 // confirmed asks, and reports whether the answer is yes. Whoever cannot be asked, or does not answer, has not said so.

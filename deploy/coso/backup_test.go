@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"coso/deploy/internal/client"
+	"coso/deploy/internal/single/singletest"
 	"coso/services/platform/fault"
 	"coso/services/platform/store"
 
@@ -50,8 +51,7 @@ func TestBackupAndRestore(t *testing.T) {
 	root := t.TempDir()
 	dir, saved, again := filepath.Join(root, "a"), filepath.Join(root, "backup"), filepath.Join(root, "b")
 	base, stop := serve(t, dir)
-	loadDemo(t, base)
-	old := client.New(base)
+	old := loadDemo(t, base).Client(t)
 	before := organisations(t, old)
 	out, _, err := run(t, "backup", saved, "--data", dir)
 	if err != nil || strings.Count(out, "position") != 5 {
@@ -64,12 +64,12 @@ func TestBackupAndRestore(t *testing.T) {
 	if out, _, err = run(t, "restore", saved, "--data", again); err != nil || strings.Count(out, "was") != 5 {
 		t.Fatalf("restore says %v:\n%s", err, out)
 	}
-	if out, _, err := run(t, "verify", "--data", again); err != nil || strings.Count(out, "OK\n") != 5 {
+	if out, _, err := run(t, "verify", "--lang", "en", "--data", again); err != nil || strings.Count(out, "OK\n") != 5 {
 		t.Errorf("verify says %v:\n%s", err, out)
 	}
 	base, stop = serve(t, again)
 	defer stop()
-	c := client.New(base)
+	c := singletest.At(base).Client(t)
 	if got := organisations(t, c); got != before {
 		t.Errorf("restored: %s %%, in the backup %s %%", got, before)
 	}

@@ -14,6 +14,7 @@ import (
 	"coso/services/platform/certs"
 	"coso/services/platform/civil"
 	"coso/services/platform/mtls"
+	shell "coso/services/platform/run"
 	"coso/services/platform/run/settings"
 )
 
@@ -28,7 +29,7 @@ var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-
 
 // certsCommand makes certificates.
 type certsCommand struct {
-	Dir   settings.Folder `arg:"" help:"Folder for CA, certificates and keys; keep it on a machine that runs nothing else."`
+	Dir   settings.Folder `arg:"" optional:"" help:"Folder for CA, certificates and keys, best on a machine that runs nothing else; default: certs in the data folder, where the processes of this machine look for theirs."`
 	Days  int             `help:"How many days the certificates of the processes hold." default:"90" example:"90"`
 	Host  []string        `help:"Names and IP addresses of the machines on which processes run, separated by commas; localhost, 127.0.0.1 and ::1 are always there." placeholder:"HOST"`
 	Renew bool            `help:"Make new certificates and keys for the processes, by the CA that is there." xor:"way"`
@@ -47,7 +48,7 @@ func (c certsCommand) Run(s streams) error {
 				"--host: %q is no name of a machine and no IP address; write it without port, e.g. node-1.internal or 10.0.0.5"), host)
 		}
 	}
-	dir, err := filepath.Abs(string(c.Dir))
+	dir, err := c.folder()
 	if err != nil {
 		return err
 	}
@@ -60,24 +61,33 @@ func (c certsCommand) Run(s streams) error {
 		Beside: map[string][]byte{natsConf: []byte(nats.Configuration(host, certs.FilesOf(dir, mtls.NATS)))},
 	})
 	if err != nil {
-		return c.explain(err)
+		return c.explain(dir, err)
 	}
 	_, err = fmt.Fprint(s.out, c.placing(dir, made))
 	return err
 }
 
-// explain says what to do.
-func (c certsCommand) explain(err error) error {
+// folder is where they are made.
+func (c certsCommand) folder() (string, error) {
+	if c.Dir != "" {
+		return filepath.Abs(string(c.Dir))
+	}
+	data, err := shell.DataFolder()
+	return certs.Folder(data), err
+}
+
+// explain says what to do about certificates that cannot be made in a folder.
+func (c certsCommand) explain(dir string, err error) error {
 	switch {
 	case errors.Is(err, certs.ErrThere):
 		return fmt.Errorf(tell(c.Lang, "thư mục %s đã có chứng thư; dùng --renew để gia hạn bằng CA đang có, hoặc --force để làm lại tất cả, kể cả CA: %w",
-			"the folder %s has certificates already; --renew makes new ones by the CA that is there, --force makes everything anew, the CA too: %w"), c.Dir, err)
+			"the folder %s has certificates already; --renew makes new ones by the CA that is there, --force makes everything anew, the CA too: %w"), dir, err)
 	case errors.Is(err, certs.ErrNoCA):
 		return fmt.Errorf(tell(c.Lang, "thư mục %s không có CA (ca.pem và ca.key) để gia hạn; chỉ đúng thư mục đã tạo lần đầu, hoặc bỏ --renew để tạo mới: %w",
-			"the folder %s has no CA (ca.pem and ca.key) to renew by; name the folder of the first time, or leave --renew out to begin: %w"), c.Dir, err)
+			"the folder %s has no CA (ca.pem and ca.key) to renew by; name the folder of the first time, or leave --renew out to begin: %w"), dir, err)
 	case errors.Is(err, certs.ErrEnded):
 		return fmt.Errorf(tell(c.Lang, "CA trong %s đã hết hạn; dùng --force để làm lại tất cả rồi đặt các tệp mới cho mọi tiến trình: %w",
-			"the CA in %s has ended; make everything anew with --force and give all processes their new files: %w"), c.Dir, err)
+			"the CA in %s has ended; make everything anew with --force and give all processes their new files: %w"), dir, err)
 	}
 	return err
 }
@@ -92,6 +102,10 @@ func (c certsCommand) placing(dir string, made certs.Made) string {
 		f := certs.FilesOf(dir, name)
 		if name == mtls.NATS {
 			fmt.Fprintf(&b, "nats-server  -c %s\n", filepath.Join(dir, natsConf))
+			continue
+		}
+		if c.Dir == "" { // where they look
+			fmt.Fprintf(&b, "%sd\n", name)
 			continue
 		}
 		fmt.Fprintf(&b, "%-12s --tls-cert %s --tls-key %s --tls-ca %s\n", name+"d", f.Cert, f.Key, f.CA)

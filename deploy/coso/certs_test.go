@@ -4,6 +4,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"coso/services/platform/certs"
 )
 
 // Certificates are made once, said where they go, and written over only when that was asked for.
@@ -41,5 +44,21 @@ func TestCertsCommand(t *testing.T) {
 		if err == nil && !strings.Contains(out, "Chứng thư có hiệu lực đến ngày") {
 			t.Errorf("%v: says %s", c.args, out)
 		}
+	}
+}
+
+// Without a folder they are made where the processes of this machine look for theirs.
+func TestCertsWithoutAFolder(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("XDG_DATA_HOME", home)
+	dir := certs.Folder(filepath.Join(home, "coso"))
+	if _, _, err := run(t, "certs"); err != nil {
+		t.Fatal(err)
+	}
+	if err := certs.FilesOf(dir, "registry").Check("registry", time.Now()); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := run(t, "certs", "--lang", "en"); err == nil || !strings.Contains(err.Error(), "the folder "+dir+" has certificates already") {
+		t.Errorf("says %v", err)
 	}
 }

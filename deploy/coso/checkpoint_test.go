@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"coso/deploy/internal/client"
+	"coso/deploy/internal/single/singletest"
 	"coso/services/platform/checkpoint"
 
 	registrypb "coso/proto/gen/coso/registry/v1"
@@ -17,9 +17,10 @@ import (
 // addUnits adds units to the registry of a running coso, each an entry of its journal.
 func addUnits(t *testing.T, base string, ids ...string) {
 	t.Helper()
+	admin := singletest.At(base).Admin(t)
 	for _, id := range ids {
 		u := &registrypb.Unit{DisplayName: "Đơn vị " + id, Level: "DISTRICT_COMMITTEE", ValidFrom: "2020-01-01"}
-		if err := client.New(base).Post(t.Context(), "/v1/units", url.Values{"unitId": {id}}, u, &registrypb.Unit{}); err != nil {
+		if err := admin.Post(t.Context(), "/v1/units", url.Values{"unitId": {id}}, u, &registrypb.Unit{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -117,7 +118,7 @@ func TestVerifyCheckpoints(t *testing.T) {
 		{"rewritten", rewritten, "nhật ký đã bị viết lại, bắt đầu từ một mục trong khoảng 4–6", "written anew, beginning somewhere in entries 4 to 6", true},
 		{"restored", restored, "đã được khôi phục từ bản sao lưu: nó đi tiếp từ sau mục 4", "restored from a backup: it goes on behind entry 4", true},
 		{"another", other, "không có gì chung với nhật ký này", "which has nothing in common with this one", true},
-		{"damaged", damaged, "DAMAGED at entry 5", "it cannot be held against the checkpoint of", true},
+		{"damaged", damaged, "HỎNG ở mục 5", "it cannot be held against the checkpoint of", true},
 		{"the backup", s.backup, "bản sao lưu kết thúc ở mục 4, được lấy trước điểm chốt", "the backup ends at entry 4 and was taken before", false},
 	} {
 		t.Run(c.what, func(t *testing.T) {

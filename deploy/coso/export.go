@@ -41,7 +41,7 @@ func (e exportCommand) Run(ctx context.Context, s streams) error {
 	if e.Excel {
 		dialect = sheet.Excel()
 	}
-	c, err := e.client()
+	c, err := e.client(e.Lang)
 	if err != nil {
 		return err
 	}

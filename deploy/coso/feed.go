@@ -11,11 +11,10 @@ import (
 	"time"
 
 	"coso/deploy/internal/single"
-	"coso/services/platform/fault"
 	"coso/services/platform/rpc"
 	"coso/services/platform/run/settings"
 
-	"google.golang.org/grpc/status"
+	"google.golang.org/grpc"
 
 	feedpb "coso/proto/gen/coso/feed/v1"
 )
@@ -85,18 +84,9 @@ func (k feedSkipCommand) Run(ctx context.Context, s streams, c *feedCommand) err
 
 // ask asks a service of the coso that runs on a data folder.
 func ask[T any](ctx context.Context, data settings.Folder, service string, question func(context.Context, feedpb.FeedServiceClient) (T, error)) (T, error) {
-	var none T
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
-	defer cancel()
-	conn, err := dialSocket(ctx, data, service)
-	if err != nil {
-		return none, err
-	}
-	out, err := question(ctx, feedpb.NewFeedServiceClient(conn))
-	if err != nil {
-		err = fault.FromStatus(status.Convert(err))
-	}
-	return out, errors.Join(err, conn.Close())
+	return onSocket(ctx, data, service, func(ctx context.Context, conn *grpc.ClientConn) (T, error) {
+		return question(ctx, feedpb.NewFeedServiceClient(conn))
+	})
 }
 
 // showFeed prints how relays and followers do.

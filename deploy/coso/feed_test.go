@@ -2,9 +2,7 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"flag"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,8 +14,8 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"coso/deploy/demo"
-	"coso/deploy/internal/client"
 	"coso/deploy/internal/single"
+	"coso/deploy/internal/single/singletest"
 	"coso/deploy/internal/trial"
 
 	feedpb "coso/proto/gen/coso/feed/v1"
@@ -46,25 +44,7 @@ func golden(t *testing.T, file, got string) {
 // serve runs a coso on a folder until stop.
 func serve(t *testing.T, dir string) (base string, stop func()) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	ready, done := make(chan string, 1), make(chan error, 1)
-	go func() {
-		logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-		done <- single.Run(ctx, single.Options{Dir: dir, HTTP: "127.0.0.1:0", Logger: logger}, func(b string) { ready <- b })
-	}()
-	stop = func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("coso stopped with %v", err)
-		}
-	}
-	select {
-	case base = <-ready:
-	case err := <-done:
-		cancel()
-		t.Fatal(err)
-	}
-	return base, stop
+	return singletest.Start(t, single.Options{Dir: dir})
 }
 
 func TestFeedStatusOfWhatStopped(t *testing.T) {
@@ -114,7 +94,7 @@ func TestFeedAndVerifyCommands(t *testing.T) {
 	t.Run("skip", func(t *testing.T) { skipRefusals(t, dir) })
 	t.Run("verify while it runs", func(t *testing.T) {
 		began := time.Now()
-		if _, _, err := run(t, "verify", "--data", dir); err == nil || !strings.Contains(err.Error(), "used by a running coso; stop it") {
+		if _, _, err := run(t, "verify", "--lang", "en", "--data", dir); err == nil || !strings.Contains(err.Error(), "used by a running coso; stop it") {
 			t.Errorf("says %v", err)
 		}
 		if took := time.Since(began); took > 2*time.Second {
@@ -126,26 +106,27 @@ func TestFeedAndVerifyCommands(t *testing.T) {
 	if _, _, err := run(t, "feed", "--data", dir, "status"); err == nil || !strings.Contains(err.Error(), "no coso runs on the data in "+dir) {
 		t.Errorf("feed status on a stopped coso says %v", err)
 	}
-	out, _, err := run(t, "verify", "--data", dir)
-	if err != nil || strings.Count(out, "OK\n") != 5 {
+	out, _, err := run(t, "verify", "--lang", "en", "--data", dir)
+	if err != nil || strings.Count(out, "OK\n") != 6 { // five journals, and who read personal data
 		t.Errorf("verify says %v:\n%s", err, out)
 	}
 	damage(t, filepath.Join(dir, "registry.db"))
-	out, _, err = run(t, "verify", "--data", dir)
-	if err == nil || !strings.Contains(err.Error(), "1 of 5 journals are damaged") || strings.Count(out, "OK\n") != 4 || !strings.Contains(out, "DAMAGED at entry") {
+	out, _, err = run(t, "verify", "--lang", "en", "--data", dir)
+	if err == nil || !strings.Contains(err.Error(), "1 of 5 journals are damaged") || strings.Count(out, "OK\n") != 5 || !strings.Contains(out, "DAMAGED at entry") {
 		t.Errorf("verify of damaged data says %v:\n%s", err, out)
 	}
 	if err := os.Truncate(filepath.Join(dir, "award.db"), 40_000); err != nil {
 		t.Fatal(err)
 	}
-	if out, _, err = run(t, "verify", "--data", dir); err == nil || !strings.Contains(err.Error(), "2 of 5 journals are damaged") {
+	if out, _, err = run(t, "verify", "--lang", "en", "--data", dir); err == nil || !strings.Contains(err.Error(), "2 of 5 journals are damaged") {
 		t.Errorf("verify of a file cut short says %v:\n%s", err, out)
 	}
 }
 
-// loadDemo loads the demo.
-func loadDemo(t *testing.T, base string) {
+// loadDemo loads the demo, and answers the people there.
+func loadDemo(t *testing.T, base string) *singletest.People {
 	t.Helper()
+	people := singletest.At(base)
 	files, err := demo.Set("hanoi-2020")
 	if err != nil {
 		t.Fatal(err)
@@ -154,9 +135,10 @@ func loadDemo(t *testing.T, base string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := set.Load(t.Context(), client.New(base), func(string, int, int) {}); err != nil {
+	if err := set.Load(t.Context(), people.Client(t), people.Lan(t).Client, func(string, int, int) {}); err != nil {
 		t.Fatal(err)
 	}
+	return people
 }
 
 // whole says whether every event was published and taken.
@@ -206,7 +188,7 @@ func damage(t *testing.T, path string) {
 }
 
 func TestVerifyWithoutData(t *testing.T) {
-	if _, _, err := run(t, "verify", "--data", t.TempDir()); err == nil || !strings.Contains(err.Error(), "name the data folder with --data") {
+	if _, _, err := run(t, "verify", "--lang", "en", "--data", t.TempDir()); err == nil || !strings.Contains(err.Error(), "name the data folder with --data") {
 		t.Errorf("says %v", err)
 	}
 	if _, _, err := run(t, "feed", "--data", "/"+strings.Repeat("d", 100), "status"); err == nil || !strings.Contains(err.Error(), "too long") {

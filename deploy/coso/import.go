@@ -25,7 +25,7 @@ type importCommand struct {
 	Lang   sheet.Lang `help:"Language of what is said about rows: vi or en." enum:"vi,en" default:"vi" env:"COSO_LANG"`
 }
 
-// Run sends good rows and names bad ones, in a file beside each sheet that can be mended and sent again. It fails if a row
+// Run sends good rows and names bad ones, in a file for each sheet in the current folder that can be mended and sent again. It fails if a row
 // was refused. Nothing is sent if a file is no sheet.
 func (i importCommand) Run(ctx context.Context, s streams) error {
 	sheets, err := readSheets(i.Files)
@@ -37,7 +37,7 @@ func (i importCommand) Run(ctx context.Context, s streams) error {
 			return errors.New(sheet.TextOf(err, i.Lang) + ".")
 		}
 	}
-	c, err := i.client()
+	c, err := i.client(i.Lang)
 	if err != nil {
 		return err
 	}

@@ -78,19 +78,19 @@ func (i importCommand) report(s streams, o *sheet.Outcome, file string) error {
 	if o.Bad() == 0 && rest == 0 {
 		return nil
 	}
-	saved, err := o.SaveRefused(file, i.Lang)
+	saved, err := o.SaveRefused(filepath.Base(file), i.Lang)
 	if err != nil {
 		return fmt.Errorf(i.tell("không ghi được tệp các dòng bị từ chối: %w", "the file of refused rows cannot be written: %w"), err)
 	}
 	if rest > 0 {
 		_, err = fmt.Fprintf(s.err, i.tell(
-			"%s: %d dòng bị từ chối và %d dòng chưa xong nằm trong %s kèm lý do\n",
-			"%s: %d refused rows and %d that are not complete are in %s with their reasons\n"), filepath.Base(file), o.Bad(), rest, saved)
+			"%s: %d dòng bị từ chối và %d dòng chưa xong nằm trong %s (ở thư mục hiện tại) kèm lý do\n",
+			"%s: %d refused rows and %d that are not complete are in %s (in the current folder) with their reasons\n"), filepath.Base(file), o.Bad(), rest, saved)
 		return err
 	}
 	_, err = fmt.Fprintf(s.err, i.tell(
-		"%s: %d dòng bị từ chối nằm trong %s kèm lý do; hãy sửa tệp đó rồi nhập lại\n",
-		"%s: the %d refused rows are in %s with their reasons; mend that file and import it\n"), filepath.Base(file), o.Bad(), saved)
+		"%s: %d dòng bị từ chối nằm trong %s (ở thư mục hiện tại) kèm lý do; hãy sửa tệp đó rồi nhập lại\n",
+		"%s: the %d refused rows are in %s (in the current folder) with their reasons; mend that file and import it\n"), filepath.Base(file), o.Bad(), saved)
 	return err
 }
 
@@ -115,20 +115,32 @@ func (i importCommand) waits(w io.Writer, outcomes []*sheet.Outcome) error {
 	return err
 }
 
+// heldBack says of the good rows of an import of all or nothing that they did not come in, where another was refused: so the
+// numbers of a line add up.
+func (i importCommand) heldBack(o *sheet.Outcome) string {
+	held := len(o.Sheet.Rows) - o.New - o.There - o.Bad()
+	if !i.Atomic || i.DryRun || o.Rest != nil || held <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(i.tell(", không ghi %d dòng còn lại vì nhập kiểu tất cả hoặc không gì", ", %d good ones not recorded, for it is all or nothing"), held)
+}
+
+// A rate says something of imports that are large or take long.
+const (
+	manyRows = 5000
+	longTime = 5 * time.Second
+)
+
 // sum prints a line per sheet and how fast it went.
 func (i importCommand) sum(w io.Writer, outcomes []*sheet.Outcome, took time.Duration) error {
 	rows := 0
 	for _, o := range outcomes {
 		rows += len(o.Sheet.Rows)
-		line := i.tell("%s (%s): %d dòng — ghi mới %d, đã có %d, từ chối %d\n", "%s (%s): %d rows: %d new, %d there already, %d refused\n")
-		switch {
-		case i.DryRun:
-			line = i.tell("%s (%s): %d dòng — sẽ ghi mới %d, đã có %d, sẽ từ chối %d\n", "%s (%s): %d rows: %d would be new, %d are there already, %d would be refused\n")
-		case i.Atomic && o.Bad() > 0:
-			line = i.tell("%s (%s): %d dòng — ghi mới %d, đã có %d, từ chối %d: có dòng bị từ chối nên không ghi dòng nào\n",
-				"%s (%s): %d rows: %d new, %d there already, %d refused: because of these, none was recorded\n")
+		line := i.tell("%s (%s): %d dòng — ghi mới %d, đã có %d, từ chối %d%s\n", "%s (%s): %d rows: %d new, %d there already, %d refused%s\n")
+		if i.DryRun {
+			line = i.tell("%s (%s): %d dòng — sẽ ghi mới %d, đã có %d, sẽ từ chối %d%s\n", "%s (%s): %d rows: %d would be new, %d are there already, %d would be refused%s\n")
 		}
-		if _, err := fmt.Fprintf(w, line, o.Sheet.File, o.Sheet.Noun, len(o.Sheet.Rows), o.New, o.There, o.Bad()); err != nil {
+		if _, err := fmt.Fprintf(w, line, o.Sheet.File, o.Sheet.Noun, len(o.Sheet.Rows), o.New, o.There, o.Bad(), i.heldBack(o)); err != nil {
 			return err
 		}
 		if err := i.stock(w, o); err != nil {
@@ -156,6 +168,9 @@ func (i importCommand) sum(w io.Writer, outcomes []*sheet.Outcome, took time.Dur
 		if _, err := fmt.Fprintln(w, i.tell("Chỉ kiểm tra, chưa ghi gì.", "Only checked; nothing was recorded.")); err != nil {
 			return err
 		}
+	}
+	if rows <= manyRows && took <= longTime {
+		return nil
 	}
 	_, err := fmt.Fprintf(w, i.tell("%d dòng trong %s, %.0f dòng/giây\n", "%d rows in %s, %.0f rows/s\n"),
 		rows, took.Round(10*time.Millisecond), float64(rows)/took.Seconds())

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,20 +10,8 @@ import (
 // office starts a coso with the demo and answers its address and a folder.
 func office(t *testing.T) (base, dir string) {
 	t.Helper()
-	ctx, stop := context.WithCancel(t.Context())
 	dir = t.TempDir()
-	out := &said{}
-	ended := make(chan error, 1)
-	go func() {
-		ended <- execute(ctx, []string{"up", "--data", filepath.Join(dir, "data"), "--http", "127.0.0.1:0", "--demo", "hanoi-2020"}, streams{out: out, err: io.Discard})
-	}()
-	base = out.address(t, ended)
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Errorf("up ended with %v", err)
-		}
-	})
+	base, _ = asAdmin(t, "--data", filepath.Join(dir, "data"), "--demo", "hanoi-2020")
 	return base, dir
 }
 
@@ -41,6 +27,7 @@ func write(t *testing.T, file, content string) string {
 // is mended and sent.
 func TestImportMendExport(t *testing.T) {
 	base, dir := office(t)
+	t.Chdir(t.TempDir())
 	excel := "\ufeffid;kind;display_name;enterprise;unit;founded_on\r\n" +
 		"x1;BASE_CELL;Chi bộ X1;minh-hoa-001-ba-dinh;ba-dinh;2020-03-01\r\n" +
 		"x2;BASE_CELL;Chi bộ X2;minh-hoa-001-ba-dinh;ba-dinh;2021-02-29\r\n;;;;;\r\n"
@@ -52,10 +39,10 @@ func TestImportMendExport(t *testing.T) {
 	}
 	out, log, err = run(t, "import", "--server", base, file)
 	if err == nil || err.Error() != "1 dòng bị từ chối" || !strings.Contains(out, "2 dòng — ghi mới 1, đã có 0, từ chối 1") ||
-		!strings.Contains(out, "dòng/giây") || !strings.Contains(log, "bang.rejected.csv") {
+		strings.Contains(out, "dòng/giây") || !strings.Contains(log, "bang.rejected.csv (ở thư mục hiện tại)") {
 		t.Errorf("import says %q, %q, %v", out, log, err)
 	}
-	rejected := filepath.Join(dir, "bang.rejected.csv")
+	rejected := "bang.rejected.csv" // where one works, wherever the sheet lies
 	raw, err := os.ReadFile(rejected)
 	if err != nil || !strings.HasPrefix(string(raw), "\ufeffid;kind;display_name;enterprise;unit;founded_on;reason\r\nx2;BASE_CELL;Chi bộ X2;") {
 		t.Fatalf("the refused rows are %q, %v", raw, err)
@@ -117,5 +104,36 @@ func TestImportOfWhatIsNoSheet(t *testing.T) {
 	}
 	if _, _, err = run(t, "import", "--lang", "fr", good); err == nil || !strings.Contains(err.Error(), "--lang") {
 		t.Errorf("in French: %v", err)
+	}
+}
+
+// The numbers of an import of all or nothing add up, and it says nothing of a rate when it is small.
+func TestAtomicCountsAddUp(t *testing.T) {
+	base, dir := office(t)
+	t.Chdir(t.TempDir())
+	file := write(t, filepath.Join(dir, "to-chuc.csv"), "id,kind,display_name,enterprise,unit,founded_on\n"+
+		"y1,BASE_CELL,Chi bộ Y1,minh-hoa-001-ba-dinh,ba-dinh,2020-03-01\n"+
+		"y2,BASE_CELL,Chi bộ Y2,minh-hoa-001-ba-dinh,ba-dinhh,2020-03-01\n"+
+		"y3,BASE_CELL,Chi bộ Y3,minh-hoa-001-ba-dinh,ba-dinh,2020-03-01\n")
+	out, log, err := run(t, "import", "--server", base, "--atomic", file)
+	if err == nil || !strings.Contains(out, "3 dòng — ghi mới 0, đã có 0, từ chối 1, không ghi 2 dòng còn lại vì nhập kiểu tất cả hoặc không gì") || strings.Contains(out, "giây") {
+		t.Errorf("says %q, %v", out, err)
+	}
+	if !strings.Contains(log, "units/ba-dinh (Quận ủy Ba Đình)") {
+		t.Errorf("the unit that is meant is not told: %q", log)
+	}
+}
+
+// A row that is there and says otherwise in several columns is answered with all of them.
+func TestARowThatSaysOtherwiseNamesAllColumns(t *testing.T) {
+	base, dir := office(t)
+	t.Chdir(t.TempDir())
+	head := "id,kind,display_name,enterprise,unit,founded_on\n"
+	if _, _, err := run(t, "import", "--server", base, write(t, filepath.Join(dir, "a.csv"), head+"z1,BASE_CELL,Chi bộ Z,minh-hoa-001-ba-dinh,ba-dinh,2020-03-01\n")); err != nil {
+		t.Fatal(err)
+	}
+	_, log, err := run(t, "import", "--server", base, write(t, filepath.Join(dir, "b.csv"), head+"z1,CELL,Chi bộ Z,minh-hoa-001-ba-dinh,ba-dinh,2020-03-02\n"))
+	if err == nil || !strings.Contains(log, "cột kind") || !strings.Contains(log, "cột founded_on") {
+		t.Errorf("says %q, %v", log, err)
 	}
 }

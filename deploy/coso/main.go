@@ -19,24 +19,26 @@ import (
 
 // commands is the whole command line.
 type commands struct {
-	Up         upCommand         `cmd:"" help:"Start everything in this process: four services, gateway, embedded nats-server."`
-	Demo       demoCommand       `cmd:"" help:"Run a demo in a temporary folder and hold its figures against the published ones."`
-	SignIn     signInCommand     `cmd:"" help:"Sign in to a running server; the session is kept on this machine."`
-	SignOut    signOutCommand    `cmd:"" help:"End the session on this machine."`
-	Import     importCommand     `cmd:"" help:"Send CSV sheets to a running server."`
-	Approve    approveCommand    `cmd:"" help:"Show what others propose to assign, and approve it."`
-	Export     exportCommand     `cmd:"" help:"Write what a running server holds as CSV sheets, which import reads again."`
-	Progress   progressCommand   `cmd:"" help:"Show how far a unit is, with everything below it."`
-	Feed       feedCommand       `cmd:"" help:"See and mend the change events between the services of a running coso."`
-	Verify     verifyCommand     `cmd:"" help:"Check the journals of a stopped coso: every entry, and the chain between them."`
-	Checkpoint checkpointCommand `cmd:"" help:"Sign the journals of a running coso, for another organisation to keep."`
-	Certs      certsCommand      `cmd:"" help:"Make the certificates with which separate processes prove to each other who they are."`
-	Backup     backupCommand     `cmd:"" help:"Take a backup of a running coso: one file per service, checked."`
-	Restore    restoreCommand    `cmd:"" help:"Put a backup into an empty data folder."`
-	Completion completionCommand `cmd:"" help:"Print a script with which a shell completes coso's command lines."`
-	Complete   completeCommand   `cmd:"" hidden:"" help:"Answer a shell."`
-	Version    versionCommand    `cmd:"" help:"Print the version."`
-	Verbose    bool              `help:"Log what goes on, not only what an operator must know." short:"v"`
+	Up         upCommand            `cmd:"" help:"Start everything in this process: four services, gateway, embedded nats-server."`
+	Demo       demoCommand          `cmd:"" help:"Run a demo in a temporary folder and hold its figures against the published ones."`
+	SignIn     signInCommand        `cmd:"" help:"Sign in to a running server; the session is kept on this machine."`
+	SignOut    signOutCommand       `cmd:"" help:"End the session on this machine."`
+	Import     importCommand        `cmd:"" help:"Send CSV sheets to a running server."`
+	Approve    approveCommand       `cmd:"" help:"Show what others propose to assign, and approve it."`
+	Export     exportCommand        `cmd:"" help:"Write what a running server holds as CSV sheets, which import reads again."`
+	Progress   progressCommand      `cmd:"" help:"Show how far a unit is, with everything below it."`
+	Feed       feedCommand          `cmd:"" help:"See and mend the change events between the services of a running coso."`
+	Verify     verifyCommand        `cmd:"" help:"Check the journals of a stopped coso: every entry, and the chain between them."`
+	Checkpoint checkpointCommand    `cmd:"" help:"Sign the journals of a running coso, for another organisation to keep."`
+	Certs      certsCommand         `cmd:"" help:"Make the certificates with which separate processes prove to each other who they are."`
+	Backup     backupCommand        `cmd:"" help:"Take a backup of a running coso: one file per service, checked."`
+	Renew      resetPasswordCommand `cmd:"" name:"reset-password" help:"Give somebody a new one-time password, on the machine where coso runs."`
+	Appoint    administratorCommand `cmd:"" name:"administrator" help:"Make somebody an administrator of everything, on the machine where coso runs."`
+	Restore    restoreCommand       `cmd:"" help:"Put a backup into an empty data folder."`
+	Completion completionCommand    `cmd:"" help:"Print a script with which a shell completes coso's command lines."`
+	Complete   completeCommand      `cmd:"" hidden:"" help:"Answer a shell."`
+	Version    versionCommand       `cmd:"" help:"Print the version."`
+	Verbose    bool                 `help:"Log what goes on, not only what an operator must know." short:"v"`
 }
 
 // streams are where a command writes.
@@ -60,7 +62,7 @@ func execute(ctx context.Context, args []string, s streams) error {
 	}
 	var c commands
 	exited := false
-	reader := &settings.Reader{Prefix: "COSO_", Others: []string{"COSO_REGISTRYD_", "COSO_MEMBERSHIPD_", "COSO_PLANNINGD_", "COSO_AWARDD_", "COSO_GATEWAYD_"}}
+	reader := &settings.Reader{Prefix: "COSO_", Others: []string{"COSO_REGISTRYD_", "COSO_MEMBERSHIPD_", "COSO_PLANNINGD_", "COSO_AWARDD_", "COSO_GATEWAYD_", "COSO_API_TOKEN"}}
 	parser, err := kong.New(&c, append(reader.Options(),
 		kong.Name("coso"), kong.Description("Committees building organisations in non-state enterprises: who founded, who admitted, who reached the plan."),
 		kong.Writers(s.out, s.err), kong.Exit(func(int) { exited = true }), kong.UsageOnError(),
@@ -74,11 +76,9 @@ func execute(ctx context.Context, args []string, s streams) error {
 	if exited {
 		return nil
 	}
-	if err == nil && parsed.Command() == "up" {
-		err = reader.Check(parsed)
-	}
+	lang := spoken(args)
 	if err != nil {
-		return fmt.Errorf("%w; `%s --help` tells more", err, about(err))
+		return errors.New(inLanguage(lang, err.Error()) + fmt.Sprintf(tell(lang, "; xem `%s --help`", "; `%s --help` tells more"), about(err)))
 	}
 	level := slog.LevelWarn
 	if c.Verbose {
@@ -87,7 +87,7 @@ func execute(ctx context.Context, args []string, s streams) error {
 	logger := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level}))
 	err = parsed.Run(logger, reader, parsed)
 	if errors.Is(err, context.Canceled) {
-		return errors.New("stopped")
+		return errors.New(tell(lang, "đã dừng", "stopped"))
 	}
 	return err
 }

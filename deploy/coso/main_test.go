@@ -2,8 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -62,6 +60,9 @@ func TestDemoCommandFailsOnAnotherFigure(t *testing.T) {
 }
 
 func TestBadCommandLines(t *testing.T) {
+	t.Setenv("COSO_API_TOKEN", "coso_x")
+	t.Setenv("COSO_LANG", "en")
+	t.Setenv("COSO_API_TOKEN", "of-nobody") // else nothing is asked of a server
 	here, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +75,7 @@ func TestBadCommandLines(t *testing.T) {
 		{[]string{"demo", "saigon"}, "no demo is called"},
 		{[]string{"progress", "--unit", "ha-noi"}, "missing flags: --period=PERIOD; `coso progress --help` tells more"},
 		{[]string{"progress", "ha-noi"}, "unexpected argument ha-noi; `coso progress --help` tells more"},
-		{[]string{"progress", "--unit", "ha-noi", "--period", "2020", "--server", "http://127.0.0.1:1"}, "không có máy chủ nào trả lời ở http://127.0.0.1:1"},
+		{[]string{"progress", "--unit", "ha-noi", "--period", "2020", "--server", "http://127.0.0.1:1", "--lang", "vi"}, "không có máy chủ nào trả lời ở http://127.0.0.1:1"},
 		{[]string{"progress", "--unit", "ha-noi", "--period", "2020", "--server", "127.0.0.1:8080"}, `--server: "127.0.0.1:8080" is no address of a server; write it like http://127.0.0.1:8080`},
 		{[]string{"import", "main.go", "--server", ""}, `--server: "" is no address of a server`},
 		{[]string{"import", "not-there.csv"}, "there is no file " + filepath.Join(here, "not-there.csv")},
@@ -87,7 +88,7 @@ func TestBadCommandLines(t *testing.T) {
 		{[]string{"backup", "", "--data", t.TempDir()}, `"" names no folder`},
 		{[]string{"feed", "status", "--data", t.TempDir()}, "registry does not answer: no coso runs on the data in "},
 		{[]string{"feed", "skip", "planning", "registry", "x", "--reason", "y"}, `<number>: "x" is no whole number; write one in digits, e.g. 42`},
-		{[]string{"up", "--data", t.TempDir(), "--http", "0.0.0.0:0"}, `--http: "0.0.0.0:0": without sign-in only loopback addresses`},
+		{[]string{"up", "--data", t.TempDir(), "--http", "0.0.0.0:0"}, `--http: "0.0.0.0:0": only addresses of this machine are used: `},
 	} {
 		_, _, err := run(t, c.args...)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -99,6 +100,7 @@ func TestBadCommandLines(t *testing.T) {
 // What can be no unit, period or day is refused before the server is asked, and what the server refuses comes in the clerk's
 // language.
 func TestBadProgress(t *testing.T) {
+	t.Setenv("COSO_API_TOKEN", "coso_x")
 	nobody := "http://127.0.0.1:1" // nothing answers there
 	for _, c := range []struct{ unit, period, day, want string }{
 		{"", "2020", "", `--unit: "" không thể là mã`},
@@ -142,14 +144,7 @@ func TestVersionCommand(t *testing.T) {
 
 // The clerk's day: start, import a sheet, look at the progress, stop.
 func TestUpImportProgress(t *testing.T) {
-	ctx, stop := context.WithCancel(t.Context())
-	dir := t.TempDir()
-	out := &said{}
-	ended := make(chan error, 1)
-	go func() {
-		ended <- execute(ctx, []string{"up", "--data", dir, "--http", "127.0.0.1:0", "--demo", "hanoi-2020"}, streams{out: out, err: io.Discard})
-	}()
-	base := out.address(t, ended)
+	base, dir := office(t)
 	file := filepath.Join(dir, "sheet.csv")
 	rows := "id,kind,display_name,enterprise,unit,founded_on\nx1,BASE_CELL,Chi bộ X,minh-hoa-001-ba-dinh,ba-dinh,2020-03-01\n"
 	if err := os.WriteFile(file, []byte(rows), 0o600); err != nil {
@@ -166,10 +161,6 @@ func TestUpImportProgress(t *testing.T) {
 		if _, _, err := run(t, "progress", "--server", base, "--unit", "noi-khac", "--period", "2020", "--lang", lang); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("of a unit that is not there it says %v, want %s", err, want)
 		}
-	}
-	stop()
-	if err := <-ended; err != nil {
-		t.Errorf("up ended with %v", err)
 	}
 }
 

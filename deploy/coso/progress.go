@@ -38,7 +38,7 @@ func (p progressCommand) Run(ctx context.Context, s streams) error {
 		return fmt.Errorf(p.tell("--as-of: %q không phải là một ngày viết theo dạng NĂM-THÁNG-NGÀY; hãy viết như 2020-11-30",
 			"--as-of: %q is no day written YYYY-MM-DD; write it like 2020-11-30"), p.AsOf)
 	}
-	c, err := p.client()
+	c, err := p.client(p.Lang)
 	if err != nil {
 		return err
 	}

@@ -63,7 +63,8 @@ func (r restoreCommand) Run(ctx context.Context, s streams) error {
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(s.out, "Restored into %s. Clients read anew: positions and etags from after the backup are refused.\n", r.Data)
+	_, err = fmt.Fprintf(s.out, "Restored into %s. Clients read anew: positions and etags from after the backup are refused. With the first start all sessions\n"+
+		"end and all API tokens are revoked; passwords, accounts and grants are those of the backup: look through them first.\n", r.Data)
 	return err
 }
 

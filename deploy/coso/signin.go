@@ -17,8 +17,9 @@ import (
 	"coso/services/platform/fault"
 )
 
-// client is one of the server, for whom COSO_API_TOKEN or the session on this machine speaks.
-func (f serverFlag) client() (*client.Client, error) {
+// client is one of the server, for whom COSO_API_TOKEN or the session on this machine speaks; a refusal in the reader's language if
+// there is neither.
+func (f serverFlag) client(lang sheet.Lang) (*client.Client, error) {
 	c := client.New(f.Server)
 	if secret := os.Getenv("COSO_API_TOKEN"); secret != "" {
 		return c.As(func(context.Context) (string, error) { return secret, nil }), nil
@@ -27,7 +28,11 @@ func (f serverFlag) client() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.As(s.Bearer), nil
+	who, err := s.Principal()
+	if err == nil && who == "" {
+		err = &client.NobodyError{Base: strings.TrimRight(f.Server, "/")}
+	}
+	return c.As(s.Proof), told(lang, err)
 }
 
 // session is the one on this machine for the server.
@@ -102,13 +107,25 @@ type signOutCommand struct {
 	Lang sheet.Lang `help:"Language of what is said: vi or en." enum:"vi,en" default:"vi" env:"COSO_LANG"`
 }
 
-// Run ends the session on this machine.
-func (c signOutCommand) Run(ctx context.Context) error {
+// Run ends the session on this machine, and says whose it was.
+func (c signOutCommand) Run(ctx context.Context, s streams) error {
 	kept, err := c.session()
 	if err != nil {
 		return err
 	}
-	return told(c.Lang, kept.SignOut(ctx))
+	who, err := kept.Principal()
+	if err == nil {
+		err = kept.SignOut(ctx)
+	}
+	if err != nil {
+		return told(c.Lang, err)
+	}
+	if who == "" {
+		_, err = fmt.Fprintf(s.out, tell(c.Lang, "Không có ai đăng nhập %s trên máy này.\n", "Nobody is signed in to %s on this machine.\n"), c.Server)
+		return err
+	}
+	_, err = fmt.Fprintf(s.out, tell(c.Lang, "Đã đăng xuất %s khỏi %s.\n", "Signed %s out of %s.\n"), who, c.Server)
+	return err
 }
 
 // asker asks a person, or reads what a program says for one.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"coso/deploy/internal/client"
 	"coso/deploy/internal/single"
 	"coso/deploy/internal/trial"
+	"coso/gateway"
 	"coso/gateway/identity"
 	"coso/services/platform/rpc"
 	shell "coso/services/platform/run"
@@ -39,7 +41,8 @@ type upCommand struct {
 	TokenLife          time.Duration   `help:"How long a signed token holds; at most 15m." default:"10m" env:"COSO_TOKEN_LIFE"`
 	SessionIdle        time.Duration   `help:"How long a session holds that is not used." default:"2h" env:"COSO_SESSION_IDLE"`
 	SessionLife        time.Duration   `help:"How long any session holds; then one signs in again." default:"12h" env:"COSO_SESSION_LIFE"`
-	Demo               string          `help:"Load this demo once started, and print its report: hanoi-2020." placeholder:"NAME"`
+	issuerFlags        `embed:""`
+	Demo               string `help:"Load this demo once started, and print its report: hanoi-2020." placeholder:"NAME"`
 }
 
 // Run checks the settings, shows them if asked to, and otherwise runs until interrupted.
@@ -49,12 +52,12 @@ func (u *upCommand) Run(ctx context.Context, s streams, logger *slog.Logger, rea
 		return err
 	}
 	u.Data = settings.Folder(dir)
-	wrong := u.check()
+	wrong := errors.Join(reader.Check(parsed), u.check())
 	if u.CheckConfig {
 		return settings.Report(s.out, "coso up", reader.InForce(parsed), wrong)
 	}
 	if wrong != nil {
-		return wrong
+		return fmt.Errorf("%w\n`coso up --help` lists all settings", wrong)
 	}
 	run, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -63,6 +66,7 @@ func (u *upCommand) Run(ctx context.Context, s streams, logger *slog.Logger, rea
 	var first identity.First
 	err = single.Run(run, single.Options{
 		Dir: dir, HTTP: u.HTTP, NATSPort: u.NATS, MaxStreams: int64(u.MaxStreams), Checkpoints: u.checkpoints().Options(), Logger: logger,
+		Issuers: u.issuers(), SignIn: u.signIn(),
 		Limits: u.limits(), AdminPassword: string(u.AdminPassword), FirstAdministrator: u.FirstAdministrator, First: func(f identity.First) { first = f },
 	}, func(base string) {
 		started = true
@@ -104,14 +108,14 @@ func (u *upCommand) check() error {
 	if err := shell.Usable(string(u.Data)); err != nil {
 		wrong = append(wrong, fmt.Errorf("--data: %w", err))
 	}
-	if err := rpc.Loopback(u.HTTP); err != nil {
+	if err := gateway.CheckAddress(u.HTTP); err != nil {
 		wrong = append(wrong, fmt.Errorf("--http: %w", err))
 	}
 	if u.NATS < 0 || u.NATS > math.MaxUint16 {
 		wrong = append(wrong, fmt.Errorf("--nats-port: %d is no port; choose one from 1024 to 65535, e.g. 4222, or 0 for none", u.NATS))
 	}
 	wrong = append(wrong, rpc.Apart(rpc.Place{Setting: "http", Addr: u.HTTP}, rpc.Place{Setting: "nats-port", Addr: fmt.Sprintf("127.0.0.1:%d", u.NATS)}),
-		u.checkpoints().Check(), u.limits().Check(), identity.CheckFirst(string(u.AdminPassword)), registry.CheckAdministrator(u.FirstAdministrator))
+		u.checkpoints().Check(), u.limits().Check(), u.issuers().Check(), u.signIn().Check(u.Issuer), identity.CheckFirst(string(u.AdminPassword)), registry.CheckAdministrator(u.FirstAdministrator))
 	if u.Demo != "" {
 		if _, err := demo.Set(u.Demo); err != nil {
 			wrong = append(wrong, fmt.Errorf("--demo: %w", err))
@@ -122,38 +126,28 @@ func (u *upCommand) check() error {
 
 // greet loads the demo, if one is asked for, and says where everything is.
 func (u *upCommand) greet(ctx context.Context, s streams, base, dir string, first identity.First) error {
+	greeting := first.Greeting()
 	if u.Demo != "" {
+		if _, err := fmt.Fprintf(s.err, "coso answers at %s; loading %s ...\n", base, u.Demo); err != nil {
+			return err
+		}
+		o := opening{name: u.Demo, base: base, dir: dir, password: cmp.Or(first.OneTimePassword, string(u.AdminPassword)), oneTime: first.OneTimePassword != ""}
+		said, err := o.show(ctx, s)
 		// A demo that does not load (its data was changed here, or came with another version) is no reason not to serve.
-		if err := show(ctx, s, base, u.Demo); err != nil && ctx.Err() == nil {
+		if err != nil && ctx.Err() == nil {
 			if _, err := fmt.Fprintf(s.err, "coso: the demo was not loaded: %v\n", err); err != nil {
 				return err
 			}
 		}
+		greeting = said
 	}
-	_, err := fmt.Fprintf(s.out, "\ncoso answers at %s\n  progress  %s/\n  API page  %s/docs\n  data      %s\n%sStop with Ctrl-C.\n", base, base, base, dir, first.Greeting())
+	_, err := fmt.Fprintf(s.out, "\ncoso answers at %s\n  progress  %s/\n  API page  %s/docs\n  data      %s\n%sStop with Ctrl-C.\n", base, base, base, dir, greeting)
 	return err
-}
-
-// show loads a demo data set and prints its report.
-func show(ctx context.Context, s streams, base, name string) error {
-	files, err := demo.Set(name)
-	if err != nil {
-		return err
-	}
-	set, err := trial.Read(files)
-	if err != nil {
-		return err
-	}
-	c := client.New(base)
-	if err := load(ctx, s.err, c, set); err != nil {
-		return err
-	}
-	return set.Show(ctx, c, s.out)
 }
 
 // load loads a data set and shows how it goes on.
 func load(ctx context.Context, w io.Writer, c *client.Client, set *trial.Set) error {
 	meter := newMeter(w)
 	defer meter.end()
-	return set.Load(ctx, c, meter.step)
+	return set.Send(ctx, c, meter.step)
 }

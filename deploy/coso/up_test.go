@@ -11,6 +11,7 @@ import (
 
 // The settings of `coso up` come from the same places as those of any process.
 func TestUpSettings(t *testing.T) {
+	t.Setenv("COSO_LANG", "en")
 	dir := t.TempDir()
 	file := filepath.Join(dir, "coso.json")
 	write := func(text string) {
@@ -40,8 +41,8 @@ func TestUpSettings(t *testing.T) {
 	}
 	for _, c := range []struct{ file, want string }{
 		{`{"htttp": "127.0.0.1:9000"}`, `unknown setting "htttp"; is it http?`},
-		{`{"http": "0.0.0.0:9000"}`, `--http: "0.0.0.0:9000": without sign-in only loopback`},
-		{`{"http": ":9000"}`, "only loopback"},
+		{`{"http": "0.0.0.0:9000"}`, `--http: "0.0.0.0:9000": only addresses of this machine`},
+		{`{"http": ":9000"}`, "only addresses of this machine"},
 		{`{"http": "coso.example:9000"}`, "names are not looked up"},
 		{`{"nats-port": 4.5}`, `"4.5" is no whole number; write one in digits, e.g. 4222`},
 		{`{"nats-port": 65536}`, "--nats-port: 65536 is no port; choose one from 1024 to 65535, e.g. 4222, or 0 for none"},

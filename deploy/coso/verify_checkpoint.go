@@ -192,7 +192,7 @@ func (h *held) words(v checkpoint.Verdict, n checkpoint.Note, from, before uint6
 }
 
 // stamp is when a note was signed, as it says itself.
-func stamp(n checkpoint.Note) string { return civil.Stamp(n.Time) }
+func stamp(n checkpoint.Note) string { return civil.Moment(n.Time) }
 
 func byPosition(a, b checkpoint.Note) int {
 	return cmp.Compare(a.End.Position, b.End.Position)

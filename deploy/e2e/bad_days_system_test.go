@@ -20,7 +20,6 @@ import (
 	planningpb "coso/proto/gen/coso/planning/v1"
 	"coso/services/platform/store"
 
-	"coso/deploy/internal/client"
 	"coso/deploy/internal/single"
 )
 
@@ -85,8 +84,8 @@ func TestFullDiskUnderAllProcesses(t *testing.T) {
 	f := newFleet(t, dir)
 	f.up(names()...)
 	f.ready(names()...)
-	s, c := &server{base: f.base}, client.New(f.base)
-	plan(t, c)
+	s, c := f.server, f.server.client(t)
+	plan(t, f.server)
 	told := &ledger{all: map[string]founding{}}
 	send := func(n int) answer {
 		path, body, ids := batch(n)
@@ -109,9 +108,9 @@ func TestFullDiskUnderAllProcesses(t *testing.T) {
 	}
 	mustRefuse(t, a, http.StatusServiceUnavailable, "JOURNAL_UNAVAILABLE")
 	f.says("registryd", "The journal cannot be written")
-	there(t, client.New(f.base), told)
+	there(t, f.server.client(t), told)
 	mustRefuse(t, send(n), http.StatusServiceUnavailable, "JOURNAL_UNAVAILABLE")
-	there(t, client.New(f.base), told)
+	there(t, f.server.client(t), told)
 	t.Logf("%d organisations founded until the disk was full", len(told.all))
 
 	if err := os.Remove(ballast); err != nil {
@@ -160,8 +159,8 @@ func TestNATSAwayForAMinuteUnderLoad(t *testing.T) {
 	f := newFleet(t, dir)
 	f.up(names()...)
 	f.ready(names()...)
-	c := client.New(f.base)
-	plan(t, c)
+	c := f.server.client(t)
+	plan(t, f.server)
 	told := &ledger{all: map[string]founding{}, intakes: map[string]admission{}}
 	f.kill("nats-server")
 	seed := rand.Uint64()
@@ -170,7 +169,7 @@ func TestNATSAwayForAMinuteUnderLoad(t *testing.T) {
 	var writing sync.WaitGroup
 	for i := range 2 {
 		writing.Go(func() {
-			if err := office(ctx, f.base, i, rand.New(rand.NewPCG(seed, uint64(i))), told); err != nil {
+			if err := office(ctx, f.server.client(t), f.server.client(t), i, rand.New(rand.NewPCG(seed, uint64(i))), told); err != nil {
 				t.Error(err)
 			}
 		})
@@ -180,11 +179,11 @@ func TestNATSAwayForAMinuteUnderLoad(t *testing.T) {
 	}
 	writing.Wait()
 	// Who says that he has seen a founding is not answered from a copy that has not.
-	s := &server{base: f.base}
+	s := f.server
 	a := s.call(t, "GET", "/v1/organisations?pageSize=1", "")
 	mustRefuse(t, s.call(t, "GET", "/v1/intakes", "", "Coso-Position", a.pos), http.StatusServiceUnavailable, "POSITION_NOT_REACHED")
 	p := &planningpb.Progress{}
-	if err := client.New(f.base).Get(t.Context(), "/v1/units/ha-noi/progress", url.Values{"period": {"periods/2020"}, "asOf": {"2020-12-31"}}, p); err != nil {
+	if err := f.server.client(t).Get(t.Context(), "/v1/units/ha-noi/progress", url.Values{"period": {"periods/2020"}, "asOf": {"2020-12-31"}}, p); err != nil {
 		t.Error(err)
 	} else if got := indicator(t, p, "cells").GetFigure().GetActualValue(); got != 0 {
 		t.Errorf("planning counts %d without NATS", got)
@@ -192,8 +191,8 @@ func TestNATSAwayForAMinuteUnderLoad(t *testing.T) {
 	if a := s.call(t, "GET", "/v1/nominations", ""); a.code != http.StatusOK || strings.Contains(a.raw, "nominations/") {
 		t.Errorf("nominations without NATS: %s", a.raw)
 	}
-	there(t, client.New(f.base), told)
-	admitted(t, client.New(f.base), told)
+	there(t, f.server.client(t), told)
+	admitted(t, f.server.client(t), told)
 	if len(told.all) < 100 || len(told.intakes) < 100 {
 		t.Error("the offices hardly wrote")
 	}
@@ -201,7 +200,7 @@ func TestNATSAwayForAMinuteUnderLoad(t *testing.T) {
 
 	f.up("nats-server")
 	f.ready(names()...)
-	c = client.New(f.base)
+	c = f.server.client(t)
 	figures(t, c, told)
 	f.stop(names()...)
 	sound(t, dir)

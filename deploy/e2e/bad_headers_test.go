@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"coso/deploy/internal/single/singletest"
 )
 
 // badHeaders: headers that would mean something one hop further on mean nothing to the one that gets them, and do not come
@@ -66,7 +68,7 @@ func badHeaders(t *testing.T, s *server, before string) {
 // hidden behind it is not done.
 func badFrames(t *testing.T, s *server, before string) {
 	t.Helper()
-	host := "Host: " + strings.TrimPrefix(s.base, "http://") + "\r\n"
+	host := "Host: " + strings.TrimPrefix(s.base, "http://") + "\r\nAuthorization: " + singletest.Bearer(t, s.Admin(t)) + "\r\n"
 	const reason = `{"reason":"nhập nhầm"}`
 	hidden := "POST /v1/organisations/thu-nghiem:withdraw HTTP/1.1\r\n" + host + "Content-Type: application/json\r\n" + fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(reason), reason)
 	get := "GET /v1/units HTTP/1.1\r\n" + host

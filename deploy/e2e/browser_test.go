@@ -14,12 +14,12 @@ import (
 	"time"
 )
 
-// browser is a client that keeps cookies and knows nothing of positions.
+// browser is a client that keeps cookies, is the administrator's, and knows nothing of positions.
 type browser struct {
 	testing.TB
 	*http.Client
 
-	base string
+	*server
 }
 
 func (s *server) browser(t testing.TB) *browser {
@@ -28,7 +28,7 @@ func (s *server) browser(t testing.TB) *browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &browser{TB: t, Client: &http.Client{Jar: jar, Timeout: time.Minute}, base: s.base}
+	return &browser{TB: t, Client: &http.Client{Jar: jar, Timeout: time.Minute}, server: s}
 }
 
 // send makes one request that must succeed, and answers its status and ETag.
@@ -44,6 +44,7 @@ func (b *browser) send(method, path, body string, header ...string) (code int, e
 	for i := 0; i+1 < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
+	b.proves(b, req)
 	resp, err := b.Do(req)
 	if err != nil {
 		b.Fatal(err)
@@ -100,15 +101,14 @@ func TestEventsOverHTTP(t *testing.T) { everyWay(t, testEvents) }
 func testEvents(t *testing.T, start func(testing.TB, string) *server) {
 	t.Helper()
 	s := start(t, t.TempDir())
-	if err := read(t, dataSet).Load(t.Context(), s.client(), func(string, int, int) {}); err != nil {
-		t.Fatal(err)
-	}
+	s.load(t, read(t, dataSet))
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+"/v1/events", http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.proves(t, req)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +118,9 @@ func testEvents(t *testing.T, start func(testing.TB, string) *server) {
 	b.send("POST", "/v1/units?unitId=moi", `{"displayName":"Quận ủy Mới","level":"DISTRICT_COMMITTEE","validFrom":"2020-01-01",`+
 		`"placements":[{"tree":"party","parent":"units/ha-noi","fromDate":"2020-01-01"}]}`)
 	b.send("POST", "/v1/targets?targetId=moi", `{"unit":"units/moi","indicator":"indicators/party-organisations","period":"periods/2020"}`)
-	b.send("POST", "/v1/targets/moi:assign", `{"assignedValue":"0","assignedDecision":"1-QĐ/TU"}`)
+	if a := s.assign(t, "moi", `{"assignedValue":"0","assignedDecision":"1-QĐ/TU"}`); a.code != 200 {
+		t.Fatal(a.raw)
+	}
 	b.send("POST", "/v1/organisations?organisationId=moi", `{"displayName":"Chi bộ Mới","kind":"ORGANISATION_KIND_BASE_CELL",`+
 		`"unit":"units/moi","enterprise":"enterprises/minh-hoa-001-ba-dinh","foundedOn":"2020-06-01"}`)
 

@@ -49,10 +49,7 @@ func TestHanoi2020(t *testing.T) {
 			dir := t.TempDir()
 			s := start(t, dir)
 			set := read(t, dataSet)
-			c := s.client()
-			if err := set.Load(t.Context(), c, func(string, int, int) {}); err != nil {
-				t.Fatal(err)
-			}
+			c := s.load(t, set)
 			var out strings.Builder
 			if err := set.Show(t.Context(), c, &out); err != nil {
 				t.Fatal(err)
@@ -74,15 +71,13 @@ func TestHanoi2020(t *testing.T) {
 				t.Error(err)
 			}
 			before := progressOf(t, c, "ha-noi", "2020-11-30")
-			if err := set.Load(t.Context(), c, func(string, int, int) {}); err != nil {
-				t.Errorf("loading the same sheets again: %v", err)
-			}
+			s.load(t, set)
 			s.stop()
 			again := start(t, dir)
-			if err := set.Verify(t.Context(), again.client()); err != nil {
+			if err := set.Verify(t.Context(), again.client(t)); err != nil {
 				t.Errorf("after a restart: %v", err)
 			}
-			if diff := cmp.Diff(before, progressOf(t, again.client(), "ha-noi", "2020-11-30"), protocmp.Transform()); diff != "" {
+			if diff := cmp.Diff(before, progressOf(t, again.client(t), "ha-noi", "2020-11-30"), protocmp.Transform()); diff != "" {
 				t.Errorf("after loading twice and a restart:\n%s", diff)
 			}
 		})

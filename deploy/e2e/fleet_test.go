@@ -3,8 +3,10 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -19,7 +21,9 @@ import (
 	"testing"
 	"time"
 
+	"coso/deploy/internal/single/singletest"
 	"coso/gateway/identity"
+	"coso/services/platform/certs"
 )
 
 // built is the folder of the binaries, made once; TestMain removes it.
@@ -92,7 +96,9 @@ type fleet struct {
 
 	bin, dir string
 	base     string
-	members  map[string]*member
+	// server is what clients reach.
+	server  *server
+	members map[string]*member
 }
 
 // processOf is the process that runs a service; the gateway keeps its own.
@@ -108,11 +114,15 @@ func names() []string {
 	return []string{"nats-server", "registryd", "membershipd", "planningd", "awardd", "gatewayd"}
 }
 
-// newFleet makes a fleet on a data folder; nothing runs yet. Every process has its ports for good, so that the others find
-// it again.
+// newFleet makes a fleet on a data folder, in which every process finds its certificate; nothing runs yet. Every process has its
+// ports for good, so that the others find it again.
 func newFleet(t testing.TB, dir string) *fleet {
 	t.Helper()
 	f := &fleet{TB: t, bin: binaries(t), dir: dir, members: map[string]*member{}}
+	certificates := certs.Folder(dir)
+	if _, err := os.Stat(certificates); errors.Is(err, fs.ErrNotExist) {
+		issue(t, certs.Options{Dir: certificates})
+	}
 	free := freeAddresses(t, 12)
 	next := func() string {
 		a := free[0]
@@ -124,7 +134,7 @@ func newFleet(t testing.TB, dir string) *fleet {
 	_, monitorPort, _ := strings.Cut(monitor, ":")
 	f.members["nats-server"] = &member{
 		name:   "nats-server",
-		args:   []string{"-c", "../nats/server.conf", "--port", busPort, "--http_port", monitorPort, "--store_dir", filepath.Join(dir, "nats")},
+		args:   []string{"-c", filepath.Join(certificates, "nats.conf"), "--port", busPort, "--http_port", monitorPort, "--store_dir", filepath.Join(dir, "nats")},
 		health: "http://" + monitor + "/healthz",
 	}
 	addr := map[string]string{}
@@ -142,12 +152,13 @@ func newFleet(t testing.TB, dir string) *fleet {
 		f.members[s.name+"d"] = &member{name: s.name + "d", args: args, health: "http://" + ops + "/livez", whole: "http://" + ops + "/readyz"}
 	}
 	ops := next()
-	args := []string{"--data", dir, "--http", web, "--ops", ops, "--log-level", "error"} // it warns until somebody has signed in
+	args := []string{"--data", dir, "--http", web, "--ops", ops, "--nats", "nats://" + bus, "--log-level", "error", "--rate", "1000000", "--rate-burst", "1000000"} // it warns until somebody has signed in
 	for _, s := range []string{"registry", "membership", "planning", "award"} {
 		args = append(args, "--"+s, addr[s])
 	}
 	f.members["gatewayd"] = &member{name: "gatewayd", args: args, health: "http://" + ops + "/livez", whole: "http://" + ops + "/readyz"}
 	f.base = "http://" + web
+	f.server = at(f.base, func() { f.stop(names()...) })
 	t.Cleanup(f.end)
 	return f
 }
@@ -180,7 +191,7 @@ func (f *fleet) launch(name string) *member {
 	m.log, m.ended = &syncBuffer{}, make(chan struct{})
 	m.cmd = exec.CommandContext(f.Context(), filepath.Join(f.bin, m.name), m.args...)
 	m.cmd.Stdout, m.cmd.Stderr = m.log, m.log
-	m.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "COSO_") })
+	m.cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "COSO_") }), "COSO_ADMIN_PASSWORD="+singletest.AdminPassword)
 	if err := m.cmd.Start(); err != nil {
 		f.Fatal(err)
 	}
@@ -377,7 +388,7 @@ func startFleet(t testing.TB, dir string) *server {
 	t.Logf("seed %d: started in the order %s", seed, strings.Join(order, ", "))
 	f.up(order...)
 	f.ready(order...)
-	return &server{base: f.base, stop: func() { f.stop(names()...) }}
+	return f.server
 }
 
 // ways are the ways in which coso runs: in one process and as separate processes. Nobody who calls it can tell which.

@@ -2,29 +2,21 @@ package e2e
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"coso/deploy/internal/client"
 	"coso/deploy/internal/single"
+	"coso/deploy/internal/single/singletest"
 	"coso/deploy/internal/trial"
 )
 
 const dataSet = "../demo/hanoi-2020"
-
-// server is a coso under test.
-type server struct {
-	base string
-	stop func()
-}
 
 // start runs a coso on a data folder until the test ends or stop is called.
 func start(t testing.TB, dir string) *server {
@@ -38,64 +30,38 @@ func startWith(t testing.TB, dir string, natsPort int) *server {
 	return startAs(t, single.Options{Dir: dir, NATSPort: natsPort})
 }
 
-// startAs does the same with options of its own; address and log are the test's.
+// startAs does the same with options of its own; address, password and log are the test's.
 func startAs(t testing.TB, o single.Options) *server {
 	t.Helper()
-	o.HTTP, o.Logger = "127.0.0.1:0", slog.New(slog.NewTextHandler(logTo{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	ctx, cancel := context.WithCancel(context.Background())
-	ready := make(chan string, 1)
-	done := make(chan error, 1)
-	go func() { done <- single.Run(ctx, o, func(base string) { ready <- base }) }()
-	s := &server{}
-	stopped := false
-	s.stop = func() {
-		if stopped {
-			return
-		}
-		stopped = true
-		cancel()
-		select {
-		case err := <-done:
-			if err != nil {
-				t.Errorf("coso stopped with %v", err)
-			}
-		case <-time.After(30 * time.Second):
-			t.Error("coso did not stop within 30 s")
-		}
-	}
-	t.Cleanup(s.stop)
-	select {
-	case s.base = <-ready:
-	case err := <-done:
-		stopped = true
-		t.Fatalf("coso did not start: %v", err)
-	case <-time.After(30 * time.Second):
-		t.Fatal("coso did not start within 30 s")
-	}
-	return s
+	return at(singletest.Start(t, o))
 }
-
-// logTo writes what an operator would see into the test's log.
-type logTo struct{ t testing.TB }
-
-func (l logTo) Write(b []byte) (int, error) {
-	l.t.Helper()
-	l.t.Log(strings.TrimSpace(string(b)))
-	return len(b), nil
-}
-
-func (s *server) client() *client.Client { return client.New(s.base) }
 
 // loaded starts a coso and loads a data set.
 func loaded(t testing.TB, dir string) (*server, *trial.Set, *client.Client) {
 	t.Helper()
 	s := start(t, t.TempDir())
 	set := read(t, dir)
-	c := s.client()
-	if err := set.Load(t.Context(), c, func(string, int, int) {}); err != nil {
+	c := s.load(t, set)
+	return s, set, c
+}
+
+// load brings a data set in, and answers a client that has seen it.
+func (s *server) load(t testing.TB, set *trial.Set) *client.Client {
+	t.Helper()
+	c := s.client(t)
+	if err := set.Load(t.Context(), c, s.Lan(t).Client, func(string, int, int) {}); err != nil {
 		t.Fatal(err)
 	}
-	return s, set, c
+	seen(t, c)
+	return c
+}
+
+// seen lets a client read what was approved by another.
+func seen(t testing.TB, c *client.Client) {
+	t.Helper()
+	if err := c.Get(t.Context(), "/v1/targets", nil, nil); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func read(t testing.TB, dir string) *trial.Set {
@@ -139,7 +105,7 @@ type answer struct {
 	pos  string
 }
 
-// call sends a raw request, as curl would.
+// call sends a raw request, as curl would; the administrator's, unless a header says otherwise.
 func (s *server) call(t testing.TB, method, path, body string, header ...string) answer {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, s.base+path, bytes.NewBufferString(body))
@@ -152,6 +118,7 @@ func (s *server) call(t testing.TB, method, path, body string, header ...string)
 	for i := 0; i+1 < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
+	s.proves(t, req)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)

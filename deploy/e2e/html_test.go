@@ -37,6 +37,7 @@ func (s *server) visit(t testing.TB, method, path string, header ...string) webP
 	for i := 0; i+1 < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
+	s.proves(t, req)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)

@@ -80,7 +80,7 @@ func killedAtRandom(t *testing.T, length time.Duration, seed uint64) {
 	f := newFleet(t, dir)
 	f.up(names()...)
 	f.ready(names()...)
-	plan(t, client.New(f.base))
+	plan(t, f.server)
 
 	told := &ledger{all: map[string]founding{}, intakes: map[string]admission{}}
 	ctx, cancel := context.WithTimeout(t.Context(), length)
@@ -88,7 +88,7 @@ func killedAtRandom(t *testing.T, length time.Duration, seed uint64) {
 	var writing sync.WaitGroup
 	for i := range offices {
 		writing.Go(func() {
-			if err := office(ctx, f.base, i, rand.New(rand.NewPCG(seed, uint64(i))), told); err != nil {
+			if err := office(ctx, f.server.client(t), f.server.client(t), i, rand.New(rand.NewPCG(seed, uint64(i))), told); err != nil {
 				t.Error(err)
 			}
 		})
@@ -101,7 +101,7 @@ func killedAtRandom(t *testing.T, length time.Duration, seed uint64) {
 	if t.Failed() {
 		return
 	}
-	c := client.New(f.base)
+	c := f.server.client(t)
 	there(t, c, told)
 	admitted(t, c, told)
 	figures(t, c, told)
@@ -114,8 +114,9 @@ func killedAtRandom(t *testing.T, length time.Duration, seed uint64) {
 }
 
 // plan makes a city with districts, enterprises and assigned targets.
-func plan(t *testing.T, c *client.Client) {
+func plan(t *testing.T, s *server) {
 	t.Helper()
+	c := s.client(t)
 	post := func(path string, in, out proto.Message) {
 		t.Helper()
 		if err := c.Post(t.Context(), path, nil, in, out); err != nil {
@@ -150,7 +151,9 @@ func plan(t *testing.T, c *client.Client) {
 			assigned = cityTarget
 		}
 		post("/v1/targets?targetId="+u, &planningpb.Target{Unit: "units/" + u, Indicator: "indicators/cells", Period: "periods/2020"}, &planningpb.Target{})
-		post("/v1/targets/"+u+":assign", &planningpb.AssignTargetRequest{AssignedValue: &assigned, AssignedDecision: "1-QĐ/TU"}, &planningpb.Target{})
+		if a := s.assign(t, u, fmt.Sprintf(`{"assignedValue":"%d","assignedDecision":"1-QĐ/TU"}`, assigned)); a.code != 200 {
+			t.Fatal(a.raw)
+		}
 	}
 	if err := c.Get(t.Context(), "/v1/intakes", nil, &membershippb.ListIntakesResponse{}); err != nil { // membership has heard of the units
 		t.Fatal(err)
@@ -158,10 +161,9 @@ func plan(t *testing.T, c *client.Client) {
 }
 
 // office founds organisations and reports intakes until the time is over, and now and then withdraws one. Each request is
-// sent with its id until it is acknowledged, the last ones too. Another desk reports the intakes: it does not wait until
+// sent with its id until it is acknowledged, the last ones too. A desk of its own reports the intakes: it does not wait until
 // membership has heard of the organisations.
-func office(ctx context.Context, base string, number int, r *rand.Rand, told *ledger) error {
-	c, desk := client.New(base), client.New(base)
+func office(ctx context.Context, c, desk *client.Client, number int, r *rand.Rand, told *ledger) error {
 	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
 	defer cancel()
 	for n := 0; ctx.Err() == nil; n++ {

@@ -17,18 +17,26 @@ import (
 
 const city = `{"displayName":"Thành ủy Hà Nội","level":"CENTRAL_CITY_COMMITTEE","validFrom":"2008-08-01","placements":[{"tree":"party","fromDate":"2008-08-01"}]}`
 
-// A process serves and commits what is its own while NATS and the services it follows are away, says what is missing, and
+// INV-DAEMON-START-ORDER, INV-OPS-READY-IS-TRUE: a process serves and commits what is its own while NATS and the services it follows are away, says what is missing, and
 // goes on by itself when they come.
 func TestEachProcessStandsAlone(t *testing.T) {
 	dir := t.TempDir()
 	f := newFleet(t, dir)
-	s := &server{base: f.base}
+	s := f.server
+	f.up(names()...) // who may do what has to be heard once
+	f.ready(names()...)
+	s.Admin(t)
+	f.stop(names()...)
 	f.up("planningd", "membershipd", "gatewayd")
 	f.says("planningd", "NATS does not answer at nats://127.0.0.1:", "registry does not answer")
 	f.says("gatewayd", "registry does not answer", "award does not answer")
-	if a := s.call(t, "POST", "/v1/periods?periodId=2020", `{"displayName":"năm 2020","kind":"PERIOD_KIND_CALENDAR_YEAR","startDate":"2020-01-01","endDate":"2020-12-31","cutOffDate":"2020-11-30"}`); a.code != 200 {
-		t.Errorf("planning alone does not commit: %s", a.raw)
-	}
+	f.until("planning alone commits, once it has the keys of tokens", func() error {
+		a := s.call(t, "POST", "/v1/periods?periodId=2020&requestId=p-1", `{"displayName":"năm 2020","kind":"PERIOD_KIND_CALENDAR_YEAR","startDate":"2020-01-01","endDate":"2020-12-31","cutOffDate":"2020-11-30"}`)
+		if a.code != 200 {
+			return fmt.Errorf("it answers %d %s", a.code, a.raw)
+		}
+		return nil
+	})
 	if a := s.call(t, "GET", "/v1/periods/2020", ""); a.code != 200 {
 		t.Errorf("planning alone does not read: %s", a.raw)
 	}
@@ -80,7 +88,7 @@ func TestEachProcessStandsAlone(t *testing.T) {
 	f.stop(names()...)
 }
 
-// A client that sends half a request and then nothing holds no stop up; a second signal ends a process at once.
+// INV-DAEMON-STOP-ENDS: a client that sends half a request and then nothing holds no stop up; a second signal ends a process at once.
 func TestAStopIsBounded(t *testing.T) {
 	f := newFleet(t, t.TempDir())
 	f.up("registryd", "gatewayd")
@@ -94,7 +102,7 @@ func TestAStopIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = conn.Close() })
-		if _, err := fmt.Fprintf(conn, "POST /v1/units HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n", base.Host); err != nil {
+		if _, err := fmt.Fprintf(conn, "POST /v1/sessions HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n", base.Host); err != nil {
 			t.Fatal(err)
 		}
 		// The gateway asks for the body: the request is under way.

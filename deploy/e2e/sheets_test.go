@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"coso/deploy/internal/approval"
 	"coso/deploy/internal/client"
 	"coso/deploy/internal/sheet"
 )
@@ -24,13 +25,17 @@ func send(t *testing.T, c *client.Client, dir, file string) error {
 // judged by what the followers hear.
 func TestPlanBeforeResults(t *testing.T) {
 	s := start(t, t.TempDir())
-	c := s.client()
+	c := s.client(t)
 	for _, file := range []string{
 		"units.csv", "indicators.csv", "periods.csv", "targets.csv", "enterprises.csv", "organisations.csv", "intakes.csv",
 	} {
 		if err := send(t, c, dataSet, file); err != nil {
 			t.Fatal(err)
 		}
+		if _, err := approval.All(t.Context(), s.Lan(t).Client); err != nil {
+			t.Fatal(err)
+		}
+		seen(t, c)
 	}
 	if err := read(t, dataSet).Verify(t.Context(), c); err != nil {
 		t.Error(err)
@@ -79,7 +84,7 @@ func TestARowThatSaysOtherwise(t *testing.T) {
 // An old sheet does not undo a later assignment.
 func TestAnOldSheetOfTargets(t *testing.T) {
 	s, _, c := loaded(t, dataSet)
-	a := s.call(t, "POST", "/v1/targets/2020-ha-noi-party-organisations:assign", `{"assignedValue":"80","assignedDecision":"999-QĐ/TU"}`)
+	a := s.assign(t, "2020-ha-noi-party-organisations", `{"assignedValue":"80","assignedDecision":"999-QĐ/TU"}`)
 	if a.code != 200 {
 		t.Fatal(a.raw)
 	}

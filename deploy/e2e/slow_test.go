@@ -78,7 +78,7 @@ func TestIdleAndSlowConnections(t *testing.T) {
 	f := newFleet(t, t.TempDir())
 	f.up(names()...)
 	f.ready(names()...)
-	s := town(t, func(testing.TB, string) *server { return &server{base: f.base} })
+	s := town(t, func(testing.TB, string) *server { return f.server })
 	host := strings.TrimPrefix(f.base, "http://")
 	const idle, slow, limit = 2000, 200, 15 * time.Second
 	var silent []net.Conn

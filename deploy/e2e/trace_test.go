@@ -21,10 +21,8 @@ func TestTraceOfAFounding(t *testing.T) {
 			const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
 			dir := t.TempDir()
 			s := start(t, dir)
-			if err := read(t, dataSet).Load(t.Context(), s.client(), func(string, int, int) {}); err != nil {
-				t.Fatal(err)
-			}
-			if a := s.call(t, "POST", "/v1/targets/2020-tay-ho-party-organisations:assign", `{"assignedValue":"2","assignedDecision":"400-QĐ/TU"}`); a.code != 200 {
+			s.load(t, read(t, dataSet))
+			if a := s.assign(t, "2020-tay-ho-party-organisations", `{"assignedValue":"2","assignedDecision":"400-QĐ/TU"}`); a.code != 200 {
 				t.Fatal(a.raw)
 			}
 			a := s.call(t, "POST", "/v1/organisations?organisationId=thu-nghiem", replace(goodOrganisation, "enterprises/thu-nghiem", "enterprises/minh-hoa-001-tay-ho"),
@@ -32,7 +30,7 @@ func TestTraceOfAFounding(t *testing.T) {
 			if a.code != 200 {
 				t.Fatal(a.raw)
 			}
-			nomination(t, s.client(), "2020-tay-ho-party-organisations", awardpb.NominationState_NOMINATION_STATE_OPEN)
+			nomination(t, s.client(t), "2020-tay-ho-party-organisations", awardpb.NominationState_NOMINATION_STATE_OPEN)
 			s.stop()
 
 			for service, made := range map[string]struct {

@@ -52,7 +52,7 @@ func TestASecondCosoOnOneFolder(t *testing.T) {
 		before := s.world(t)
 		refusedFolder(t, dir)
 		s.unchanged(t, before)
-		if a := s.call(t, "POST", "/v1/targets/tay-ho:assign", `{"assignedValue":"6","assignedDecision":"2-QĐ/TU"}`); a.code != 200 {
+		if a := s.assign(t, "tay-ho", `{"assignedValue":"6","assignedDecision":"2-QĐ/TU"}`); a.code != 200 {
 			t.Errorf("the first goes on: %s", a.raw)
 		}
 		after := s.world(t)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"coso/gateway/identity"
 	"coso/services/platform/feed"
 	"coso/services/platform/mtls"
 )
@@ -45,7 +46,7 @@ authorization {
   users: [
 `, host, files.Cert, files.Key, files.CA)
 	for _, name := range mtls.Names() {
-		if name == mtls.Gateway || name == mtls.NATS { // the one listens by gRPC, the other is this server
+		if name == mtls.NATS { // this server
 			continue
 		}
 		fmt.Fprintf(&b, "    {\n      user: %q\n      permissions: {\n        publish: [\n", mtls.URI(name))
@@ -61,14 +62,19 @@ authorization {
 // Inbox begins the subjects on which a service gets answers.
 func Inbox(service string) string { return "_INBOX." + service }
 
-// mayPublish are the subjects to which a service may send: events, and questions to JetStream.
-func mayPublish(service string) []string {
+// mayPublish are the subjects to which a process may send: events, and questions to JetStream. The gateway's service is that of the
+// accounts.
+func mayPublish(process string) []string {
+	service := process
+	if process == mtls.Gateway {
+		service = identity.Name
+	}
 	own := feed.StreamName(service)
 	subjects := []string{
 		"coso." + service + ".>",
 		"$JS.API.STREAM.INFO." + own, "$JS.API.STREAM.CREATE." + own, "$JS.API.STREAM.DELETE." + own, "$JS.API.STREAM.MSG.GET." + own,
 	}
-	for _, source := range mtls.Hears(service) {
+	for _, source := range mtls.Hears(process) {
 		followed := feed.StreamName(source)
 		subjects = append(subjects,
 			"$JS.API.STREAM.INFO."+followed, "$JS.API.CONSUMER.CREATE."+followed+".>", "$JS.API.CONSUMER.MSG.NEXT."+followed+".>")

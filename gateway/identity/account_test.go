@@ -254,7 +254,7 @@ func TestHistoryAndEventsNameNobody(t *testing.T) {
 		t.Fatalf("%v, %v", history, err)
 	}
 	last, set := history.GetRevisions()[0], history.GetRevisions()[1]
-	if last.GetRequestId() != "r-1" || last.GetPrincipal() != "principals/local" || last.GetChanges()[0].GetField() != "disabled" || set.GetPrincipal() != "principals/lan" {
+	if last.GetRequestId() != "r-1" || last.GetPrincipal() != "principals/quan" || last.GetChanges()[0].GetField() != "disabled" || set.GetPrincipal() != "principals/lan" {
 		t.Errorf("%v", history)
 	}
 	said := protojson.Format(history)

@@ -14,10 +14,12 @@ import (
 	"slices"
 	"time"
 
+	"coso/gateway/identity/internal/apitoken"
 	"coso/gateway/identity/internal/password"
 	"coso/gateway/identity/internal/records"
 	"coso/gateway/identity/internal/server"
 	"coso/gateway/identity/internal/session"
+	"coso/gateway/internal/source"
 	"coso/services/platform/access"
 	"coso/services/platform/feed"
 	"coso/services/platform/run"
@@ -33,13 +35,16 @@ const Name = server.Name
 
 // Who signs the tokens, and for whom, unless an operator says otherwise: `iss` and `aud`.
 const (
-	Issuer   = "coso"
-	Audience = "coso"
+	Issuer   = token.OwnIssuer
+	Audience = token.OwnAudience
 )
+
+// APITokenPrefix begins the secret of every API token, and no signed token.
+const APITokenPrefix = apitoken.Prefix
 
 // SourceHeader is the metadata in which the gateway says from which address a client comes. It counts failures and shows
 // where sessions are used, and is believed: only the gateway, which sets it itself, may reach this service.
-const SourceHeader = server.SourceHeader
+const SourceHeader = source.Header
 
 // atOnce is how many passwords are hashed at once: 64 MiB each.
 const atOnce = 2
@@ -90,6 +95,8 @@ type Options struct {
 	Limits Limits
 	// Issuers are those beside the installation itself whose tokens are accepted.
 	Issuers []token.Issuer
+	// SignIns verifies what the issuer says by which people sign in on the page who have no account; nil: there is none.
+	SignIns *token.Identities
 	// Hashing are the parameters of passwords; zero: the latest.
 	Hashing password.Parameters
 }
@@ -128,7 +135,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	limits := o.Limits.orDefault()
 	s.methods = server.New(server.Options{
 		Limits: session.Limits{Token: limits.Token, Idle: limits.Idle, Longest: limits.Longest},
-		Hasher: s.hasher, Signer: s.ring, Verifier: s.verifier, Issuer: Issuer, Now: o.Clock,
+		Hasher: s.hasher, Signer: s.ring, Verifier: s.verifier, Issuer: Issuer, Foreign: o.SignIns, Now: o.Clock,
 	})
 	o.Tokens = s.verifier
 	s.Service, err = run.New(o.Options, run.Parts{
@@ -151,6 +158,9 @@ func New(ctx context.Context, o Options) (*Service, error) {
 func (s *Service) begin(ctx context.Context) error {
 	ctx = itself(ctx, "start")
 	s.ring.store = s.Store()
+	if err := s.settle(ctx); err != nil {
+		return err
+	}
 	if err := s.ring.ready(ctx); err != nil {
 		return err
 	}

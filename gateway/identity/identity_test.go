@@ -21,6 +21,8 @@ import (
 	"coso/services/platform/fault"
 	"coso/services/platform/run"
 	"coso/services/platform/store"
+	"coso/services/platform/token"
+	"coso/services/platform/token/tokentest"
 
 	accesspb "coso/proto/gen/coso/access/v1"
 	faultpb "coso/proto/gen/coso/fault/v1"
@@ -64,7 +66,7 @@ func (b *syncBuffer) String() string {
 	return b.b.String()
 }
 
-// house is an identity service under test.
+// house is an identity service under test. accounts are managed by quan, an administrator; whoever else calls says so.
 type house struct {
 	*testing.T
 	*Service
@@ -72,6 +74,7 @@ type house struct {
 	log      *syncBuffer
 	dir      string
 	hashing  password.Parameters
+	signIns  *token.Identities
 	accounts identitypb.AccountServiceClient
 	sessions identitypb.SessionServiceClient
 	tokens   identitypb.ApiTokenServiceClient
@@ -82,6 +85,7 @@ func newHouse(t *testing.T) *house {
 	t.Helper()
 	h := &house{T: t, clock: newClock(), log: &syncBuffer{}, dir: t.TempDir(), hashing: cheap}
 	h.open()
+	h.grant("quan", accesspb.Role_ROLE_ADMINISTRATOR)
 	t.Cleanup(func() { h.end() })
 	return h
 }
@@ -91,13 +95,17 @@ func (h *house) open() {
 	h.Helper()
 	s, err := New(h.Context(), Options{
 		Options: run.Options{Dir: h.dir, Clock: h.clock.now, Logger: slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))},
-		Hashing: h.hashing,
+		Hashing: h.hashing, SignIns: h.signIns,
 	})
 	if err != nil {
 		h.Fatal(err)
 	}
 	h.Service = s
-	h.accounts, h.sessions = identitypb.NewAccountServiceClient(s.Conn()), identitypb.NewSessionServiceClient(s.Conn())
+	h.accounts = identitypb.NewAccountServiceClient(tokentest.Showing(s.Conn(), func() (string, error) {
+		compact, _, err := s.ring.Sign(h.Context(), "quan", 5*time.Minute, "")
+		return compact, err
+	}))
+	h.sessions = identitypb.NewSessionServiceClient(s.Conn())
 	h.tokens = identitypb.NewApiTokenServiceClient(s.Conn())
 	ctx, cancel := context.WithCancel(context.WithoutCancel(h.Context()))
 	done := make(chan error, 1)

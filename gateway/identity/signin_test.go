@@ -193,7 +193,7 @@ func TestChangingThePassword(t *testing.T) {
 func TestWhoIsNotSignedIn(t *testing.T) {
 	h := newHouse(t)
 	_, err := h.sessions.ListSessions(h.Context(), &identitypb.ListSessionsRequest{})
-	h.refused(err, fault.KindPermissionDenied, faultpb.Reason_REASON_SESSION_NEEDED)
+	h.refused(err, fault.KindUnauthenticated, faultpb.Reason_REASON_TOKEN_MISSING)
 	_, err = h.sessions.EndSession(h.Context(), &identitypb.EndSessionRequest{})
 	h.refused(err, fault.KindUnauthenticated, faultpb.Reason_REASON_TOKEN_MISSING)
 	_, err = h.sessions.GetCaller(h.bearing("a.b.c"), &identitypb.GetCallerRequest{})

@@ -7,10 +7,14 @@ package registry
 import (
 	"context"
 	"fmt"
+	"time"
+
+	"google.golang.org/grpc"
 
 	accesspb "coso/proto/gen/coso/access/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/platform/fault"
+	"coso/services/platform/feed"
 	"coso/services/platform/run"
 	"coso/services/platform/store"
 	"coso/services/registry/internal/records"
@@ -31,10 +35,17 @@ func New(o run.Options) (*run.Service, error) { return AdministeredBy(FirstAdmin
 // AdministeredBy makes a registry as New does, with another first administrator; CheckAdministrator says who can be.
 func AdministeredBy(principal string) func(run.Options) (*run.Service, error) {
 	return func(o run.Options) (*run.Service, error) {
-		return run.New(o, run.Parts{
-			Name: Name, Schema: records.Schema, Authority: records.Book, Register: server.Register,
-			Begin: func(ctx context.Context, s *store.Store) error { return server.FirstAdministrator(ctx, s, principal) },
+		var made *run.Service // before it is made, nobody asks it anything
+		takers := func(ctx context.Context, wanted uint64, wait time.Duration) []feed.Taker {
+			return made.Takers(ctx, wanted, wait)
+		}
+		var err error
+		made, err = run.New(o, run.Parts{
+			Name: Name, Schema: records.Schema, Authority: records.Book,
+			Register: func(r grpc.ServiceRegistrar, s *store.Store) { server.Register(r, s, takers) },
+			Begin:    func(ctx context.Context, s *store.Store) error { return server.FirstAdministrator(ctx, s, principal) },
 		})
+		return made, err
 	}
 }
 

@@ -1,27 +1,25 @@
-// Package access holds the golden table of who may call what: every RPC, by role and place. It runs the four services as they
-// are, with real tokens, grants and events.
+// Package access holds the golden table of who may call what: every RPC, by role and place. It runs the services as they are, that of
+// the accounts among them, with real tokens, grants and events.
 package access
 
 import (
-	"encoding/base64"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"coso/services/platform/token"
-	"coso/services/platform/token/tokentest"
+	"coso/services/platform/fault"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	accesspb "coso/proto/gen/coso/access/v1"
+	faultpb "coso/proto/gen/coso/fault/v1"
 )
 
 var update = flag.Bool("update", false, "write the golden table") //nolint:gochecknoglobals // a flag of the test
@@ -42,13 +40,12 @@ func roles() []string {
 	return out
 }
 
-// rpcs are all methods that the four services declare, by their short names, in order of services and of the proto files.
-// Identity is the gateway's own, which keeps accounts and no units.
+// rpcs are all methods that the services declare, by their short names, in order of services and of the proto files.
 func rpcs() []string {
 	var out []string
 	protoregistry.GlobalFiles.RangeFiles(func(f protoreflect.FileDescriptor) bool {
 		pkg, ours := strings.CutPrefix(string(f.Package()), "coso.")
-		if !ours || pkg == "identity.v1" {
+		if !ours {
 			return true
 		}
 		for i := range f.Services().Len() {
@@ -83,6 +80,9 @@ func asks(t testing.TB) map[string]string {
 	return out
 }
 
+// unproved is how the table shows that a caller has not proved who he is.
+const unproved = "?"
+
 // mark is how the table shows an answer.
 func mark(t testing.TB, what string, err error) string {
 	t.Helper()
@@ -90,7 +90,7 @@ func mark(t testing.TB, what string, err error) string {
 	case codes.PermissionDenied:
 		return "-"
 	case codes.Unauthenticated:
-		return "?"
+		return unproved
 	case codes.NotFound:
 		return "."
 	case codes.InvalidArgument, codes.Internal, codes.Unknown, codes.Unimplemented, codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.DataLoss:
@@ -110,9 +110,12 @@ func TestWhoMayCallWhat(t *testing.T) {
 	requests := asks(t)
 	var table strings.Builder
 	table.WriteString(legend)
-	fmt.Fprintf(&table, "| RPC | %s | ended | none | foreign | alg none | audience | expired |\n|---|%s---|---|---|---|---|---|\n",
-		strings.ToLower(strings.Join(roles(), " | ")), strings.Repeat("---|", len(roles())))
 	bad := badTokens(t, h.issuer)
+	fmt.Fprintf(&table, "| RPC | %s | ended |", strings.ToLower(strings.Join(roles(), " | ")))
+	for _, b := range bad {
+		fmt.Fprintf(&table, " %s |", b.name)
+	}
+	fmt.Fprintf(&table, "\n|---|%s\n", strings.Repeat("---|", len(roles())+1+len(bad)))
 	for _, short := range rpcs() {
 		request, ok := requests[short]
 		if !ok {
@@ -129,10 +132,18 @@ func TestWhoMayCallWhat(t *testing.T) {
 			ended = same(ended, h.cell(short, request, "own", h.issuer.Token(account)))
 		}
 		fmt.Fprintf(&table, " `%s` |", ended)
-		for _, compact := range bad {
-			fmt.Fprintf(&table, " `%s` |", h.cell(short, request, "own", compact))
+		for _, b := range bad {
+			shown, reason := h.answer(short, request, "own", b.compact)
+			fmt.Fprintf(&table, " `%s` |", shown)
+			if shown == unproved {
+				b.refused[strings.TrimPrefix(reason.String(), "REASON_")] = true
+			}
 		}
 		table.WriteString("\n")
+	}
+	table.WriteString(causes)
+	for _, b := range bad {
+		fmt.Fprintf(&table, "| %s | %s |\n", b.name, strings.Join(slices.Sorted(maps.Keys(b.refused)), ", "))
 	}
 	compare(t, table.String())
 }
@@ -140,7 +151,10 @@ func TestWhoMayCallWhat(t *testing.T) {
 const legend = "Who may call what. Each cell is a role's, given in the unit *own*: the answer for *own*, *child*, *parent*, *sibling*, *root*\n" +
 	"and *moved* (which has left *own* for *sibling*), then, after the gap, for *root* with the role given everywhere: `+` he may,\n" +
 	"`-` PERMISSION_DENIED, `.` for him there is no such thing, `?` UNAUTHENTICATED. The last columns are callers whose grant has\n" +
-	"ended, without a token, and with a bad one of the administrator's.\n\n"
+	"ended, without a token, and with a bad one of the administrator's. Accounts belong to no unit. The callers here have none, nor a\n" +
+	"session: who must have one, or shows a secret in place of a token, is `?`.\n\n"
+
+const causes = "\nWhy each of the last columns is refused where it is `?`, by whichever RPC:\n\n| token | reasons |\n|---|---|\n"
 
 // same is what two cells have in common: themselves, or that they differ.
 func same(a, b string) string {
@@ -163,39 +177,16 @@ func (h *house) row(short, request, account string) string {
 // cell is one answer.
 func (h *house) cell(short, request, place, compact string) string {
 	h.t.Helper()
-	request = strings.NewReplacer("PLACE", place, "NOMINATION", h.nominations[place]).Replace(request)
-	_, err := h.call(short, compact, request)
-	return mark(h.t, short+" "+request, err)
+	shown, _ := h.answer(short, request, place, compact)
+	return shown
 }
 
-// badTokens are those of the administrator that prove nothing: none at all, of an issuer that nobody trusts, with an altered
-// header, for another audience, and expired.
-func badTokens(t testing.TB, own *tokentest.Own) []string {
-	t.Helper()
-	good := own.Token("administrator")
-	_, rest, _ := strings.Cut(good, ".")
-	payload, _, _ := strings.Cut(rest, ".")
-	none := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"JWT"}`)) + "." + payload + "."
-	foreign := tokentest.Issuer(t)
-	other, err := token.NewSigner(token.SignerOptions{Issuer: tokentest.URL, Audience: "another", Now: own.Now}, proto.CloneOf(own.Ring()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	audience, _, err := other.Sign("administrator", 5*time.Minute, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	past, err := token.NewSigner(token.SignerOptions{
-		Issuer: tokentest.URL, Audience: tokentest.Audience, Now: func() time.Time { return own.Now().Add(-10 * time.Minute) },
-	}, proto.CloneOf(own.Ring()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	expired, _, err := past.Sign("administrator", 5*time.Minute, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return []string{"", foreign.Token("administrator"), none, audience, expired}
+// answer is one answer, and why it is a refusal if it is one.
+func (h *house) answer(short, request, place, compact string) (string, faultpb.Reason) {
+	h.t.Helper()
+	request = strings.NewReplacer("PLACE", place, "NOMINATION", h.nominations[place]).Replace(request)
+	_, err := h.call(short, compact, request)
+	return mark(h.t, short+" "+request, err), fault.ReasonOf(fault.FromStatus(status.Convert(err)))
 }
 
 func compare(t testing.TB, table string) {

@@ -6,16 +6,18 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"coso/gateway/identity"
 	"coso/services/award"
 	"coso/services/membership"
 	"coso/services/planning"
 	"coso/services/platform/feed/feedtest"
 	"coso/services/platform/rpc"
 	"coso/services/platform/run"
-	"coso/services/platform/token/tokentest"
 	"coso/services/registry"
 
 	"go.uber.org/goleak"
@@ -34,11 +36,16 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m, feedtest.Leaks()...) }
 
 const patience = 30 * time.Second
 
-// house is the four services as they run, over a real nats-server, with callers who sign in.
+// house is the four services and that of the accounts as they run, over a real nats-server, with callers who sign in.
 type house struct {
 	t        testing.TB
-	issuer   *tokentest.Own
+	issuer   *issuer
 	services map[string]*run.Service
+	// stop stops a service before the end.
+	stop map[string]func()
+	// cut: the services cannot ask each other anything. aged is how much older than by the clock their copies are.
+	cut  atomic.Bool
+	aged atomic.Int64
 	// position is where the last command stands: whoever asks with it sees what was done before.
 	position string
 	// nominations are the nominations of the places, by unit.
@@ -48,14 +55,25 @@ type house struct {
 // newHouse starts the services on 30 November 2020.
 func newHouse(t testing.TB) *house {
 	t.Helper()
-	h := &house{t: t, issuer: tokentest.Issuer(t), services: map[string]*run.Service{}, nominations: map[string]string{}}
+	h := &house{t: t, services: map[string]*run.Service{}, stop: map[string]func(){}, nominations: map[string]string{}}
 	js := feedtest.NATS(t).JetStream()
 	began, ahead := time.Now(), time.Until(time.Date(2020, 11, 30, 8, 0, 0, 0, time.UTC))
 	options := run.Options{
-		Dir: t.TempDir(), Tokens: h.issuer.Verifier(), Logger: slog.New(slog.DiscardHandler), AskEvery: 5 * time.Millisecond,
-		Clock: func() time.Time { return began.Add(ahead + time.Since(began)) },
+		Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler), AskEvery: 5 * time.Millisecond,
+		Clock:     func() time.Time { return began.Add(ahead + time.Since(began)) },
+		CopyClock: func() time.Time { return time.Now().Add(time.Duration(h.aged.Load())) },
 	}
-	var order []*run.Service
+	accounts, err := identity.New(t.Context(), identity.Options{Options: options})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := accounts.EnsureFirst(t.Context(), password); err != nil {
+		t.Fatal(err)
+	}
+	h.issuer = issuerOf(t, accounts, options.Clock)
+	options.Tokens = accounts.Tokens()
+	order := []*run.Service{accounts.Service}
+	h.services[accounts.Name()] = accounts.Service
 	for _, open := range []func(run.Options) (*run.Service, error){registry.New, membership.New, planning.New, award.New} {
 		s, err := open(options)
 		if err != nil {
@@ -63,34 +81,50 @@ func newHouse(t testing.TB) *house {
 		}
 		order, h.services[s.Name()] = append(order, s), s
 	}
-	parts := make([]run.Part, 0, len(order))
 	for _, s := range order {
 		conns := map[string]grpc.ClientConnInterface{}
 		for _, followed := range order {
-			conns[followed.Name()] = followed.ConnOf(s.Name())
+			conns[followed.Name()] = &line{ClientConnInterface: followed.ConnOf(s.Name()), cut: &h.cut}
 		}
-		parts = append(parts, s.Part(js, conns))
-	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	ready, done := make(chan struct{}), make(chan error, 1)
-	last := parts[len(parts)-1].Run
-	parts[len(parts)-1].Run = func(ctx context.Context, began func()) error {
-		return last(ctx, func() { began(); close(ready) })
-	}
-	go func() { done <- run.All(ctx, options.Logger, parts...) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	select {
-	case <-ready:
-	case err := <-done:
-		done <- err
-		t.Fatal("the services did not start")
+		h.run(s.Part(js, conns))
 	}
 	return h
+}
+
+// run starts a part and waits until it is ready. It stops when the house does, or before.
+func (h *house) run(p run.Part) {
+	h.t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(h.t.Context()))
+	ready, done := make(chan struct{}), make(chan error, 1)
+	go func() { done <- p.Run(ctx, func() { close(ready) }) }()
+	h.stop[p.Name] = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			h.t.Error(p.Name, err)
+		}
+	})
+	h.t.Cleanup(h.stop[p.Name])
+	select {
+	case <-ready:
+	case <-time.After(patience):
+		h.t.Fatal(p.Name, "did not start")
+	}
+}
+
+// line is the way from one service to another; a test cuts it.
+type line struct {
+	grpc.ClientConnInterface
+
+	cut *atomic.Bool
+}
+
+var errCut = errors.New("the line is cut")
+
+func (l *line) Invoke(ctx context.Context, method string, req, answer any, options ...grpc.CallOption) error {
+	if l.cut.Load() {
+		return errCut
+	}
+	return l.ClientConnInterface.Invoke(ctx, method, req, answer, options...)
 }
 
 // method finds an RPC by its short name, `registry.UnitService/GetUnit`.
@@ -146,6 +180,9 @@ func (h *house) call(short, compact, request string) (proto.Message, error) {
 // conn is the way to the service of an RPC; what every service has is asked of the registry.
 func (h *house) conn(short string) grpc.ClientConnInterface {
 	pkg, _, _ := strings.Cut(short, ".")
+	if strings.HasPrefix(short, "operator.WayInService") {
+		pkg = identity.Name
+	}
 	if s, ok := h.services[pkg]; ok {
 		return s.Conn()
 	}
@@ -199,6 +236,7 @@ func (h *house) settle() {
 	h.do("planning.PeriodService/CreatePeriod", first, `{"periodId":"2020","period":{"displayName":"2020","kind":"PERIOD_KIND_CALENDAR_YEAR","startDate":"2020-01-01","endDate":"2020-12-31","cutOffDate":"2020-12-31"}}`)
 	h.do("planning.IndicatorService/CreateIndicator", first, `{"indicatorId":"cells","indicator":{"displayName":"Thành lập tổ chức đảng","measure":"MEASURE_ORGANISATIONS_FOUNDED","kinds":["BASE_CELL"],"comparator":"COMPARATOR_AT_LEAST","resultVerb":"thành lập được","countedNoun":"tổ chức đảng"}}`)
 	h.grant("second", "ADMINISTRATOR", "")
+	h.do("identity.AccountService/CreateAccount", first, `{"accountId":"spare","account":{"displayName":"Nguyễn Văn Thừa"}}`)
 	for i, p := range places() {
 		h.furnish(p, []string{"9900000009", "9900000016", "9900000023", "9900000030", "9900000048", "9900000055"}[i])
 	}

@@ -202,6 +202,17 @@ func (u *UnreachableError) Error() string {
 // Unwrap is what happened.
 func (u *UnreachableError) Unwrap() error { return u.Err }
 
+// NobodyError says that nobody is signed in to a server, of which somebody must be to ask it for anything.
+type NobodyError struct {
+	// Base is the server's address.
+	Base string
+}
+
+// Error is the English text.
+func (n *NobodyError) Error() string {
+	return fmt.Sprintf("nobody is signed in to %s; sign in with `coso sign-in USER --server %s`, or put an API token into COSO_API_TOKEN", n.Base, n.Base)
+}
+
 func unreachable(base string, err error) error {
 	return &UnreachableError{Base: base, Refused: errors.Is(err, syscall.ECONNREFUSED), Err: err}
 }

@@ -97,6 +97,9 @@ func TestSignInAndOut(t *testing.T) {
 	if err := s.SignOut(t.Context()); err != nil {
 		t.Errorf("signing out again: %v", err)
 	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+		t.Errorf("signing out leaves %v, %v", left, err)
+	}
 }
 
 // Programs beside each other use up a refresh token one after the other: INV-SESSION-ONE-REFRESH. A token of a minute is

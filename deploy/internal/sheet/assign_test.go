@@ -1,77 +1,21 @@
 package sheet_test
 
 import (
-	"context"
 	"strings"
 	"testing"
-	"time"
 
 	"coso/deploy/internal/client"
 	"coso/deploy/internal/sheet"
-	"coso/deploy/internal/single"
 
-	accesspb "coso/proto/gen/coso/access/v1"
-	identitypb "coso/proto/gen/coso/identity/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
-	registrypb "coso/proto/gen/coso/registry/v1"
 
 	"google.golang.org/protobuf/proto"
 )
-
-const adminPassword = "trăng lên đầu ngõ nhỏ"
-
-// signedIn is a coso in which admin and lan administer everything, and a client of each.
-func signedIn(t *testing.T) (admin, lan *client.Client) {
-	t.Helper()
-	base := serveWith(t, single.Options{AdminPassword: adminPassword})
-	nobody := client.New(base)
-	admin = as(t, nobody, "admin", adminPassword)
-	made := &identitypb.CreateAccountResponse{}
-	call(t, admin, "/v1/accounts?accountId=lan", &identitypb.Account{DisplayName: "Lan"}, made)
-	first := as(t, nobody, "lan", made.GetOneTimePassword())
-	call(t, first, "/v1/sessions:changePassword", &identitypb.ChangePasswordRequest{
-		OldPassword: made.GetOneTimePassword(), NewPassword: "gió đưa cành trúc la đà",
-	}, &identitypb.ChangePasswordResponse{})
-	call(t, admin, "/v1/grants", &registrypb.Grant{
-		Principal: "principals/lan", Role: accesspb.Role_ROLE_ADMINISTRATOR, Reason: "phê duyệt", Document: "1-QĐ/TU",
-	}, &registrypb.Grant{})
-	lan = as(t, nobody, "lan", "gió đưa cành trúc la đà")
-	until(t, func() error { return lan.Get(t.Context(), "/v1/targets", nil, &planningpb.ListTargetsResponse{}) })
-	return admin, lan
-}
-
-// as is a client of somebody who signs in.
-func as(t *testing.T, c *client.Client, user, password string) *client.Client {
-	t.Helper()
-	tokens := &identitypb.SessionTokens{}
-	call(t, c, "/v1/sessions", &identitypb.CreateSessionRequest{Username: user, Password: password}, tokens)
-	return c.As(func(context.Context) (string, error) { return tokens.GetToken(), nil })
-}
 
 func call(t *testing.T, c *client.Client, path string, in, out proto.Message) {
 	t.Helper()
 	if err := c.Post(t.Context(), path, nil, in, out); err != nil {
 		t.Fatalf("%s: %v", path, err)
-	}
-}
-
-// until tries until it works: what one service was told the others hear a moment later.
-func until(t *testing.T, try func() error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := try()
-		if err == nil {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatal(err)
-		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"coso/deploy/internal/client"
 	"coso/deploy/internal/sheet"
+	"coso/deploy/internal/single/singletest"
 
 	registrypb "coso/proto/gen/coso/registry/v1"
 )
@@ -140,7 +141,7 @@ func TestAtomicSaysWhatItCannotTake(t *testing.T) {
 }
 
 // broken is a line to a server that breaks off at a request.
-func broken(t testing.TB, base string, at func(r *http.Request) bool) (*client.Client, *atomic.Bool) {
+func broken(t testing.TB, base string, people *singletest.People, at func(r *http.Request) bool) (*client.Client, *atomic.Bool) {
 	t.Helper()
 	target, err := url.Parse(base)
 	if err != nil {
@@ -156,14 +157,15 @@ func broken(t testing.TB, base string, at func(r *http.Request) bool) (*client.C
 		proxy.ServeHTTP(w, r)
 	}))
 	t.Cleanup(srv.Close)
-	return client.New(srv.URL), off
+	return client.New(srv.URL).As(people.Admin(t).Session.Proof), off
 }
 
 // INV-SHEET-ATOMIC: broken off at any moment before the activation nothing is there, and the same sheet sent again comes in
 // whole; broken off behind it, sent again it is there already.
 func TestAtomicBrokenOff(t *testing.T) {
-	base := serve(t)
-	c := smallAt(t, base)
+	base, people := serve(t)
+	c := people.Client(t)
+	settle(t, c)
 	before := contents(t, c, sheet.Plain())
 	batches := atomic.Int32{}
 	for moment, at := range map[string]func(r *http.Request) bool{
@@ -174,7 +176,7 @@ func TestAtomicBrokenOff(t *testing.T) {
 		},
 		"before the activation": func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, ":activate") },
 	} {
-		line, _ := broken(t, base, at)
+		line, _ := broken(t, base, people, at)
 		ctx, cancel := context.WithCancel(t.Context())
 		o, err := sheet.Import(ctx, line, []*sheet.Sheet{parse(t, "o.csv", organisationHead+large(several))},
 			sheet.Options{Atomic: true, Wait: func(error) { cancel() }})
@@ -184,7 +186,7 @@ func TestAtomicBrokenOff(t *testing.T) {
 		cancel()
 		same(t, contents(t, c, sheet.Plain()), before)
 	}
-	line, off := broken(t, base, func(*http.Request) bool { return false })
+	line, off := broken(t, base, people, func(*http.Request) bool { return false })
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	_, err := sheet.Import(ctx, line, []*sheet.Sheet{parse(t, "o.csv", organisationHead+large(several))},
@@ -200,9 +202,10 @@ func TestAtomicBrokenOff(t *testing.T) {
 
 // An operation that was given up does not stand in the way of the same rows.
 func TestAtomicAgainAfterAChange(t *testing.T) {
-	base := serve(t)
-	c := smallAt(t, base)
-	line, _ := broken(t, base, func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, ":activate") })
+	base, people := serve(t)
+	c := people.Client(t)
+	settle(t, c)
+	line, _ := broken(t, base, people, func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, ":activate") })
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	_, err := sheet.Import(ctx, line, []*sheet.Sheet{parse(t, "o.csv", organisationHead+large(20))},

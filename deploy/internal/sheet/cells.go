@@ -150,35 +150,53 @@ func bare(name string) string { return name[strings.LastIndexByte(name, '/')+1:]
 
 // enum finds the value that a bare word names, or what it is called in Vietnamese.
 func enum(d protoreflect.EnumDescriptor, word string) (protoreflect.EnumNumber, error) {
-	words := wordsOf(d)
-	v := d.Values().ByName(protoreflect.Name(prefixOf(d) + strings.ToUpper(ungloss(word, words))))
+	words, prefix := fault.Words(d)
+	bare := strings.TrimPrefix(strings.ToUpper(ungloss(word, words)), prefix)
+	v := d.Values().ByName(protoreflect.Name(prefix + bare))
 	if v != nil && v.Number() != 0 {
 		return v.Number(), nil
 	}
-	all := glossed(words)
-	return 0, say("không phải từ trong danh mục; hãy dùng một trong các từ %s", "not a known word; use one of %s", all)
+	return 0, unknownWord(word, bare, words)
 }
 
-// wordsOf are the bare words of a type.
-func wordsOf(d protoreflect.EnumDescriptor) (words []string) {
-	for i := range d.Values().Len() {
-		if e := d.Values().Get(i); e.Number() != 0 {
-			words = append(words, strings.TrimPrefix(string(e.Name()), prefixOf(d)))
+// fewWords is how many words a refusal lists where none is near.
+const fewWords = 6
+
+// unknownWord refuses a word, with those that are nearly it: as they are written or as they are called.
+func unknownWord(given, bare string, words []string) error {
+	const most = 3
+	near := text.Near(bare, words, most)
+	var calls []string
+	for _, w := range words {
+		calls = append(calls, dashes(gloss[w]))
+	}
+	for _, called := range text.Near(dashes(given), calls, most) {
+		if w := words[slices.Index(calls, called)]; len(near) < most && !slices.Contains(near, w) {
+			near = append(near, w)
 		}
 	}
-	return words
+	switch {
+	case len(near) > 0:
+		return say("không phải từ trong danh mục; có phải là %s?", "not a known word; did you mean %s?", glossed(near))
+	case len(words) > fewWords:
+		return say("không phải từ trong danh mục; hãy dùng một trong các từ %s, … (đủ danh mục: deploy/demo/SHEETS.md)",
+			"not a known word; use one of %s, … (all of them: deploy/demo/SHEETS.md)", glossed(words[:fewWords]))
+	}
+	return say("không phải từ trong danh mục; hãy dùng một trong các từ %s", "not a known word; use one of %s", glossed(words))
+}
+
+// dashes is what something is called as a name whose parts are known.
+func dashes(called string) string {
+	return strings.Join(strings.Fields(strings.ReplaceAll(text.Fold(called), "_", " ")), "-")
 }
 
 // word is the bare word of a value; a value of a newer version has its number.
 func word(d protoreflect.EnumDescriptor, n protoreflect.EnumNumber) string {
 	if v := d.Values().ByNumber(n); v != nil {
-		return strings.TrimPrefix(string(v.Name()), prefixOf(d))
+		_, prefix := fault.Words(d)
+		return strings.TrimPrefix(string(v.Name()), prefix)
 	}
 	return strconv.Itoa(int(n))
-}
-
-func prefixOf(d protoreflect.EnumDescriptor) string {
-	return strings.TrimSuffix(string(d.Values().ByNumber(0).Name()), "UNSPECIFIED")
 }
 
 // integer reads digits only: `29.793` could be twenty-nine thousand or twenty-nine.

@@ -246,8 +246,10 @@ func aboutRows(err error) bool {
 		return false
 	}
 	switch f.Kind {
+	case fault.KindResourceExhausted:
+		return !tooFast(f)
 	case fault.KindInvalidArgument, fault.KindNotFound, fault.KindAlreadyExists, fault.KindFailedPrecondition,
-		fault.KindPermissionDenied, fault.KindResourceExhausted, fault.KindInternal:
+		fault.KindPermissionDenied, fault.KindInternal:
 		return true
 	case fault.KindAborted, fault.KindUnauthenticated, fault.KindUnavailable, fault.KindDeadlineExceeded,
 		fault.KindCancelled, fault.KindUnimplemented, fault.KindDataLoss:

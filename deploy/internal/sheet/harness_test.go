@@ -2,17 +2,16 @@ package sheet_test
 
 import (
 	"bytes"
-	"context"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
+	"coso/deploy/internal/approval"
 	"coso/deploy/internal/client"
 	"coso/deploy/internal/sheet"
 	"coso/deploy/internal/single"
+	"coso/deploy/internal/single/singletest"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -20,42 +19,25 @@ import (
 
 const dataSet = "../../demo/hanoi-2020"
 
-// start runs a coso of its own until the test ends.
+// start runs a coso of its own until the test ends, and answers a client of its administrator.
 func start(t testing.TB) *client.Client {
 	t.Helper()
-	return client.New(serve(t))
+	_, people := serve(t)
+	return people.Client(t)
 }
 
-// serve is start, and answers the address.
-func serve(t testing.TB) string {
+// serve is start, and answers the address and the people.
+func serve(t testing.TB) (string, *singletest.People) {
 	t.Helper()
-	return serveWith(t, single.Options{})
+	base, _ := singletest.Start(t, single.Options{})
+	return base, singletest.At(base)
 }
 
-// serveWith does the same with options of its own; folder, address and log are the test's.
-func serveWith(t testing.TB, o single.Options) string {
+// signedIn is start, and answers a client of lan too, who approves.
+func signedIn(t testing.TB) (admin, lan *client.Client) {
 	t.Helper()
-	o.HTTP, o.Logger = "127.0.0.1:0", slog.New(slog.DiscardHandler)
-	ctx, cancel := context.WithCancel(context.Background())
-	ready, done := make(chan string, 1), make(chan error, 1)
-	o.Dir = t.TempDir()
-	go func() { done <- single.Run(ctx, o, func(base string) { ready <- base }) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("coso stopped with %v", err)
-		}
-	})
-	select {
-	case base := <-ready:
-		return base
-	case err := <-done:
-		done <- nil
-		t.Fatalf("coso did not start: %v", err)
-	case <-time.After(time.Minute):
-		t.Fatal("coso did not start within a minute")
-	}
-	return ""
+	_, people := serve(t)
+	return people.Client(t), people.Lan(t).Client
 }
 
 func parse(t testing.TB, file, raw string) *sheet.Sheet {
@@ -97,6 +79,19 @@ func bring(t testing.TB, c *client.Client, sheets ...*sheet.Sheet) []*sheet.Outc
 		}
 	}
 	return outcomes
+}
+
+// decided imports what must come in whole, lets lan approve what is proposed with it, and imports it again: what waited for that
+// comes in then.
+func decided(t testing.TB, c, lan *client.Client, sheets ...*sheet.Sheet) {
+	t.Helper()
+	bring(t, c, sheets...)
+	for range 2 {
+		if _, err := approval.All(t.Context(), lan); err != nil {
+			t.Fatal(err)
+		}
+		bring(t, c, sheets...)
+	}
 }
 
 // contents are all sheets of a server.

@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"coso/services/platform/text"
 )
 
 // reasonColumn is the column that says why a row was refused. It is written into the sheet of refused rows and passed over
@@ -53,16 +55,25 @@ func nounOf(h *head) (*noun, error) {
 	best, missing := closest(names)
 	if len(missing) == 0 {
 		for _, c := range names {
-			if best.column(c) == nil {
-				return nil, say("bảng %s không có cột %q; các cột của bảng là %s",
-					"%s have no column %q; their columns are %s", best.name, c, strings.Join(best.names(true), ", "))
+			if best.column(c) != nil {
+				continue
 			}
+			if meant := best.meant(c); meant != "" {
+				return nil, say("bảng %[1]s không có cột %[2]q; có phải là %[3]s? Hãy sửa tên cột ở dòng đầu",
+					"%[1]s have no column %[2]q; did you mean %[3]s? Correct its name in the first row", best.name, c, meant)
+			}
+			return nil, say("bảng %s không có cột %q; các cột của bảng là %s",
+				"%s have no column %q; their columns are %s", best.name, c, strings.Join(best.names(true), ", "))
 		}
 		return best, nil
 	}
 	var known []string
 	for _, n := range nouns {
 		known = append(known, "\n  "+n.name+": "+strings.Join(n.names(false), ","))
+	}
+	if wrong, right := best.misspelt(names); len(wrong) > 0 && len(wrong) >= len(missing) {
+		return nil, say("bảng %[1]s: hãy sửa tên cột ở dòng đầu: %[2]s thành %[3]s", "%[1]s: correct the names of columns in the first row: %[2]s to %[3]s",
+			best.name, strings.Join(wrong, ", "), strings.Join(right, ", "))
 	}
 	foreign := len(slices.DeleteFunc(slices.Clone(names), func(c string) bool { return best.column(c) != nil }))
 	if 2*foreign < len(names) {
@@ -73,6 +84,33 @@ func nounOf(h *head) (*noun, error) {
 	return nil, say("đây không phải bảng để nhập: dòng đầu không ghi tên cột của bảng nào; hãy ghi dòng đầu theo một trong các bảng dưới đây, hoặc bỏ tệp này ra:%s",
 		"this is no sheet to import: its first row does not name the columns of one; name them as below, or leave the file out:%s",
 		strings.Join(known, ""))
+}
+
+// meant is the column of a noun that a name is probably meant to be; empty: none.
+func (n *noun) meant(given string) string {
+	plain := func(s string) string {
+		return strings.NewReplacer("_", "", " ", "", "-", "", ".", "").Replace(text.Fold(s))
+	}
+	columns := n.names(true)
+	for _, c := range columns {
+		if plain(c) == plain(given) {
+			return c
+		}
+	}
+	return text.Nearest(given, columns)
+}
+
+// misspelt are names in a header that are no columns of a noun but nearly are, and the columns.
+func (n *noun) misspelt(header []string) (wrong, right []string) {
+	for _, given := range header {
+		if n.column(given) != nil {
+			continue
+		}
+		if c := n.meant(given); c != "" && !slices.Contains(header, c) && !slices.Contains(right, c) {
+			wrong, right = append(wrong, given), append(right, c)
+		}
+	}
+	return wrong, right
 }
 
 // closest is the noun that shares most columns with the header, and the columns it lacks.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"coso/services/platform/fault"
+	"coso/services/platform/text"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 )
@@ -35,8 +36,8 @@ func (n *noun) hinted(err error, f *fault.Error, column, value string) error {
 	case c == nil || f.Reason != faultpb.Reason_REASON_FIELD_FORMAT:
 		return err
 	case c.to != "" || c.name == "id":
-		return say("mã chỉ gồm chữ thường không dấu, chữ số và gạch nối, nhiều nhất 63 ký tự, như ba-dinh",
-			"an id has small letters without marks, digits and hyphens, 63 at most, like ba-dinh")
+		return say("mã chỉ gồm chữ thường không dấu, chữ số và gạch nối, nhiều nhất 63 ký tự, như %s",
+			"an id has small letters without marks, digits and hyphens, 63 at most, like %s", idLike(value))
 	case c.name == "tree":
 		return say("tên cây chỉ gồm chữ thường không dấu, chữ số và gạch nối, như party; NONE: không thuộc cây nào",
 			"a tree has small letters without marks, digits and hyphens, like party; NONE: in no tree")
@@ -45,6 +46,24 @@ func (n *noun) hinted(err error, f *fault.Error, column, value string) error {
 			"it must be words in capitals without marks, joined by underscores, like DISTRICT_COMMITTEE")
 	}
 	return err
+}
+
+// idLike is an id made of what stands where one should; another one if nothing is left of it.
+func idLike(value string) string {
+	var b strings.Builder
+	for _, r := range text.Fold(value) {
+		switch {
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
+			b.WriteRune(r)
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
+			b.WriteByte('-')
+		}
+	}
+	const longest = 63
+	if id := strings.Trim(b.String()[:min(longest, b.Len())], "-"); id != "" {
+		return id
+	}
+	return "ba-dinh"
 }
 
 // isDate says of a column whether it holds days.

@@ -26,16 +26,17 @@ const (
 // small is a province with one district and one enterprise.
 func small(t testing.TB) *client.Client {
 	t.Helper()
-	return smallAt(t, serve(t))
+	c := start(t)
+	settle(t, c)
+	return c
 }
 
-func smallAt(t testing.TB, base string) *client.Client {
+// settle makes them.
+func settle(t testing.TB, c *client.Client) {
 	t.Helper()
-	c := client.New(base)
 	bring(t, c,
 		parse(t, "units.csv", unitsHead+"tinh,Tỉnh ủy,PROVINCIAL_COMMITTEE,party,,2000-01-01,\nhuyen,Huyện ủy,DISTRICT_COMMITTEE,party,tinh,2000-01-01,\n"),
 		parse(t, "enterprises.csv", enterprisesHead+"sao-mai,0199000017,Công ty Sao Mai,LLC,huyen\n"))
-	return c
 }
 
 func code(n int) string {
@@ -128,8 +129,8 @@ func TestEveryBadRowIsNamedAndTheOthersComeIn(t *testing.T) {
 		`organisations.csv, dòng 64, cột id, giá trị "Bad Id": mã chỉ gồm chữ thường không dấu, chữ số và gạch nối`,
 		`organisations.csv, dòng 65, cột unit, giá trị "o-dau": Không có đơn vị units/o-dau`,
 		`organisations.csv, dòng 66, cột enterprise, giá trị "o-dau": Không có doanh nghiệp enterprises/o-dau`,
-		`organisations.csv, dòng 67, cột unit, giá trị "huyen": Đơn vị units/huyen không tồn tại vào ngày 1999-12-31`,
-		`organisations.csv, dòng 68, cột founded_on, giá trị "2999-01-01": Ngày 2999-01-01 của founded_on ở tương lai`,
+		`organisations.csv, dòng 67, cột unit, giá trị "huyen": Đơn vị units/huyen không tồn tại vào ngày 31/12/1999`,
+		`organisations.csv, dòng 68, cột founded_on, giá trị "2999-01-01": Ngày 01/01/2999 của founded_on ở tương lai`,
 		`organisations.csv, dòng 69, cột kind, giá trị "CHI_BO": không phải từ trong danh mục`,
 		`organisations.csv, dòng 70, cột display_name, giá trị "": không được để trống`,
 		`organisations.csv, dòng 71, cột display_name`, `ký tự không nhìn thấy được (U+200B`,

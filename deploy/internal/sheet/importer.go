@@ -105,8 +105,9 @@ type importer struct {
 	outcomes map[*Sheet]*Outcome
 	// fates are of resource names; rows without an id have none.
 	fates map[string]fate
-	// exists remembers which names the server knows, for dry runs.
+	// exists remembers which names the server knows, for dry runs, and near what those may have been meant to be that it does not.
 	exists map[string]bool
+	near   map[string]string
 	// passed and refused are the rows that are through, and those that have an error, in any phase.
 	passed  map[place]fate
 	refused map[place]bool
@@ -154,7 +155,7 @@ func Import(ctx context.Context, c *client.Client, sheets []*Sheet, o Options) (
 
 func newImporter(c *client.Client, sheets []*Sheet, o Options) (*importer, []*Outcome) {
 	im := &importer{
-		c: c, o: o, outcomes: map[*Sheet]*Outcome{}, fates: map[string]fate{}, exists: map[string]bool{},
+		c: c, o: o, outcomes: map[*Sheet]*Outcome{}, fates: map[string]fate{}, exists: map[string]bool{}, near: map[string]string{},
 		passed: map[place]fate{}, refused: map[place]bool{}, finished: map[place]bool{}, meters: map[*noun]*group{}, marks: map[string]store.Position{},
 	}
 	out := make([]*Outcome, len(sheets))

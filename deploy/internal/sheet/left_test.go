@@ -14,10 +14,11 @@ import (
 // An import that breaks off says within 5 seconds why it waits, and then of every row whether it is in; the file of refused rows
 // holds all that are not known to be, and brings them in.
 func TestBrokenOff(t *testing.T) {
-	base := serve(t)
-	c := smallAt(t, base)
+	base, people := serve(t)
+	c := people.Client(t)
+	settle(t, c)
 	sent := atomic.Int32{}
-	line, _ := broken(t, base, func(r *http.Request) bool {
+	line, _ := broken(t, base, people, func(r *http.Request) bool {
 		return strings.HasSuffix(r.URL.Path, ":batchCreate") && sent.Add(1) > 4
 	})
 	var told time.Time

@@ -70,7 +70,7 @@ func (e *Error) short(lang Lang) string {
 
 var refusedName = regexp.MustCompile(`^(.*\.rejected)(?:-(\d+))?$`)
 
-// SaveRefused writes the refused rows beside the file they came from, as `<name>.rejected.csv`, and answers where. It never
+// SaveRefused writes the refused rows as if they lay beside a file of the name of their sheet, as `<name>.rejected.csv`, and answers where. It never
 // writes over a file, for somebody may be mending it: it counts up (`<name>.rejected-2.csv`) unless the same is there.
 func (o *Outcome) SaveRefused(source string, lang Lang) (string, error) {
 	var content bytes.Buffer

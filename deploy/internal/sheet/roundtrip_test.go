@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"coso/deploy/internal/approval"
 	"coso/deploy/internal/client"
 	"coso/deploy/internal/sheet"
 
@@ -56,9 +57,12 @@ func lives(t *testing.T, c *client.Client) {
 // INV-SHEET-ROUND-TRIP, for everything that a life holds and for texts that nobody would write: a coso, its export in each
 // dialect, an empty coso that imports it, and the same bytes again.
 func TestRoundTrip(t *testing.T) {
-	from := start(t)
-	bring(t, from, city(t)...)
+	from, fromLan := signedIn(t)
+	decided(t, from, fromLan, city(t)...)
 	lives(t, from)
+	if _, err := approval.All(t.Context(), fromLan); err != nil {
+		t.Fatal(err)
+	}
 	n := 0
 	rapid.Check(t, func(r *rapid.T) {
 		typed := name(r, "name")
@@ -78,12 +82,12 @@ func TestRoundTrip(t *testing.T) {
 	want := contents(t, from, sheet.Plain())
 	for what, d := range map[string]sheet.Dialect{"plain": sheet.Plain(), "Excel": sheet.Excel()} {
 		t.Run(what, func(t *testing.T) {
-			to := start(t)
+			to, toLan := signedIn(t)
 			var sheets []*sheet.Sheet
 			for n, raw := range contents(t, from, d) {
 				sheets = append(sheets, parse(t, n+".csv", raw))
 			}
-			bring(t, to, sheets...)
+			decided(t, to, toLan, sheets...)
 			same(t, contents(t, to, sheet.Plain()), want)
 			bring(t, to, sheets...)
 			same(t, contents(t, to, sheet.Plain()), want)

@@ -42,7 +42,7 @@ func TestSheetsWithErrors(t *testing.T) {
 		{"column twice", "id,id,kind\n", `the column "id" is there twice`},
 		{"too few cells", header + "a,BASE_CELL\n", "x.csv:2: 2 cells, the header has 7 columns"},
 		{"open quote", header + good + "b,\"BASE_CELL\n", `x.csv:3: quotation marks (") that do not match`},
-		{"unknown word", header + good + "b,CHI_BO,Chi bộ B,e,tay-ho,2020-01-02,\n", `x.csv:3: kind "CHI_BO": not a known word; use one of BASE_PARTY_ORGANISATION (đảng bộ cơ sở), BASE_CELL (chi bộ cơ sở)`},
+		{"unknown word", header + good + "b,CHI_BO,Chi bộ B,e,tay-ho,2020-01-02,\n", `x.csv:3: kind "CHI_BO": not a known word; did you mean CELL (chi bộ), BASE_CELL (chi bộ cơ sở)?`},
 		{"empty cell", header + "b,BASE_CELL,,e,tay-ho,2020-01-02,\n", `x.csv:2: display_name "": must not be empty`},
 		{
 			"thousands separator", "id,unit,kind,admitted_on,member_count\nx,tay-ho,PARTY_MEMBER,2020-01-02,29.793\n",

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"strings"
 
 	"coso/deploy/internal/client"
 	"coso/services/platform/fault"
+	"coso/services/platform/text"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -27,8 +29,8 @@ func (im *importer) settle(ctx context.Context, n *noun, rows []ready) ([]ready,
 		case err != nil:
 			return nil, err
 		default:
-			if other := n.differs(r, now.ProtoReflect()); other != nil {
-				im.refuse(r.item, other)
+			if others := n.differs(r, now.ProtoReflect()); len(others) > 0 {
+				im.refuse(r.item, others...)
 			} else {
 				im.pass(fateThere, r.item)
 			}
@@ -59,8 +61,8 @@ func (n *noun) collection() string {
 	return n.name
 }
 
-// differs says in which column a row is not what is there; nil: in none. What the row leaves empty is not compared.
-func (n *noun) differs(r ready, now protoreflect.Message) error {
+// differs says in which columns a row is not what is there; nil: in none. What the row leaves empty is not compared.
+func (n *noun) differs(r ready, now protoreflect.Message) (others []error) {
 	m := r.req.ProtoReflect()
 	want := m.Get(m.Descriptor().Fields().ByName(protoreflect.Name(n.field))).Message()
 	for _, c := range n.columns {
@@ -68,12 +70,12 @@ func (n *noun) differs(r ready, now protoreflect.Message) error {
 		if f == nil || c.apart || !want.Has(f) || now.Get(f).Equal(want.Get(f)) {
 			continue
 		}
-		return otherwise(c.name, r.row.Cell(c.name), r.key(), n.cell(now.Interface(), c))
+		others = append(others, otherwise(c.name, r.row.Cell(c.name), r.key(), n.cell(now.Interface(), c)))
 	}
 	if f := want.Descriptor().Fields().ByName("placements"); f != nil && !holdsAll(now.Get(f).List(), want.Get(f).List()) {
-		return otherwise("parent", r.row.Cell("parent"), r.key(), n.show(now.Interface(), "parent"))
+		others = append(others, otherwise("parent", r.row.Cell("parent"), r.key(), n.show(now.Interface(), "parent")))
 	}
-	return nil
+	return others
 }
 
 // holdsAll says whether a list holds every message of another.
@@ -159,8 +161,7 @@ func (im *importer) lean(ctx context.Context, n *noun, r ready) error {
 			return err
 		}
 		if !known {
-			im.refuse(r.item, im.explained(n, r.item, &columnError{column: c.name, value: value, err: say(
-				"không có %[1]s, cả trên máy chủ lẫn trong các bảng đang nhập", "there is no %[1]s, neither on the server nor in these sheets", name(c.to, value))}))
+			im.refuse(r.item, im.explained(n, r.item, &columnError{column: c.name, value: value, err: im.nowhere(name(c.to, value))}))
 			return nil
 		}
 	}
@@ -185,6 +186,32 @@ func (im *importer) lean(ctx context.Context, n *noun, r ready) error {
 	return nil
 }
 
+// nowhere refuses a name that neither the server nor the import knows, with what it may have been meant to be.
+func (im *importer) nowhere(resource string) error {
+	collection, id, _ := strings.Cut(resource, "/")
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	var brought []string
+	for key, fate := range im.fates {
+		if rest, ok := strings.CutPrefix(key, collection+"/"); ok && fate != fateRefused {
+			brought = append(brought, rest)
+		}
+	}
+	slices.Sort(brought)
+	near := im.near[resource]
+	if mine := text.Near(id, brought, maxNear); near == "" && len(mine) > 0 {
+		near = fault.List(mine)
+	}
+	vi, en := "không có "+resource+", cả trên máy chủ lẫn trong các bảng đang nhập", "there is no "+resource+", neither on the server nor in these sheets"
+	if near != "" {
+		vi, en = vi+"; có phải là "+near+"?", en+"; did you mean "+near+"?"
+	}
+	return &phrase{vi: vi, en: en}
+}
+
+// maxNear is how many names a refusal tells.
+const maxNear = 3
+
 // missing says of a reason that it is about something referred to that is not there.
 func missing(reason faultpb.Reason) bool {
 	return slices.Contains([]faultpb.Reason{
@@ -205,6 +232,7 @@ func (im *importer) known(ctx context.Context, resource string) (bool, error) {
 	if asked {
 		return yes, nil
 	}
+	near := ""
 	for _, n := range nouns {
 		if n.create == nil || n.name+"/"+bare(resource) != resource {
 			continue
@@ -213,10 +241,12 @@ func (im *importer) known(ctx context.Context, resource string) (bool, error) {
 		if err != nil && !aboutRows(err) {
 			return false, err
 		}
-		yes = err == nil
+		if yes = err == nil; !yes {
+			near = fault.From(err).Params["near"]
+		}
 	}
 	im.mu.Lock()
-	im.exists[resource] = yes
+	im.exists[resource], im.near[resource] = yes, near
 	im.mu.Unlock()
 	return yes, nil
 }

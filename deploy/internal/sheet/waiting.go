@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -53,7 +54,7 @@ func (im *importer) call(ctx context.Context, send func() error) error {
 		if time.Since(began) >= silence {
 			im.stands(err)
 		}
-		wait := time.NewTimer(pause)
+		wait := time.NewTimer(max(pause, asked(err)))
 		select {
 		case <-ctx.Done():
 			wait.Stop()
@@ -140,11 +141,29 @@ func (im *importer) seen(cause error) error {
 func (im *importer) passing(err error, try int, since time.Duration) bool {
 	if f, ok := errors.AsType[*fault.Error](err); ok {
 		return since < longest &&
-			(f.Kind == fault.KindUnavailable || f.Kind == fault.KindDeadlineExceeded || f.Kind == fault.KindAborted)
+			(f.Kind == fault.KindUnavailable || f.Kind == fault.KindDeadlineExceeded || f.Kind == fault.KindAborted || tooFast(f))
 	}
 	im.mu.Lock()
 	defer im.mu.Unlock()
 	return im.reached && try < tries
+}
+
+// tooFast says that a request was refused for what was asked before it, and is taken a moment later.
+func tooFast(f *fault.Error) bool {
+	return f.Reason == faultpb.Reason_REASON_TOO_MANY_REQUESTS || f.Reason == faultpb.Reason_REASON_TOO_MANY_AT_ONCE
+}
+
+// asked is how long the server asks to wait before a request is sent again; 0: it does not say.
+func asked(err error) time.Duration {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok || f.Reason != faultpb.Reason_REASON_TOO_MANY_REQUESTS {
+		return 0
+	}
+	seconds, err := strconv.Atoi(f.Params["limit"])
+	if err != nil {
+		return 0
+	}
+	return min(time.Duration(max(seconds, 0))*time.Second, longest)
 }
 
 // leavesOpen says of an error whether the request may have taken effect all the same.

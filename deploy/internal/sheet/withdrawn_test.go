@@ -11,7 +11,7 @@ import (
 	registrypb "coso/proto/gen/coso/registry/v1"
 )
 
-// mistakes are rows of which some were entered in error: of one plan two targets one after the other, the second assigned,
+// mistakes are rows of which some were entered in error: of one plan two targets one after the other
 // before the third holds; a catalogue that nothing rests on but what is withdrawn itself.
 var mistakes = map[string]string{
 	"indicators": "id,display_name,measure,kinds,comparator,result_verb,counted_noun,withdrawal_reason\n" +
@@ -22,7 +22,7 @@ var mistakes = map[string]string{
 		"202o,năm 202O,CALENDAR_YEAR,2020-01-01,2020-12-31,2020-11-30,gõ chữ O thay số 0\n",
 	"targets": "id,unit,indicator,period,registered_value,assigned_value,assigned_decision,proposed_value,proposed_decision,withdrawal_reason\n" +
 		"t1,xa,that,2020,5,,,,,sai số đăng ký\n" +
-		"t2,xa,that,2020,6,7,12-QĐ/TU,,,sai quyết định\n" +
+		"t2,xa,that,2020,6,,,,,sai lần nữa\n" +
 		"t3,xa,that,2020,7,8,13-QĐ/TU,,,\n" +
 		"t4,xa,a-nham,2020,1,,,,,nhầm chỉ tiêu\n" +
 		"t5,xa,that,202o,1,,,,,nhầm kỳ\n",
@@ -39,18 +39,18 @@ func mistaken(t testing.TB) (all []*sheet.Sheet) {
 
 // INV-SHEET-ROUND-TRIP for what was withdrawn, with the reasons; and again, in one import and sheet by sheet.
 func TestWithdrawnGoRound(t *testing.T) {
-	from := start(t)
-	bring(t, from, mistaken(t)...)
+	from, fromLan := signedIn(t)
+	decided(t, from, fromLan, mistaken(t)...)
 	want := contents(t, from, sheet.Plain())
 	if got := want["targets"]; got != mistakes["targets"] {
 		t.Fatalf("exported %q, imported %q", got, mistakes["targets"])
 	}
-	to := start(t)
+	to, toLan := signedIn(t)
 	var sheets []*sheet.Sheet
 	for n, raw := range want {
 		sheets = append(sheets, parse(t, n+".csv", raw))
 	}
-	bring(t, to, sheets...)
+	decided(t, to, toLan, sheets...)
 	same(t, contents(t, to, sheet.Plain()), want)
 	bring(t, to, sheets...)
 	for _, n := range sheet.Nouns() {

@@ -111,6 +111,9 @@ func TextOf(err error, lang Lang) string {
 		}
 		return "không liên lạc được với máy chủ " + u.Base + " (" + u.Err.Error() + ")"
 	}
+	if n, ok := errors.AsType[*client.NobodyError](err); ok && lang == Vietnamese {
+		return "chưa đăng nhập vào " + n.Base + "; hãy đăng nhập bằng `coso sign-in TÊN --server " + n.Base + "`, hoặc đặt mã truy cập API vào biến COSO_API_TOKEN"
+	}
 	if errors.Is(err, context.Canceled) && lang == Vietnamese {
 		return "đã dừng theo yêu cầu"
 	}

@@ -23,7 +23,9 @@ import (
 	"coso/services/membership"
 	"coso/services/planning"
 	"coso/services/platform/checkpoint"
+	"coso/services/platform/mtls"
 	"coso/services/platform/run"
+	"coso/services/platform/run/daemon"
 	"coso/services/platform/run/ops"
 	"coso/services/registry"
 
@@ -51,6 +53,8 @@ type Options struct {
 	Checkpoints checkpoint.Options
 	// Limits say how long sessions and tokens hold.
 	Limits identity.Limits
+	// Rates are how much one caller may ask of the gateway; zero ones have their defaults.
+	Rates gateway.Limits
 	// AdminPassword is the first account's password; empty: a one-time password is made for it.
 	AdminPassword string
 	// First is told how to sign in for the first time, with each start until somebody has; nil: nobody is, and the next start
@@ -58,6 +62,9 @@ type Options struct {
 	First func(identity.First)
 	// FirstAdministrator is who administers an installation in which nobody ever held a grant; empty: the account `admin`.
 	FirstAdministrator string
+	// Issuers are those beside the installation itself whose tokens are accepted, and SignIn by which of them people sign in.
+	Issuers daemon.Issuers
+	SignIn  gateway.OIDC
 	// Clock answers the time; nil: the machine's.
 	Clock func() time.Time
 	// Logger takes what an operator must know.
@@ -67,17 +74,22 @@ type Options struct {
 // Run runs everything until ctx ends or a part fails, and stops it. ready is told the gateway's base address once it
 // answers.
 func Run(ctx context.Context, o Options, ready func(base string)) (err error) {
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return fmt.Errorf("data folder: %w", err)
-	}
-	if err := run.Whole(o.Dir, Services()...); err != nil {
-		return err
-	}
 	listener, err := gateway.Listen(ctx, o.HTTP)
 	if err != nil {
 		return fmt.Errorf("--http: %w", err)
 	}
-	services, accounts, err := open(ctx, o)
+	foreign, err := o.Issuers.Open(o.Logger)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	// Only now: a start that is refused leaves no folder behind.
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return errors.Join(fmt.Errorf("data folder: %w", err), listener.Close())
+	}
+	if err := run.Whole(o.Dir, Services()...); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	services, accounts, err := open(ctx, o, foreign)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -98,11 +110,13 @@ func Run(ctx context.Context, o Options, ready func(base string)) (err error) {
 	if err != nil {
 		return errors.Join(err, listener.Close(), closeAll(services))
 	}
-	web, err := site(o, services, accounts, listener, ready)
+	health := &ops.Readiness{}
+	keys := foreign.Part(health)
+	web, err := site(o, services, own{accounts, foreign}, listener, health, ready)
 	if err != nil {
 		return errors.Join(err, listener.Close(), closeAll(services))
 	}
-	parts := append(make([]run.Part, 0, len(services)+2), run.Answer("operator's sockets", func(ctx context.Context) ([]run.On, error) {
+	parts := append(make([]run.Part, 0, len(services)+3), run.Answer("operator's sockets", func(ctx context.Context) ([]run.On, error) {
 		return run.Sockets(ctx, o.Dir, o.Logger, services...)
 	}))
 	for _, s := range services {
@@ -112,19 +126,23 @@ func Run(ctx context.Context, o Options, ready func(base string)) (err error) {
 		}
 		parts = append(parts, s.Part(js, conns))
 	}
-	return run.All(ctx, o.Logger, append(parts, web)...)
+	return run.All(ctx, o.Logger, append(parts, keys, web)...)
 }
 
 // open opens the services in the order in which events flow, the gateway's own last, and sees to it that somebody can sign
 // in. It comes before the nats-server: the stores' locks keep a second process away from the folder.
-func open(ctx context.Context, o Options) (services []*run.Service, accounts *identity.Service, err error) {
+func open(ctx context.Context, o Options, foreign *daemon.Tokens) (services []*run.Service, accounts *identity.Service, err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, closeAll(services))
 		}
 	}()
 	options := run.Options{Dir: o.Dir, Clock: o.Clock, Logger: o.Logger, Checkpoints: o.Checkpoints}
-	if accounts, err = identity.New(ctx, identity.Options{Options: options, Limits: o.Limits}); err != nil {
+	signIns, err := o.SignIn.Identities(foreign.Foreign, clockOf(o))
+	if err != nil {
+		return nil, nil, err
+	}
+	if accounts, err = identity.New(ctx, identity.Options{Options: options, Limits: o.Limits, Issuers: foreign.Foreign, SignIns: signIns}); err != nil {
 		return nil, nil, err
 	}
 	own := accounts.Service
@@ -152,20 +170,36 @@ func closeAll(services []*run.Service) error {
 	return failed
 }
 
+// own is what the gateway has of its own: the service of accounts, and the issuers beside it.
+type own struct {
+	accounts *identity.Service
+	foreign  *daemon.Tokens
+}
+
+func clockOf(o Options) func() time.Time {
+	if o.Clock != nil {
+		return o.Clock
+	}
+	return time.Now
+}
+
 // site is the gateway as a part: it serves until stopped and lets requests under way finish.
-func site(o Options, services []*run.Service, accounts *identity.Service, listener net.Listener, ready func(base string)) (run.Part, error) {
+func site(o Options, services []*run.Service, has own, listener net.Listener, health *ops.Readiness, ready func(base string)) (run.Part, error) {
 	meters, err := ops.Meters()
 	if err != nil {
 		return run.Part{}, err
 	}
-	health := &ops.Readiness{}
 	for _, s := range services {
-		health.Whole = append(health.Whole, ops.Peer{Name: s.Name(), Conn: s.Conn(), Sound: s.Store().Healthy, Signed: s.Signed})
+		health.Whole = append(health.Whole, ops.Peer{Name: s.Name(), Conn: s.ConnOf(s.Name()), Sound: s.Store().Healthy, Signed: s.Signed, Recorded: s.Recorded})
+	}
+	issuer, err := gateway.NewIssuer(o.SignIn, has.foreign.Foreign, has.accounts.ConnOf(mtls.Gateway), o.Logger, clockOf(o))
+	if err != nil {
+		return run.Part{}, err
 	}
 	handler, err := gateway.New(gateway.Options{
 		Registry: services[0].Conn(), Membership: services[1].Conn(), Planning: services[2].Conn(), Award: services[3].Conn(),
-		Identity: accounts.Conn(), Keys: accounts.Published, Tokens: accounts.Tokens(),
-		Logger: o.Logger, Metrics: meters, Ready: health.Ready,
+		Identity: has.accounts.Conn(), Keys: has.accounts.Published, Tokens: has.accounts.Tokens(), Issuer: issuer,
+		Limits: o.Rates, Logger: o.Logger, Metrics: meters, Ready: health.Ready,
 	})
 	if err != nil {
 		return run.Part{}, err

@@ -16,6 +16,7 @@ import (
 	"path"
 	"slices"
 
+	"coso/deploy/internal/approval"
 	"coso/deploy/internal/client"
 	"coso/deploy/internal/report"
 	"coso/deploy/internal/sheet"
@@ -64,8 +65,18 @@ func Read(set fs.FS) (*Set, error) {
 	return s, nil
 }
 
-// Load sends the sheets. Sent again, they change nothing. Refused rows are an error, all of them joined.
-func (s *Set) Load(ctx context.Context, c *client.Client, tell sheet.Progress) error {
+// Load sends the sheets, as somebody who may record everything, and lets another approve what is proposed with them. Done again, it
+// changes nothing. Refused rows are an error, all of them joined.
+func (s *Set) Load(ctx context.Context, c, approver *client.Client, tell sheet.Progress) error {
+	if err := s.Send(ctx, c, tell); err != nil {
+		return err
+	}
+	_, err := approval.All(ctx, approver)
+	return err
+}
+
+// Send sends the sheets; what is proposed with them waits for approval by another. Errors are Load's.
+func (s *Set) Send(ctx context.Context, c *client.Client, tell sheet.Progress) error {
 	return sheet.Load(ctx, c, s.sheets, tell)
 }
 

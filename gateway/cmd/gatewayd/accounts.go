@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"coso/services/platform/run"
 	"coso/services/platform/token"
@@ -27,8 +28,12 @@ func (f *flags) open(ctx context.Context, logger *slog.Logger, foreign []token.I
 	if err := run.Whole(dir, identity.Name); err != nil {
 		return nil, err
 	}
+	signIns, err := f.OIDC.Identities(foreign, time.Now)
+	if err != nil {
+		return nil, err
+	}
 	accounts, err := identity.New(ctx, identity.Options{
-		Options: run.Options{Dir: dir, Logger: logger, Checkpoints: f.Checkpoints.Options()}, Limits: f.Limits, Issuers: foreign,
+		Options: run.Options{Dir: dir, Logger: logger, Checkpoints: f.Checkpoints.Options()}, Limits: f.Limits, Issuers: foreign, SignIns: signIns,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("the store of %s: %w", identity.Name, err)

@@ -25,19 +25,22 @@ var version = "unreleased" //nolint:gochecknoglobals // set by the linker
 type flags struct {
 	HTTP       string   `name:"http" help:"Address for clients, HTTP/JSON; loopback only." default:"127.0.0.1:8080"`
 	Hosts      []string `help:"Names by which clients may address the gateway beside the loopback names, without port, separated by commas."`
-	Registry   string   `help:"Address of registry; loopback only without --tls-cert." default:"127.0.0.1:8101"`
-	Membership string   `help:"Address of membership; loopback only without --tls-cert." default:"127.0.0.1:8102"`
-	Planning   string   `help:"Address of planning; loopback only without --tls-cert." default:"127.0.0.1:8103"`
-	Award      string   `help:"Address of award; loopback only without --tls-cert." default:"127.0.0.1:8104"`
+	Registry   string   `help:"Address of registry." default:"127.0.0.1:8101"`
+	Membership string   `help:"Address of membership." default:"127.0.0.1:8102"`
+	Planning   string   `help:"Address of planning." default:"127.0.0.1:8103"`
+	Award      string   `help:"Address of award." default:"127.0.0.1:8104"`
 
 	Data          settings.Folder `help:"Data folder of the accounts; default: coso in the user's data folder." placeholder:"DIR"`
 	AdminPassword settings.Secret `help:"Password of the first account, admin, where there is none yet; better in the environment than on the command line. Empty: a one-time password is made, and a file in the data folder says it." placeholder:"PASSWORD" env:"COSO_ADMIN_PASSWORD"`
 
-	TrustProxy bool `help:"Believe X-Forwarded-Proto: a proxy before the gateway takes TLS, and lets no client set that header itself."`
+	daemon.Bus `embed:""`
+
+	TrustProxy bool `help:"Believe X-Forwarded-Proto and the last address in X-Forwarded-For: a proxy before the gateway takes TLS and sets both, and clients come by it alone."`
 
 	Rates              gateway.Limits `embed:""`
 	identity.Limits    `embed:""`
 	daemon.Issuers     `embed:""`
+	OIDC               gateway.OIDC `embed:""`
 	daemon.TLS         `embed:""`
 	daemon.Checkpoints `embed:""`
 	daemon.Common      `embed:""`
@@ -60,30 +63,35 @@ func program() daemon.Program {
 	}
 }
 
-func (f *flags) complete() (err error) {
+func (f *flags) complete() error {
 	if f.Data == "" {
-		var dir string
-		dir, err = run.DataFolder()
+		dir, err := run.DataFolder()
+		if err != nil {
+			return err
+		}
 		f.Data = settings.Folder(dir)
 	}
-	return err
+	f.TLS = f.Completed(string(f.Data), mtls.Gateway)
+	return nil
 }
 
 // check joins everything that is wrong with the settings.
 func (f *flags) check() error {
 	var wrong []error
 	places := []rpc.Place{{Setting: "ops", Addr: f.Ops}, {Setting: "http", Addr: f.HTTP}}
-	if err := rpc.Loopback(f.HTTP); err != nil {
+	if err := gateway.CheckAddress(f.HTTP); err != nil {
 		wrong = append(wrong, fmt.Errorf("--http: %w", err))
 	}
 	for _, s := range f.services() {
-		wrong = append(wrong, f.TLS.Address(s.name, s.addr))
+		wrong = append(wrong, daemon.Address(s.name, s.addr))
 		places = append(places, rpc.Place{Setting: s.name, Addr: s.addr})
 	}
+	bus, err := f.Bus.Check()
+	wrong, places = append(wrong, err), append(places, bus...)
 	if err := run.Usable(string(f.Data)); err != nil {
 		wrong = append(wrong, fmt.Errorf("--data: %w", err))
 	}
-	wrong = append(wrong, rpc.Apart(places...), f.TLS.CheckAs(mtls.Gateway), f.Limits.Check(), f.Rates.Check(), f.Issuers.Check(), f.Checkpoints.Check(), identity.CheckFirst(string(f.AdminPassword)))
+	wrong = append(wrong, rpc.Apart(places...), f.TLS.CheckAs(mtls.Gateway), f.Limits.Check(), f.Rates.Check(), f.Issuers.Check(), f.OIDC.Check(f.Issuer), f.Checkpoints.Check(), identity.CheckFirst(string(f.AdminPassword)))
 	if err := errors.Join(wrong...); err != nil {
 		return err
 	}
@@ -95,7 +103,7 @@ func (f *flags) check() error {
 	}
 	ways, err := f.dial(id)
 	if err == nil {
-		_, err = f.handler(quiet, ways, http.NotFoundHandler(), &own{Conn: ways.conns[0], keys: noKeys})
+		_, err = f.handler(quiet, ways, http.NotFoundHandler(), &own{Conn: ways.conns[0], keys: unopened{}.published, tokens: unopened{}})
 	}
 	return errors.Join(err, ways.close())
 }

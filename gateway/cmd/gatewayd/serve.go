@@ -10,6 +10,8 @@ import (
 
 	"google.golang.org/grpc"
 
+	faultpb "coso/proto/gen/coso/fault/v1"
+	"coso/services/platform/fault"
 	"coso/services/platform/mtls"
 	"coso/services/platform/rpc"
 	"coso/services/platform/run"
@@ -49,21 +51,29 @@ func (w *ways) close() error {
 	return failed
 }
 
-// noKeys stands for the keys of a gateway that is made and not used.
-func noKeys(context.Context) ([]byte, error) { return nil, nil }
+// unopened stands for what a gateway that is made and not used has of its own.
+type unopened struct{}
+
+func (unopened) published(context.Context) ([]byte, error) { return nil, nil }
+
+// Verify is called by nobody.
+func (unopened) Verify(context.Context, string) (token.Claims, error) {
+	return token.Claims{}, fault.Unauthenticated(faultpb.Reason_REASON_TOKEN_MISSING, "")
+}
 
 // own is what the gateway has of its own: the service of accounts, the keys of its tokens, and what verifies tokens.
 type own struct {
 	Conn   grpc.ClientConnInterface
 	keys   func(context.Context) ([]byte, error)
 	tokens rpc.Tokens
+	issuer *gateway.Issuer
 }
 
 // handler is the gateway over the services.
 func (f *flags) handler(logger *slog.Logger, w *ways, metrics http.Handler, o *own) (http.Handler, error) {
 	return gateway.New(gateway.Options{
 		Registry: w.conns[0], Membership: w.conns[1], Planning: w.conns[2], Award: w.conns[3],
-		Identity: o.Conn, Keys: o.keys, Tokens: o.tokens, RequireSignIn: daemon.SignInRequired, TrustForwarded: f.TrustProxy, Limits: f.Rates,
+		Identity: o.Conn, Keys: o.keys, Tokens: o.tokens, Issuer: o.issuer, TrustForwarded: f.TrustProxy, Limits: f.Rates,
 		Hosts: f.Hosts, Logger: logger, Ready: w.ready.Ready, Metrics: metrics,
 	})
 }
@@ -74,7 +84,11 @@ func (f *flags) over(logger *slog.Logger, w *ways, metrics http.Handler, account
 	if err != nil {
 		return nil, err
 	}
-	return f.handler(logger, w, metrics, &own{accounts.Conn(), accounts.Published, verifier})
+	issuer, err := gateway.NewIssuer(f.OIDC, foreign, accounts.ConnOf(mtls.Gateway), logger, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	return f.handler(logger, w, metrics, &own{accounts.Conn(), accounts.Published, verifier, issuer})
 }
 
 // run serves until the context ends.
@@ -108,11 +122,17 @@ func (f *flags) run(ctx context.Context, logger *slog.Logger) (err error) {
 	if err != nil {
 		return errors.Join(err, web.Close(), site.Close())
 	}
-	w.ready.Reached = append(w.ready.Reached, ops.Peer{Name: accounts.Name(), Conn: accounts.Conn(), Sound: accounts.Store().Healthy, Signed: accounts.Signed})
+	w.ready.Reached = append(w.ready.Reached, ops.Peer{Name: accounts.Name(), Conn: accounts.Conn(), Sound: accounts.Store().Healthy, Signed: accounts.Signed, Recorded: accounts.Recorded})
 	handler, err := f.over(logger, w, metrics, accounts, foreign.Foreign)
 	if err != nil {
 		return errors.Join(err, web.Close(), site.Close(), accounts.Close())
 	}
+	js, away, end, err := f.Bus.Connect(mtls.Gateway, id, logger)
+	if err != nil {
+		return errors.Join(err, web.Close(), site.Close(), accounts.Close())
+	}
+	defer end()
+	w.ready.Bus = away
 	logger.InfoContext(ctx, "starts", "http", site.Addr().String(), "ops", web.Addr().String())
 	return run.All(ctx, logger,
 		daemon.Certificates(id, &w.ready),
@@ -121,6 +141,6 @@ func (f *flags) run(ctx context.Context, logger *slog.Logger) (err error) {
 		run.Answer("operator's socket", func(ctx context.Context) ([]run.On, error) {
 			return run.Sockets(ctx, string(f.Data), logger, accounts.Service)
 		}),
-		accounts.Part(nil, nil),
+		accounts.Part(js, map[string]grpc.ClientConnInterface{"registry": w.conns[0]}),
 		run.Web("gateway", logger, gateway.NewServer(logger, handler), site, nil))
 }

@@ -10,8 +10,6 @@ import (
 )
 
 const (
-	// apiPrefix begins the secrets of API tokens.
-	apiPrefix = "coso_"
 	// maxExchanged is how many are known at once.
 	maxExchanged = 4096
 	// early is how long before its end a token is not given to services any more: a call may take as long.

@@ -28,11 +28,10 @@ import (
 	faultpb "coso/proto/gen/coso/fault/v1"
 	identitypb "coso/proto/gen/coso/identity/v1"
 
+	"coso/gateway/identity"
 	"coso/gateway/internal/exchange"
+	"coso/gateway/internal/source"
 )
-
-// SourceHeader tells the gateway's own service from which address a request comes.
-const SourceHeader = "coso-source"
 
 // header is where a token travels, both ways.
 const header = "Authorization"
@@ -68,16 +67,14 @@ func Of(ctx context.Context) *Caller {
 
 // Options are what a Desk goes by.
 type Options struct {
-	// Tokens verifies tokens; nil: that is left to the services, and there are no sessions of browsers.
+	// Tokens verifies tokens.
 	Tokens rpc.Tokens
 	// Identity reaches the gateway's own service of accounts.
 	Identity grpc.ClientConnInterface
-	// Required refuses whoever proves nothing, where something is asked for that is not public.
-	Required bool
 	// Now is the clock.
 	Now func() time.Time
-	// Forwarded believes a proxy before the gateway that says how its client came (X-Forwarded-Proto).
-	Forwarded bool
+	// Proxy says whether a proxy before the gateway is believed.
+	Proxy exchange.Proxy
 }
 
 // Desk finds out who calls. Safe for concurrent use.
@@ -115,18 +112,18 @@ func (d *Desk) bearing(r *http.Request) (*Caller, error) {
 	if len(sent) == 0 {
 		return nil, nil //nolint:nilnil // nobody is an answer
 	}
-	scheme, compact, ok := strings.Cut(sent[0], " ")
-	if len(sent) > 1 || !ok || !strings.EqualFold(scheme, "bearer") || compact == "" {
+	compact, ok := token.Bearer(sent[0])
+	if !ok {
+		return nil, fault.Unauthenticated(faultpb.Reason_REASON_TOKEN_SCHEME, "authorization")
+	}
+	if len(sent) > 1 || compact == "" {
 		return nil, fault.Unauthenticated(faultpb.Reason_REASON_TOKEN_MALFORMED, "authorization")
 	}
-	if strings.HasPrefix(compact, apiPrefix) {
+	if strings.HasPrefix(compact, identity.APITokenPrefix) {
 		var err error
 		if compact, err = d.exchange(r, compact); err != nil {
 			return nil, err
 		}
-	}
-	if d.Tokens == nil {
-		return &Caller{Token: compact}, nil
 	}
 	claims, err := d.Tokens.Verify(r.Context(), compact)
 	if err != nil {
@@ -136,10 +133,10 @@ func (d *Desk) bearing(r *http.Request) (*Caller, error) {
 }
 
 // Admit refuses a caller for whom a method is not: nobody, where somebody must be known, and a token that is narrowed to
-// something else. Method is the full name in the contract.
+// something else.
 func (d *Desk) Admit(c *Caller, m *Method) error {
 	if c == nil {
-		if d.Required && m.Declared != accesspb.Permission_PERMISSION_PUBLIC {
+		if m.Declared != accesspb.Permission_PERMISSION_PUBLIC {
 			return fault.Unauthenticated(faultpb.Reason_REASON_TOKEN_MISSING, "")
 		}
 		return nil
@@ -149,7 +146,7 @@ func (d *Desk) Admit(c *Caller, m *Method) error {
 
 // asking is a call of the gateway's own service on behalf of a request.
 func asking(r *http.Request) context.Context {
-	return metadata.AppendToOutgoingContext(r.Context(), SourceHeader, exchange.Of(r.Context()).Source, "x-request-id", exchange.Of(r.Context()).ID)
+	return metadata.AppendToOutgoingContext(r.Context(), source.Header, exchange.Of(r.Context()).Source, "x-request-id", exchange.Of(r.Context()).ID)
 }
 
 // answered is a service's refusal as the fault it was.

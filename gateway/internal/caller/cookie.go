@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"net/http"
-	"strings"
 
 	"coso/services/platform/fault"
 
@@ -21,9 +20,7 @@ const (
 )
 
 // Secure reports whether a request came by TLS, to this server or to a proxy that is believed.
-func (d *Desk) Secure(r *http.Request) bool {
-	return r.TLS != nil || d.Forwarded && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
-}
+func (d *Desk) Secure(r *http.Request) bool { return d.Proxy.Secure(r) }
 
 func (d *Desk) cookieName(r *http.Request, name string) string {
 	if d.Secure(r) {
@@ -34,8 +31,12 @@ func (d *Desk) cookieName(r *http.Request, name string) string {
 
 // setCookie lets the browser keep a value until it is closed; a negative age lets it forget it.
 func (d *Desk) setCookie(w http.ResponseWriter, r *http.Request, name, value string, age int) {
+	d.setCookieAs(w, r, name, value, age, http.SameSiteStrictMode)
+}
+
+func (d *Desk) setCookieAs(w http.ResponseWriter, r *http.Request, name, value string, age int, sites http.SameSite) {
 	c := &http.Cookie{
-		Name: d.cookieName(r, name), Value: value, Path: "/", MaxAge: age, HttpOnly: true, Secure: d.Secure(r), SameSite: http.SameSiteStrictMode,
+		Name: d.cookieName(r, name), Value: value, Path: "/", MaxAge: age, HttpOnly: true, Secure: d.Secure(r), SameSite: sites,
 	}
 	w.Header().Add("Set-Cookie", c.String())
 }

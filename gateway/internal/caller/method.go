@@ -32,6 +32,8 @@ const (
 	// CostOfPassword is what it costs to try a password: hashing one takes memory and time.
 	CostOfPassword = 20
 	costOfBatch    = 50
+	// costOfActivation is for judging very many rows, each of which has come with a batch.
+	costOfActivation = 100
 )
 
 // costOf goes by the method's verb, as the contract names methods.
@@ -44,6 +46,8 @@ func costOf(m protoreflect.MethodDescriptor) int {
 		return costOfStream
 	case strings.HasPrefix(name, "Batch"):
 		return costOfBatch
+	case name == "ActivateOperation":
+		return costOfActivation
 	case strings.HasPrefix(name, "List"), name == "GetProgress":
 		return costOfList
 	case strings.HasPrefix(name, "Get"):

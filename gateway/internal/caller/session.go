@@ -42,7 +42,7 @@ func (d *Desk) heldBy(r *http.Request) (held, bool) {
 // to come. nil: nobody. Unauthenticated for a session that has ended, whose cookie is taken away.
 func (d *Desk) Session(w http.ResponseWriter, r *http.Request) (*Caller, error) {
 	c, err := d.bearing(r)
-	if c != nil || err != nil || d.Tokens == nil {
+	if c != nil || err != nil {
 		return c, err
 	}
 	has, ok := d.heldBy(r)
@@ -120,6 +120,7 @@ func (d *Desk) SignOut(w http.ResponseWriter, r *http.Request) error {
 	}
 	d.Forget(w, r)
 	_, err := d.sessions.EndSession(asking(r), &identitypb.EndSessionRequest{RefreshToken: has.refresh})
+	d.turns.forget(has.refresh)
 	if err = answered(err); fault.KindOf(err) == fault.KindUnauthenticated {
 		return nil
 	}

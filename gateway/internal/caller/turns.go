@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
 	"coso/services/platform/fault"
 
+	faultpb "coso/proto/gen/coso/fault/v1"
 	identitypb "coso/proto/gen/coso/identity/v1"
 )
 
@@ -32,6 +34,9 @@ type turn struct {
 	tokens *identitypb.SessionTokens
 	err    error
 	until  time.Time
+	// session is the session whose refresh token is used; ended: who uses it has signed out meanwhile.
+	session string
+	ended   bool
 }
 
 func newTurns() *turns { return &turns{known: map[[sha256.Size]byte]*turn{}} }
@@ -48,7 +53,7 @@ func (t *turns) take(
 	}
 	if !under {
 		t.makeRoom(now())
-		cur = &turn{done: make(chan struct{})}
+		cur = &turn{done: make(chan struct{}), session: sessionOf(refresh)}
 		t.known[of] = cur
 	}
 	t.mu.Unlock()
@@ -60,11 +65,18 @@ func (t *turns) take(
 			return nil, fault.From(ctx.Err())
 		}
 	}
+	if t.use(of, cur, use, now); cur.err != nil {
+		return nil, cur.err
+	}
+	return cur.tokens, nil
+}
+
+// use makes the use of a refresh token, and ends its turn whatever becomes of it.
+func (t *turns) use(of [sha256.Size]byte, cur *turn, use func() (*identitypb.SessionTokens, error), now func() time.Time) {
 	var tokens *identitypb.SessionTokens
 	var err error = fault.Internal(errUnended)
 	defer func() { t.end(of, cur, tokens, err, now().Add(shared)) }()
 	tokens, err = use()
-	return tokens, err
 }
 
 // errUnended is what others hear who wait for a use that panicked.
@@ -73,11 +85,32 @@ var errUnended = errors.New("the use of a refresh token did not end")
 func (t *turns) end(of [sha256.Size]byte, cur *turn, tokens *identitypb.SessionTokens, err error, until time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if cur.ended {
+		tokens, err = nil, fault.Unauthenticated(faultpb.Reason_REASON_SESSION_ENDED, "")
+	}
 	cur.tokens, cur.err, cur.until = tokens, err, until
 	close(cur.done)
 	if err != nil {
 		delete(t.known, of)
 	}
+}
+
+// forget lets nobody have what was got, or is being got, for any refresh token of the session that this one is of: it has
+// ended.
+func (t *turns) forget(refresh string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for of, cur := range t.known {
+		if cur.session == sessionOf(refresh) {
+			cur.ended = true
+			delete(t.known, of)
+		}
+	}
+}
+
+// sessionOf is the id with which all refresh tokens of a session begin.
+func sessionOf(refresh string) string {
+	return refresh[:max(0, strings.LastIndexByte(refresh, '.'))]
 }
 
 // find is what was got for a refresh token a moment ago.

@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -34,7 +33,7 @@ type Exchange struct {
 	ID string
 	// Route is the pattern that the request was matched to; empty until then, and for unknown routes.
 	Route string
-	// Source is the address that the request comes from, without its port: a proxy's where there is one.
+	// Source is the address that the request comes from, without its port: a proxy's where there is one that is not believed.
 	Source string
 	// Plain forbids compressing the answer.
 	Plain bool
@@ -52,18 +51,24 @@ func Of(ctx context.Context) *Exchange {
 	return &Exchange{}
 }
 
-// Handler wraps next as the package says; secure reports whether a request came by TLS. A panic of next becomes an Internal refusal; where the answer has begun, the
+// Handler wraps next as the package says; proxy says what is believed of a request's way here. A panic of next becomes an Internal refusal; where the answer has begun, the
 // connection is cut instead, so that a torn answer is not taken for a whole one.
-func Handler(log *slog.Logger, secure func(*http.Request) bool, next http.Handler) http.Handler {
+func Handler(log *slog.Logger, proxy Proxy, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begun := time.Now()
-		x := &Exchange{ID: idOf(r), Source: sourceOf(r)}
+		source, unknown := proxy.source(r)
+		x := &Exchange{ID: idOf(r), Source: source}
 		r = r.WithContext(context.WithValue(r.Context(), key{}, x))
 		a := &answer{ResponseWriter: w}
-		dress(w.Header(), secure(r))
+		dress(w.Header(), proxy.Secure(r))
 		w.Header()[RequestIDHeader] = []string{x.ID}
 
-		torn := serve(a, r, next)
+		torn := false
+		if unknown != nil {
+			Refuse(a, r, unknown)
+		} else {
+			torn = serve(a, r, next)
+		}
 		x.log(r, log, a.code(), time.Since(begun))
 		if torn {
 			panic(http.ErrAbortHandler)
@@ -106,14 +111,6 @@ func idOf(r *http.Request) string {
 	return rand.Text()
 }
 
-func sourceOf(r *http.Request) string {
-	address, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return address
-}
-
 // foreign reports whether an id cannot have a character.
 func foreign(c rune) bool {
 	switch {
@@ -130,7 +127,6 @@ var (
 	noStore    = []string{"no-store"}
 	nothing    = []string{"default-src 'none'; frame-ancestors 'none'"}
 	sameOrigin = []string{"same-origin"}
-	noReferrer = []string{"no-referrer"}
 	noSniff    = []string{"nosniff"}
 	byTLS      = []string{"max-age=31536000"}
 )
@@ -144,7 +140,7 @@ func dress(h http.Header, tls bool) {
 	h["Cache-Control"] = noStore
 	h["Content-Security-Policy"] = nothing
 	h["Cross-Origin-Resource-Policy"] = sameOrigin
-	h["Referrer-Policy"] = noReferrer
+	h["Referrer-Policy"] = sameOrigin // with less, a browser sends our own forms with the Origin null
 	h["X-Content-Type-Options"] = noSniff
 }
 

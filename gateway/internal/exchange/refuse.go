@@ -83,14 +83,15 @@ func (x *Exchange) judge(err error) (*status.Status, int) {
 	return st, runtime.HTTPStatusFromCode(st.Code())
 }
 
-// RefuseRoute answers for a path that does not have the request's method: 405 with the methods it has, or 404 if it has
-// none.
+// RefusePath answers 404 for a path that nobody serves, with paths that are nearly it.
+func RefusePath(w http.ResponseWriter, r *http.Request, near ...string) {
+	asked := r.Method + " " + r.URL.Path
+	Refuse(w, r, fault.NotFound(faultpb.Reason_REASON_METHOD_UNKNOWN, "", "value", asked).Near(near...))
+}
+
+// RefuseRoute answers 405 for a path that does not have the request's method, with the methods that it has.
 func RefuseRoute(w http.ResponseWriter, r *http.Request, allowed ...string) {
 	asked := r.Method + " " + r.URL.Path
-	if len(allowed) == 0 {
-		Refuse(w, r, fault.NotFound(faultpb.Reason_REASON_METHOD_UNKNOWN, "", "value", asked))
-		return
-	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
 	err := fault.Unimplemented(faultpb.Reason_REASON_METHOD_UNKNOWN, "", "value", asked)
 	Refuse(w, r, WithCode(http.StatusMethodNotAllowed, err))

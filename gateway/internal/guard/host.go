@@ -3,7 +3,7 @@
 // might read differently.
 //
 // INV-GUARD-HOST: only loopback names and the configured hosts are answered for.
-// INV-GUARD-ORIGIN: no other origin's page reaches a handler.
+// INV-GUARD-ORIGIN: no other origin's page reaches a handler, but for the browser that comes back from signing in elsewhere.
 // INV-GUARD-PATH: a path reaches a handler only if it has one reading.
 // INV-GUARD-CHUNKS: a request whose body comes in chunks is the last of its connection. It may have told a length as well,
 // by which a proxy before us has cut it; what that proxy took for its body must not be read as the next request (RFC 9112,
@@ -23,19 +23,27 @@ import (
 	"coso/gateway/internal/exchange"
 )
 
-// Handler passes on only requests that may be answered. hosts are the names, without port, that count beside the
-// loopback ones (localhost, 127.0.0.0/8, ::1); any port is accepted. A foreign Host is refused with 421, a foreign Origin
+// Options are what the guard goes by.
+type Options struct {
+	// Hosts are the names, without port, that count beside the loopback ones (localhost, 127.0.0.0/8, ::1); any port is
+	// accepted.
+	Hosts []string
+	// Returns is the path to which another site may send a browser: where one comes back from signing in there.
+	Returns string
+}
+
+// Handler passes on only requests that may be answered. A foreign Host is refused with 421, a foreign Origin
 // with 403, a path of more than one reading with 400; the last, which a reader may have typed, by refuse.
-func Handler(hosts []string, refuse func(http.ResponseWriter, *http.Request, error), next http.Handler) http.Handler {
+func Handler(o Options, refuse func(http.ResponseWriter, *http.Request, error), next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
 			w.Header().Set("Connection", "close")
 		}
 		switch {
-		case !answersFor(hosts, r.Host):
+		case !answersFor(o.Hosts, r.Host):
 			err := fault.PermissionDenied(faultpb.Reason_REASON_FOREIGN_HOST, "", "value", r.Host)
 			exchange.Refuse(w, r, exchange.WithCode(http.StatusMisdirectedRequest, err))
-		case !sameOrigin(r):
+		case !sameOrigin(r) && !o.returns(r):
 			exchange.Refuse(w, r, fault.PermissionDenied(faultpb.Reason_REASON_FOREIGN_ORIGIN, "", "value", originOf(r)))
 		case !plainPath(r.URL):
 			refuse(w, r, fault.InvalidArgument(faultpb.Reason_REASON_PATH_INVALID, "", "value", r.URL.EscapedPath()))
@@ -53,6 +61,12 @@ func answersFor(hosts []string, host string) bool {
 	}
 	addr, err := netip.ParseAddr(name)
 	return err == nil && addr.Zone() == "" && addr.IsLoopback()
+}
+
+// returns accepts a browser that another site sends back: the whole window, by GET, and to that path alone.
+func (o Options) returns(r *http.Request) bool {
+	return o.Returns != "" && r.URL.Path == o.Returns && r.Method == http.MethodGet && len(r.Header["Origin"]) == 0 &&
+		r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
 }
 
 // sameOrigin accepts requests that no web page sent and those of this server's own pages.

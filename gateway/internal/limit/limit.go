@@ -11,13 +11,13 @@ package limit
 import (
 	"errors"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
 
+	"coso/gateway/internal/source"
 	"coso/services/platform/fault"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
@@ -25,28 +25,30 @@ import (
 
 // Limits are what an operator decides; zero ones have the defaults of the settings.
 type Limits struct {
-	Rate   int `name:"rate" help:"What one caller may ask in a second: a look-up costs 1, a list or a change 5, a password 20." default:"1000"`
-	Burst  int `name:"rate-burst" help:"What one caller may ask at once before the rate counts." default:"10000"`
-	AtOnce int `name:"at-once" help:"How many requests of one caller may be under way." default:"64"`
+	Rate    int `name:"rate" help:"What one caller may ask in a second: a look-up costs 1, a list or a change 5, a password 20." default:"1000"`
+	Burst   int `name:"rate-burst" help:"What one caller may ask at once before the rate counts." default:"10000"`
+	AtOnce  int `name:"at-once" help:"How many requests of one caller may be under way, beside streams of events." default:"64"`
+	Streams int `name:"streams" help:"How many streams of events one caller may listen to." default:"16"`
 }
 
 // The defaults, as the settings have them.
 const (
-	defaultRate   = 1000
-	defaultBurst  = 10000
-	defaultAtOnce = 64
+	defaultRate    = 1000
+	defaultBurst   = 10000
+	defaultAtOnce  = 64
+	defaultStreams = 16
 	// strangers have a part of what callers have who are known.
 	part = 10
 	// maxKnown is how many callers are known at once.
 	maxKnown = 16384
 )
 
-var errLimits = errors.New("--rate, --rate-burst and --at-once are at least 1, 100 and 1")
+var errLimits = errors.New("--rate, --rate-burst, --at-once and --streams are at least 1, 100, 1 and 1")
 
 // Check answers what is wrong with the limits.
 func (l Limits) Check() error {
 	l = l.orDefault()
-	if l.Rate < 1 || l.Burst < leastBurst || l.AtOnce < 1 {
+	if l.Rate < 1 || l.Burst < leastBurst || l.AtOnce < 1 || l.Streams < 1 {
 		return errLimits
 	}
 	return nil
@@ -59,7 +61,7 @@ func (l Limits) orDefault() Limits {
 	for _, d := range []struct {
 		set   *int
 		usual int
-	}{{&l.Rate, defaultRate}, {&l.Burst, defaultBurst}, {&l.AtOnce, defaultAtOnce}} {
+	}{{&l.Rate, defaultRate}, {&l.Burst, defaultBurst}, {&l.AtOnce, defaultAtOnce}, {&l.Streams, defaultStreams}} {
 		if *d.set == 0 {
 			*d.set = d.usual
 		}
@@ -80,6 +82,7 @@ type Limiter struct {
 type account struct {
 	store    *rate.Limiter
 	underway int
+	streams  int
 	last     time.Time
 }
 
@@ -98,23 +101,41 @@ func (l *Limiter) Enter(w http.ResponseWriter, who string, cost int) (leave func
 		w.Header().Set("Retry-After", "1")
 		return nil, fault.ResourceExhausted(faultpb.Reason_REASON_TOO_MANY_AT_ONCE, "", "limit", strconv.Itoa(l.limits.AtOnce))
 	}
+	return l.count(w, a, &a.underway, cost)
+}
+
+// Listen lets a stream of events of a caller in, as Enter does a request. Streams are counted apart: they stay, and must
+// neither keep requests out nor take all the room that others need to listen.
+func (l *Limiter) Listen(w http.ResponseWriter, who string, cost int) (leave func(), err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.of(who, l.limits.Rate, l.limits.Burst)
+	if a.streams >= l.limits.Streams {
+		w.Header().Set("Retry-After", "60")
+		return nil, fault.ResourceExhausted(faultpb.Reason_REASON_TOO_MANY_STREAMS_AT_ONCE, "", "limit", strconv.Itoa(l.limits.Streams))
+	}
+	return l.count(w, a, &a.streams, cost)
+}
+
+// count takes the cost, and counts what is under way until it is left. The lock is held.
+func (l *Limiter) count(w http.ResponseWriter, a *account, underway *int, cost int) (leave func(), err error) {
 	if err := l.take(w, a, cost); err != nil {
 		return nil, err
 	}
-	a.underway++
+	*underway++
 	return func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		a.underway--
+		*underway--
 	}, nil
 }
 
 // Stranger counts what nobody answers for by name against the address that it comes from, which has a part of what a
 // known caller has.
-func (l *Limiter) Stranger(w http.ResponseWriter, source string, cost int) error {
+func (l *Limiter) Stranger(w http.ResponseWriter, address string, cost int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.take(w, l.of("from "+network(source), max(1, l.limits.Rate/part), max(leastBurst, l.limits.Burst/part)), cost)
+	return l.take(w, l.of("from "+source.Network(address), max(1, l.limits.Rate/part), max(leastBurst, l.limits.Burst/part)), cost)
 }
 
 // of finds the account of a caller. The lock is held.
@@ -151,7 +172,7 @@ func (l *Limiter) makeRoom() {
 	}
 	whole := time.Duration(l.limits.Burst/l.limits.Rate+1) * time.Second
 	for who, a := range l.known {
-		if a.underway == 0 && l.now().Sub(a.last) > whole {
+		if a.underway+a.streams == 0 && l.now().Sub(a.last) > whole {
 			delete(l.known, who)
 		}
 	}
@@ -159,21 +180,8 @@ func (l *Limiter) makeRoom() {
 		if len(l.known) < maxKnown*3/4 {
 			return
 		}
-		if a.underway == 0 {
+		if a.underway+a.streams == 0 {
 			delete(l.known, who)
 		}
 	}
-}
-
-// network is what counts as one source: an address, or the network of an IPv6 address, of which one machine has many.
-func network(source string) string {
-	at, err := netip.ParseAddr(source)
-	if err != nil || !at.Unmap().Is6() {
-		return source
-	}
-	of, err := at.WithZone("").Prefix(64)
-	if err != nil {
-		return source
-	}
-	return of.String()
 }

@@ -7,6 +7,7 @@ import (
 	membershippb "coso/proto/gen/coso/membership/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/dated"
 )
 
 // factsShown is how many facts a page holds.
@@ -42,6 +43,9 @@ type fact struct {
 
 // facts builds the page of what was counted for one figure.
 func (s *Site) facts(ctx context.Context, a *asker, q *question) (view string, data any, err error) {
+	if q.given[indicatorKey] == "" {
+		return s.chooseIndicator(ctx, a, q)
+	}
 	in, err := call(ctx, a, a.indicators.GetIndicator, &planningpb.GetIndicatorRequest{Name: q.name(indicatorKey, "indicators")})
 	if err != nil {
 		return "", nil, err
@@ -71,13 +75,37 @@ func (s *Site) facts(ctx context.Context, a *asker, q *question) (view string, d
 	return "facts", f, nil
 }
 
+// choice is what the page shows on which an indicator is chosen.
+type choice struct {
+	*Place
+
+	Choices []link
+	Back    string
+}
+
+// chooseIndicator builds the page on which a reader says of which indicator to show the facts.
+func (s *Site) chooseIndicator(ctx context.Context, a *asker, q *question) (view string, data any, err error) {
+	at, err := locate(ctx, a, q)
+	if err != nil {
+		return "", nil, err
+	}
+	if at.Unit == nil || at.Period == nil {
+		return "empty", at, nil
+	}
+	c := &choice{Place: at, Back: q.link(overviewPath)}
+	for _, in := range at.Progress.GetIndicators() {
+		c.Choices = append(c.Choices, link{Text: in.GetDisplayName(), Address: q.link(factsPath, indicatorKey, id(in.GetIndicator()))})
+	}
+	return "choose", c, nil
+}
+
 // split says of which units' numbers the number is made.
 func (f *factsView) split(ctx context.Context, a *asker, q *question) error {
 	children, err := f.tree.children(ctx, f.Unit.GetName())
 	if err != nil {
 		return err
 	}
-	children = slices.DeleteFunc(slices.Clone(children), func(u *registrypb.Unit) bool { return closedBy(u, f.tree.day) })
+	children = slices.DeleteFunc(slices.Clone(children), func(u *registrypb.Unit) bool { return dated.Ended(u.GetClosedOn(), f.tree.day) })
 	if len(children) > maxChildren {
 		return nil // the facts below name their units
 	}

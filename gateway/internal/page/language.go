@@ -43,6 +43,14 @@ func languageOf(r *http.Request) language {
 	return vietnamese
 }
 
+// other is the language that is not this one.
+func (l language) other() language {
+	if l == english {
+		return vietnamese
+	}
+	return english
+}
+
 func languageNamed(name string) (language, bool) {
 	lang := language(name)
 	return lang, lang == vietnamese || lang == english

@@ -9,6 +9,7 @@ import (
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/platform/civil"
+	"coso/services/platform/dated"
 	"coso/services/platform/text"
 )
 
@@ -29,6 +30,9 @@ type overview struct {
 	Indicators []indicatorView
 	// Below are the indicators of which units are below plan.
 	Below []indicatorView
+	// Planned: a unit further down has a plan. Itself is how many of the unit's own targets it has not reached.
+	Planned bool
+	Itself  int
 	// Chosen is the indicator by which the units below are shown; nil if there is none.
 	Chosen   *indicatorView
 	Tabs     []link
@@ -88,11 +92,11 @@ func (s *Site) overview(ctx context.Context, a *asker, q *question) (view string
 		return "", nil, err
 	}
 	for _, u := range children {
-		if closedBy(u, at.tree.day) {
+		if dated.Ended(u.GetClosedOn(), at.tree.day) {
 			o.Closed = append(o.Closed, u)
 		}
 	}
-	children = slices.DeleteFunc(slices.Clone(children), func(u *registrypb.Unit) bool { return closedBy(u, at.tree.day) })
+	children = slices.DeleteFunc(slices.Clone(children), func(u *registrypb.Unit) bool { return dated.Ended(u.GetClosedOn(), at.tree.day) })
 	o.Left = max(0, len(children)-maxChildren)
 	children = children[:len(children)-o.Left]
 	progress, err := a.progressOf(ctx, q, at.Period, children)
@@ -129,6 +133,10 @@ func (o *overview) lines(q *question) {
 		o.Indicators = append(o.Indicators, v)
 		if len(v.Below) > 0 {
 			o.Below = append(o.Below, v)
+		}
+		o.Planned = o.Planned || i.GetPlannedUnitCount() > 0
+		if i.GetFigure().GetStanding() == planningpb.Standing_STANDING_MISSED {
+			o.Itself++
 		}
 	}
 }

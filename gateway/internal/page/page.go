@@ -9,7 +9,7 @@
 //
 // INV-PAGE-ESCAPED: whatever a name holds, it is shown as text.
 // INV-PAGE-NO-FOREIGN-LOAD: a page loads its own style sheet and icon and nothing else; no script, no inline style.
-// INV-PAGE-TWO-LANGUAGES: every text of the pages is there in both languages; an error page speaks both.
+// INV-PAGE-TWO-LANGUAGES: every text of the pages is there in both languages, and a page that can be read again leads to the other.
 // INV-PAGE-NOTHING-IGNORED: a query parameter that a page does not know, or that comes twice, is refused.
 // INV-PAGE-SAME-BROWSER: a form changes something only if it was made for the browser that sends it.
 // INV-PAGE-BOUNDED: a page costs a bounded number of calls, however large the tree.
@@ -34,6 +34,7 @@ import (
 
 	"coso/gateway/internal/caller"
 	"coso/gateway/internal/exchange"
+	"coso/gateway/internal/oidc"
 	"coso/gateway/internal/transcode"
 )
 
@@ -51,15 +52,21 @@ const (
 	unitsPath       = "/units"
 	signInPath      = "/sign-in"
 	signOutPath     = "/sign-out"
+	issuerPath      = "/sign-in/oidc"
 	passwordPath    = "/password"
 )
 
-// Options are what the pages stand on. All are required.
+// ReturnPath is where an issuer by which people sign in sends their browsers back.
+const ReturnPath = issuerPath + "/callback"
+
+// Options are what the pages stand on. All are required but those that say what they are without.
 type Options struct {
 	// Registry and the others are the services that they ask.
 	Registry, Membership, Planning, Award grpc.ClientConnInterface
 	// Desk says who reads.
 	Desk *caller.Desk
+	// Issuer is by whom one signs in beside the password form; nil: by nobody.
+	Issuer *oidc.Client
 	// Enter lets a page of a cost in; leave is called when it was answered.
 	Enter func(w http.ResponseWriter, c *caller.Caller, cost int) (leave func(), err error)
 	// Stranger counts what is tried from an address by whoever is not signed in.
@@ -122,21 +129,24 @@ func (s *Site) Handlers() map[string]http.Handler {
 	} {
 		handlers[path] = s.page(path, b)
 	}
-	if s.Desk.Tokens != nil {
-		handlers[signInPath] = s.forms(signInPath, s.askSignIn, s.signIn)
-		handlers[signOutPath] = s.forms(signOutPath, nil, s.signOut)
-		handlers[passwordPath] = s.forms(passwordPath, s.askPassword, s.changePassword)
+	handlers[signInPath] = s.forms(signInPath, s.askSignIn, s.signIn)
+	handlers[signOutPath] = s.forms(signOutPath, s.askSignOut, s.signOut)
+	handlers[passwordPath] = s.forms(passwordPath, s.askPassword, s.changePassword)
+	if s.Issuer != nil {
+		handlers[issuerPath] = s.comesBy(issuerPath, s.toIssuer)
+		handlers[ReturnPath] = s.comesBy(ReturnPath, s.fromIssuer)
 	}
 	return handlers
 }
 
-// Unknown answers for a path that nobody serves: with a page if a browser asks for one, else as the API refuses.
-func (s *Site) Unknown(w http.ResponseWriter, r *http.Request) {
+// Unknown answers for a path that nobody serves, with paths that are nearly it: by a page if a browser asks for one, else as the
+// API refuses.
+func (s *Site) Unknown(w http.ResponseWriter, r *http.Request, near ...string) {
 	if !asksForPage(r) {
-		exchange.RefuseRoute(w, r)
+		exchange.RefusePath(w, r, near...)
 		return
 	}
-	s.refuse(w, r, fault.NotFound(faultpb.Reason_REASON_PAGE_UNKNOWN, "", "value", r.URL.Path))
+	s.refuse(w, r, fault.NotFound(faultpb.Reason_REASON_PAGE_UNKNOWN, "", "value", r.URL.Path).Near(near...))
 }
 
 // Refuse answers with err: by an error page if a browser asks for one, else as the API refuses. It must be called before the
@@ -232,9 +242,25 @@ func (s *Site) ask(
 	}
 }
 
+// defaultServer is the server that commands ask by themselves.
+const defaultServer = "http://127.0.0.1:8080"
+
+// origin is the address at which a browser reaches this server.
+func (s *Site) origin(r *http.Request) string {
+	if s.Desk.Secure(r) {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
 // show renders a page and sends it. An error means that nothing was sent.
 func (s *Site) show(w http.ResponseWriter, r *http.Request, code int, lang language, view string, f *frame) error {
-	f.Door = s.Desk.Tokens != nil
+	if f.Origin = s.origin(r); f.Origin != defaultServer {
+		f.Server = " --server " + f.Origin
+	}
+	if !f.Failed {
+		f.Other = f.Question.Switch(lang.other())
+	}
 	var body bytes.Buffer
 	if err := s.templates[lang][view].ExecuteTemplate(&body, "layout", f); err != nil {
 		return err

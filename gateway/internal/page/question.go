@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
+	"coso/services/platform/civil"
 	"coso/services/platform/fault"
 )
 
@@ -34,7 +35,7 @@ func keys(path string) []string {
 		return append(common, languageKey)
 	case unitsPath:
 		return append(common, queryKey, tokenKey, languageKey)
-	case signInPath, signOutPath, passwordPath:
+	case signInPath, signOutPath, passwordPath, issuerPath:
 		return []string{toKey, whyKey, languageKey}
 	}
 	return append(common, indicatorKey, sortKey, languageKey)
@@ -46,6 +47,8 @@ type question struct {
 	path     string
 	given    map[string]string
 	language language
+	// refused is the parameter whose value cannot be shown; empty: none. No link repeats it but that to the other language.
+	refused string
 }
 
 // read reads a request in full: unknown and repeated parameters are InvalidArgument, and so is an unknown language.
@@ -66,6 +69,11 @@ func read(r *http.Request, path string) (*question, error) {
 		}
 		if given[0] != "" {
 			q.given[key] = given[0]
+		}
+	}
+	if day := q.given[asOfKey]; day != "" {
+		if _, err := civil.Field(asOfKey, day); err != nil {
+			return nil, err
 		}
 	}
 	if lang := q.given[languageKey]; lang != "" {
@@ -103,8 +111,8 @@ func (q *question) link(path string, changes ...string) string {
 	between := "?"
 	for _, key := range keys(path) {
 		value := q.given[key]
-		if key == tokenKey || key == queryKey {
-			value = "" // a place in another list
+		if key == tokenKey || key == queryKey || key == q.refused {
+			value = "" // a place in another list, or none at all
 		}
 		for i := 0; i+1 < len(changes); i += 2 {
 			if changes[i] == key {
@@ -122,7 +130,7 @@ func (q *question) link(path string, changes ...string) string {
 // Switch is the address of the same page in another language.
 func (q *question) Switch(lang language) string {
 	changes := []string{languageKey, string(lang)}
-	for _, key := range []string{tokenKey, queryKey} {
+	for _, key := range []string{tokenKey, queryKey, asOfKey} {
 		changes = append(changes, key, q.given[key])
 	}
 	return q.link(q.path, changes...)

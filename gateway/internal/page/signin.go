@@ -4,6 +4,7 @@ import (
 	"errors"
 	"mime"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"coso/services/platform/access"
@@ -22,6 +23,9 @@ const maxForm = 8 << 10
 type signInForm struct {
 	Why, Refusal       string
 	Form, To, Username string
+	// Issuer is what the other way to sign in is called, Begin where it begins, and End where one signs out there; empty: there
+	// is none.
+	Issuer, Begin, End string
 }
 
 // passwordForm is what the form by which a password is changed shows.
@@ -104,7 +108,16 @@ func (s *Site) askSignIn(w http.ResponseWriter, r *http.Request, q *question) {
 		s.refuse(w, r, invalid(whyKey, why, fault.Form{Name: fault.FormKnown, Known: []string{whyNeeded, whyEnded, whyOut}}))
 		return
 	}
-	s.showForm(w, r, q, http.StatusOK, "sign-in", nil, &signInForm{Why: why, Form: s.Desk.Form(w, r), To: back(q.given[toKey])})
+	s.showSignIn(w, r, q, http.StatusOK, &signInForm{Why: why, Form: s.Desk.Form(w, r)})
+}
+
+// showSignIn shows the form, and the other way to sign in if there is one.
+func (s *Site) showSignIn(w http.ResponseWriter, r *http.Request, q *question, code int, f *signInForm) {
+	f.To = back(q.given[toKey])
+	if s.Issuer != nil {
+		f.Issuer, f.Begin, f.End = s.Issuer.Name(), issuerPath+"?"+url.Values{toKey: {f.To}}.Encode(), s.Issuer.SignOut()
+	}
+	s.showForm(w, r, q, code, "sign-in", nil, f)
 }
 
 // signIn takes the form.
@@ -116,9 +129,7 @@ func (s *Site) signIn(w http.ResponseWriter, r *http.Request, q *question, given
 	}
 	if err != nil {
 		text, code := s.said(r, q, err)
-		s.showForm(w, r, q, code, "sign-in", nil, &signInForm{
-			Refusal: text, Form: given[caller.FormField], To: back(q.given[toKey]), Username: given["username"],
-		})
+		s.showSignIn(w, r, q, code, &signInForm{Refusal: text, Form: given[caller.FormField], Username: given["username"]})
 		return
 	}
 	s.onward(w, r, c, q)
@@ -132,6 +143,11 @@ func (s *Site) onward(w http.ResponseWriter, r *http.Request, c *caller.Caller, 
 		return
 	}
 	s.redirect(w, r, to)
+}
+
+// askSignOut shows the form by which one signs out: a link alone, which anybody may have made, signs nobody out.
+func (s *Site) askSignOut(w http.ResponseWriter, r *http.Request, q *question) {
+	s.showForm(w, r, q, http.StatusOK, "sign-out", nil, &signInForm{Form: s.Desk.Form(w, r)})
 }
 
 // signOut ends the session.

@@ -5,8 +5,8 @@ import (
 	"slices"
 
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/dated"
 	"coso/services/platform/fault"
-	"coso/services/platform/text"
 )
 
 const (
@@ -36,26 +36,6 @@ func newTree(a *asker, day string) *tree {
 	return &tree{asker: a, day: day, known: map[string]*registrypb.Unit{}, below: map[string][]*registrypb.Unit{}}
 }
 
-// parentOn is the unit above u on a day; empty at the top. ok is false where u has no place in the tree.
-func parentOn(u *registrypb.Unit, day string) (parent string, ok bool) {
-	if u.GetValidFrom() > day {
-		return "", false
-	}
-	began := ""
-	for _, p := range u.GetPlacements() {
-		from := p.GetFromDate()
-		if p.GetTree() == partyTree && from <= day && (!closedBy(u, day) || from < u.GetClosedOn()) && from > began {
-			parent, began, ok = p.GetParent(), from, true
-		}
-	}
-	return parent, ok
-}
-
-// closedBy reports whether a unit is no more on a day.
-func closedBy(u *registrypb.Unit, day string) bool {
-	return u.GetClosedOn() != "" && u.GetClosedOn() <= day
-}
-
 // unit is the unit of a name.
 func (t *tree) unit(ctx context.Context, name string) (*registrypb.Unit, error) {
 	if u, ok := t.known[name]; ok {
@@ -78,10 +58,10 @@ func (t *tree) children(ctx context.Context, name string) ([]*registrypb.Unit, e
 		return nil, err
 	}
 	units = slices.DeleteFunc(units, func(u *registrypb.Unit) bool {
-		parent, ok := parentOn(u, t.day)
-		return !ok || parent != name
+		placed := dated.Placed(u, partyTree, t.day)
+		return placed == nil || placed.GetParent() != name
 	})
-	slices.SortStableFunc(units, func(a, b *registrypb.Unit) int { return text.Compare(a.GetDisplayName(), b.GetDisplayName()) })
+	sortByName(units)
 	for _, u := range units {
 		t.known[u.GetName()] = u
 	}
@@ -117,7 +97,7 @@ func (t *tree) path(ctx context.Context, name string) ([]*registrypb.Unit, error
 			return nil, err
 		}
 		out = append(out, u)
-		name, _ = parentOn(u, t.day)
+		name = dated.Placed(u, partyTree, t.day).GetParent()
 	}
 	slices.Reverse(out)
 	return out, nil
@@ -130,15 +110,15 @@ func (t *tree) top(ctx context.Context) (*registrypb.Unit, error) {
 	if err != nil {
 		return nil, err
 	}
-	units = slices.DeleteFunc(units, func(u *registrypb.Unit) bool { return u.GetValidFrom() > t.day || closedBy(u, t.day) })
-	slices.SortStableFunc(units, func(a, b *registrypb.Unit) int { return text.Compare(a.GetDisplayName(), b.GetDisplayName()) })
+	units = slices.DeleteFunc(units, func(u *registrypb.Unit) bool { return !dated.InForce(u, t.day) })
+	sortByName(units)
 	var placed *registrypb.Unit
 	for _, u := range units {
-		parent, ok := parentOn(u, t.day)
-		if ok && parent == "" {
+		at := dated.Placed(u, partyTree, t.day)
+		if at != nil && at.GetParent() == "" {
 			return u, nil
 		}
-		if ok && placed == nil {
+		if at != nil && placed == nil {
 			placed = u
 		}
 	}

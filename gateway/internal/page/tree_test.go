@@ -8,37 +8,8 @@ import (
 	"testing"
 
 	planningpb "coso/proto/gen/coso/planning/v1"
-	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/platform/fault"
 )
-
-// INV-PAGE-SAME-RULE
-func TestWhereAUnitHangs(t *testing.T) {
-	u := &registrypb.Unit{ValidFrom: "2008-08-01", ClosedOn: "2025-07-01", Placements: []*registrypb.Placement{
-		{Tree: "party", Parent: "units/c", FromDate: "2020-06-01"}, // in no order
-		{Tree: "party", Parent: "units/a", FromDate: "2008-08-01"},
-		{Tree: "party", Parent: "", FromDate: "2015-01-01"},
-		{Tree: "party", Parent: "units/late", FromDate: "2025-07-01"},
-		{Tree: "administrative", Parent: "units/z", FromDate: "2009-01-01"},
-	}}
-	for _, c := range []struct {
-		day, parent string
-		ok          bool
-	}{
-		{"2008-07-31", "", false},
-		{"2008-08-01", "units/a", true},
-		{"2014-12-31", "units/a", true},
-		{"2015-01-01", "", true},
-		{"2020-06-01", "units/c", true},
-		{"2025-06-30", "units/c", true},
-		{"2025-07-01", "units/c", true}, // where it was on its last day
-		{"2030-01-01", "units/c", true},
-	} {
-		if parent, ok := parentOn(u, c.day); parent != c.parent || ok != c.ok {
-			t.Errorf("on %s: %q %v, want %q %v", c.day, parent, ok, c.parent, c.ok)
-		}
-	}
-}
 
 func TestBars(t *testing.T) {
 	figure := func(percent string) *planningpb.Figure {

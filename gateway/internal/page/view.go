@@ -18,19 +18,21 @@ type frame struct {
 	Question *question
 	// Viewer is who reads; nil: nobody who has proved it.
 	Viewer *viewer
-	// Door: one can sign in here.
-	Door bool
 	// Secret: nobody else may get to see it, from a cache or otherwise.
 	Secret bool
 	// Stale names copies that are older than they should be; empty: none.
 	Stale string
-	// Failed says that the page is about an error, so there is no same page in another language.
+	// Failed says that the page is about an error, which shows no figures. Other is the address of the same page in the other
+	// language; empty: there is none, for what was sent by a form.
 	Failed bool
-	Data   any
+	Other  string
+	// Origin is the address of this server; Server is how commands name it, empty: they need not.
+	Origin, Server string
+	Data           any
 }
 
 func viewNames() []string {
-	return []string{"overview", "facts", "nominations", "units", "empty", "early", "failure", "sign-in", "password"}
+	return []string{"overview", "facts", "nominations", "units", "choose", "empty", "early", "failure", "sign-in", "sign-out", "signed-in", "password"}
 }
 
 // parse parses every page's template once for each language.

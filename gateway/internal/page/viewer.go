@@ -45,7 +45,7 @@ func (s *Site) reader(w http.ResponseWriter, r *http.Request, q *question) (know
 	switch {
 	case err == nil && c != nil && c.Claims.Scope.Has(access.ScopePassword) && q.path != passwordPath && q.path != signInPath:
 		s.redirect(w, r, passwordPath, toKey, r.URL.RequestURI())
-	case err == nil && (c != nil || !s.Desk.Required || q.path == signInPath):
+	case err == nil && (c != nil || q.path == signInPath):
 		return r.WithContext(caller.With(r.Context(), c)), true
 	case err == nil:
 		s.toSignIn(w, r, q, whyNeeded)
@@ -116,9 +116,6 @@ func back(to string) string {
 // viewer asks who reads, and where they have grants.
 func (s *Site) viewer(ctx context.Context, w http.ResponseWriter, r *http.Request) (*viewer, error) {
 	c := caller.Of(r.Context())
-	if c == nil || c.Claims.Principal == "" {
-		return nil, nil //nolint:nilnil // nobody is an answer
-	}
 	out := &viewer{Name: id(c.Claims.Principal), Form: s.formOf(w, r, c)}
 	who, err := s.Desk.Who(r, c)
 	if err != nil {

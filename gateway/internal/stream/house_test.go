@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
+	accesspb "coso/proto/gen/coso/access/v1"
 	faultpb "coso/proto/gen/coso/fault/v1"
 	feedpb "coso/proto/gen/coso/feed/v1"
 	membershippb "coso/proto/gen/coso/membership/v1"
@@ -27,7 +28,10 @@ import (
 	"coso/services/platform/fault"
 	"coso/services/platform/rpc"
 	"coso/services/platform/scope"
+	"coso/services/platform/scope/scopetest"
 	"coso/services/platform/store"
+	"coso/services/platform/token"
+	"coso/services/platform/token/tokentest"
 	"coso/services/platform/watch"
 
 	"coso/gateway/internal/caller"
@@ -46,8 +50,9 @@ type house struct {
 	beat                 chan time.Time
 	base                 string
 	server               *http.Server
-	// who is who listens; nil: nobody who has proved it.
-	who atomic.Pointer[caller.Caller]
+	// who is who listens: at first an auditor, who sees everything.
+	who    atomic.Pointer[caller.Caller]
+	issuer *tokentest.Own
 }
 
 // speaker is a service; its line can be cut.
@@ -83,7 +88,9 @@ func (s *speaker) away() {
 
 func newHouse(t *testing.T, change func(*stream.Options)) *house {
 	t.Helper()
-	h := &house{T: t, registry: newSpeaker(t, "registry"), membership: newSpeaker(t, "membership"), beat: make(chan time.Time)}
+	h := &house{T: t, issuer: tokentest.Issuer(t), beat: make(chan time.Time)}
+	h.registry, h.membership = newSpeaker(t, "registry", h.issuer), newSpeaker(t, "membership", h.issuer)
+	h.who.Store(h.listener(time.Hour))
 	o := stream.Options{
 		Sources: []stream.Source{{Name: "registry", Conn: h.registry}, {Name: "membership", Conn: h.membership}},
 		Beat:    func() (<-chan time.Time, func()) { return h.beat, func() {} },
@@ -99,7 +106,7 @@ func newHouse(t *testing.T, change func(*stream.Options)) *house {
 	h.base = "http://" + listener.Addr().String() + stream.Path
 	// The limits of the whole request are shorter than any stream of these tests may be cut by.
 	h.server = &http.Server{
-		Handler: exchange.Handler(slog.New(slog.DiscardHandler), func(*http.Request) bool { return false }, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		Handler: exchange.Handler(slog.New(slog.DiscardHandler), false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			h.hub.ServeHTTP(w, r.WithContext(caller.With(r.Context(), h.who.Load())))
 		})),
 		ReadTimeout: 300 * time.Millisecond, WriteTimeout: 300 * time.Millisecond,
@@ -127,23 +134,29 @@ func newHouse(t *testing.T, change func(*stream.Options)) *house {
 	return h
 }
 
-func newSpeaker(t *testing.T, name string) *speaker {
+// listener is somebody who may see everything, and has proved it for a while.
+func (h *house) listener(left time.Duration) *caller.Caller {
+	return &caller.Caller{Claims: token.Claims{Principal: "principals/lan", Expires: time.Now().Add(left)}, Token: h.issuer.Token("lan")}
+}
+
+func newSpeaker(t *testing.T, name string, issuer *tokentest.Own) *speaker {
 	t.Helper()
 	logger := slog.New(slog.DiscardHandler)
 	sp := &speaker{T: t}
-	stamp, byPrincipal := store.NewWholeStamp[*registrypb.Unit]("units-stamp"), scope.NewByPrincipal()
+	stamp, byPrincipal, grantsStamp := store.NewWholeStamp[*registrypb.Unit]("units-stamp"), scope.NewByPrincipal(), scope.NewGrantsStamp()
 	sp.units = store.NewTable("units", (*registrypb.Unit).GetName, store.In((*registrypb.Unit).GetName), stamp)
 	sp.cells = store.NewTable("organisations", (*registrypb.Organisation).GetName, store.In((*registrypb.Organisation).GetUnit))
 	sp.intakes = store.NewTable("intakes", (*membershippb.Intake).GetName, store.In((*membershippb.Intake).GetUnit))
-	grants := store.NewTable("grants", (*registrypb.Grant).GetName, store.In((*registrypb.Grant).GetUnit), byPrincipal)
+	grants := store.NewCopy("grants", (*registrypb.Grant).GetName, byPrincipal, grantsStamp)
 	s, err := store.Open(store.Options{
 		Dir: t.TempDir(), Service: name, Schema: store.NewSchema(sp.units, sp.cells, sp.intakes, grants), Logger: logger, MapSize: 16 << 20,
-		Authority: scope.NewBook(sp.units, stamp, grants, byPrincipal),
+		Authority: scope.NewBook(sp.units, stamp, grants, byPrincipal, grantsStamp),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := rpc.New(rpc.Options{Service: name, Store: s, Logger: logger})
+	scopetest.Give(t, s, grants, scopetest.Grant("lan", accesspb.Role_ROLE_AUDITOR, ""))
+	server := rpc.New(rpc.Options{Service: name, Store: s, Logger: logger, Tokens: issuer.Verifier()})
 	feedpb.RegisterEventServiceServer(server, watch.New(name, s))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,10 +10,13 @@ import (
 	"strconv"
 	"strings"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/platform/fault"
 )
 
@@ -103,6 +107,22 @@ func (h *Hub) sources(named, types []string) ([]Source, error) {
 		}
 	}
 	return out, nil
+}
+
+// unitThere refuses a unit that does not exist, with those that are nearly it: its stream would be silent for ever. What registry
+// cannot say now, or does not tell the client, is left to the services that speak.
+func (h *Hub) unitThere(ctx context.Context, unit string) error {
+	registry := h.source("registry")
+	if unit == "" || registry == nil {
+		return nil
+	}
+	_, err := registrypb.NewUnitServiceClient(registry.Conn).GetUnit(ctx, &registrypb.GetUnitRequest{Name: unit})
+	if err == nil || status.Code(err) != codes.NotFound {
+		return nil
+	}
+	e := *fault.From(fault.FromStatus(status.Convert(err)))
+	e.Field, e.Violations = "unit", nil // what is `name` to registry
+	return &e
 }
 
 func (h *Hub) names() []string {

@@ -130,6 +130,10 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if c := caller.Of(ctx); c != nil {
 		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", c.Bearer())
 	}
+	if err := h.unitThere(ctx, q.unit); err != nil {
+		exchange.Refuse(w, r, err)
+		return
+	}
 	l := listen(ctx, q)
 	defer l.wait()
 	defer cancel()

@@ -13,9 +13,6 @@ import (
 	statuspb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 
-	"coso/services/platform/token"
-
-	"coso/gateway/internal/caller"
 	"coso/gateway/internal/stream"
 )
 
@@ -326,7 +323,7 @@ func TestOnlyReads(t *testing.T) {
 // A stream ends before the token that proves its client does, and not in a refusal: the client comes back with the next.
 func TestStreamEndsWithItsProof(t *testing.T) {
 	h := newHouse(t, nil)
-	h.who.Store(&caller.Caller{Claims: token.Claims{Principal: "principals/lan", Expires: time.Now().Add(1500 * time.Millisecond)}, Token: "x"})
+	h.who.Store(h.listener(1500 * time.Millisecond))
 	l := h.listen("", "")
 	h.createUnit("a")
 	if got := l.subjects(1); got[0] != "units/a" {

@@ -91,7 +91,11 @@ func (b *body) decode(m proto.Message) error {
 		return err
 	}
 	if err := unmarshal.Unmarshal(b.json, m); err != nil {
-		return locate(m.ProtoReflect().Type(), b.json, b.prefix).With(err)
+		// Seldom: so what it costs to look for bare words is paid only by a body that cannot be read without.
+		said := spelled(m.ProtoReflect().Descriptor(), b.json)
+		if err := unmarshal.Unmarshal(said, m); err != nil {
+			return locate(m.ProtoReflect().Type(), said, b.prefix).With(err)
+		}
 	}
 	for fd, value := range b.bound {
 		if said := m.ProtoReflect().Get(fd).String(); said != "" && said != value {

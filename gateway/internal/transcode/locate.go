@@ -110,6 +110,7 @@ func locateValue(mt protoreflect.MessageType, fd protoreflect.FieldDescriptor, v
 		}
 		return locate(inner.Message().Type(), value, at)
 	case fd.Enum() != nil && isText:
+		form = fault.FormOfEnum(text, fd.Enum())
 		return fault.InvalidArgument(faultpb.Reason_REASON_ENUM_UNKNOWN, at, append(form.Params(), "value", text)...)
 	case fd.Kind() == protoreflect.StringKind && isText:
 		form = fault.Form{Name: fault.FormUTF8}

@@ -87,12 +87,20 @@ func (rt *route) parameter(key string) (string, protoreflect.FieldDescriptor) {
 	return strings.Join(path, "."), fd
 }
 
-// canonical returns the values as the library's parser reads them; nil for an empty field mask, which is none.
+// canonical returns the values as the library's parser reads them, words of enums in full; nil for an empty field mask, which is
+// none.
 func canonical(fd protoreflect.FieldDescriptor, values []string) ([]string, error) {
 	for _, v := range values {
 		if !utf8.ValidString(v) {
 			return nil, errors.New("not UTF-8")
 		}
+	}
+	if fd.Enum() != nil {
+		full := make([]string, len(values))
+		for i, v := range values {
+			full[i] = wordOf(fd.Enum(), v)
+		}
+		return full, nil
 	}
 	if fd.Message() == nil || fd.Message().FullName() != "google.protobuf.FieldMask" || len(values) != 1 {
 		return values, nil
@@ -138,6 +146,9 @@ func (rt *route) unreadable(path string, fd protoreflect.FieldDescriptor, given 
 		}
 		one, err := canonical(fd, []string{value})
 		if err != nil || populate(rt.request.New().Interface(), path, one) != nil {
+			if fd.Enum() != nil {
+				return value, fault.FormOfEnum(value, fd.Enum())
+			}
 			return value, fault.FormOf(fd)
 		}
 	}

@@ -64,8 +64,8 @@ type Service struct {
 // Gate lets a request for a method in, or refuses it; leave is called when the request has ended.
 type Gate func(w http.ResponseWriter, r *http.Request, m *caller.Method) (leave func(), err error)
 
-// api serves the routes.
-type api struct {
+// API serves the routes. It is safe for concurrent use.
+type API struct {
 	gate Gate
 	// muxes are by collection: the library tries the patterns of a mux one by one.
 	muxes  map[string]*runtime.ServeMux
@@ -74,12 +74,12 @@ type api struct {
 
 // New returns the handler of all routes of the services, which gate lets in. Every answer that is no success is a refusal by
 // exchange.Refuse.
-func New(gate Gate, services ...Service) (http.Handler, error) {
+func New(gate Gate, services ...Service) (*API, error) {
 	routes, err := routesOfContract()
 	if err != nil {
 		return nil, err
 	}
-	a := &api{gate: gate, routes: routes, muxes: map[string]*runtime.ServeMux{}}
+	a := &API{gate: gate, routes: routes, muxes: map[string]*runtime.ServeMux{}}
 	for _, service := range services {
 		for _, collection := range collectionsOf(routes, service.Name) {
 			if a.muxes[collection] == nil {
@@ -104,7 +104,7 @@ func collectionsOf(routes map[string]*route, service string) []string {
 	return out
 }
 
-func (a *api) newMux() *runtime.ServeMux {
+func (a *API) newMux() *runtime.ServeMux {
 	return runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, marshaler{}),
 		runtime.WithIncomingHeaderMatcher(forward),
@@ -121,7 +121,7 @@ func (a *api) newMux() *runtime.ServeMux {
 }
 
 // ServeHTTP hands the request to the generated handlers without what they must not see. HEAD is GET without a body.
-func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	mux, ok := a.muxes[collectionOf(r.URL.Path)]
 	if !ok {
 		a.unknown(w, r)
@@ -148,7 +148,7 @@ func isRead(method string) bool { return method == http.MethodGet || method == h
 
 // strict wraps every generated handler with what its route allows. Each wrapped handler has one route, which the library
 // tells with its first request.
-func (a *api) strict(next runtime.HandlerFunc) runtime.HandlerFunc {
+func (a *API) strict(next runtime.HandlerFunc) runtime.HandlerFunc {
 	var known atomic.Pointer[route]
 	return func(w http.ResponseWriter, r *http.Request, path map[string]string) {
 		rt := known.Load()
@@ -183,7 +183,7 @@ func (a *api) strict(next runtime.HandlerFunc) runtime.HandlerFunc {
 	}
 }
 
-func (a *api) routeOf(r *http.Request) (*route, error) {
+func (a *API) routeOf(r *http.Request) (*route, error) {
 	pattern, ok := runtime.HTTPPattern(r.Context())
 	if !ok {
 		return nil, fault.Internal(errors.New("a handler was called without its pattern"))
@@ -251,17 +251,21 @@ func notOneName(value string) bool {
 }
 
 // unrouted answers for the requests that the mux has no handler for.
-func (a *api) unrouted(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, _ int) {
+func (a *API) unrouted(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, _ int) {
 	a.unknown(w, r)
 }
 
-// unknown answers 405 where the path has other methods, else 404.
-func (a *api) unknown(w http.ResponseWriter, r *http.Request) {
+// unknown answers 405 where the path has other methods, else 404 with the paths that are nearly it.
+func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
 	var allowed []string
 	for _, rt := range a.routes {
 		if rt.path.MatchString(r.URL.Path) && !slices.Contains(allowed, rt.verb) {
 			allowed = append(allowed, rt.verb)
 		}
+	}
+	if len(allowed) == 0 {
+		exchange.RefusePath(w, r, a.Near(r.URL.Path)...)
+		return
 	}
 	if slices.Contains(allowed, http.MethodGet) {
 		allowed = append(allowed, http.MethodHead)

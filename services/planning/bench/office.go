@@ -75,7 +75,7 @@ func newOffice(ctx context.Context, dir string, units, facts int) (*office, erro
 	if err != nil {
 		return nil, err
 	}
-	o.ProgressServiceClient = planningpb.NewProgressServiceClient(o.Conn())
+	o.ProgressServiceClient = planningpb.NewProgressServiceClient(o.ConnOf("award"))
 	start := time.Now()
 	for _, step := range []func(context.Context) error{o.found, o.count, o.plan} {
 		if err := step(access.With(ctx, access.Service(planning.Name))); err != nil {

@@ -21,9 +21,6 @@ type Principal struct {
 	OnBehalfOf string
 }
 
-// Local is the one principal there is before identities exist: whoever can reach the loopback address.
-const Local = "principals/local"
-
 // Operator is whoever may use the operator's socket: the system's files say who that is.
 const Operator = "principals/operator"
 
@@ -34,10 +31,6 @@ const servicePrefix = "services/"
 func Service(name string) Principal {
 	return Principal{Name: servicePrefix + name}
 }
-
-// Alone reports whether there is nobody beside p who could decide what p proposes: one person on one machine, where nobody signs
-// in. What p proposes takes effect at once.
-func Alone(p Principal) bool { return p == Principal{Name: Local} }
 
 // IsZero reports whether p is nobody.
 func (p Principal) IsZero() bool { return p == Principal{} }

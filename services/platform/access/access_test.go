@@ -10,9 +10,9 @@ import (
 )
 
 func TestFrom(t *testing.T) {
-	user := access.Principal{Name: access.Local}
+	user := access.Principal{Name: "principals/lan"}
 	follower := access.Service("planning")
-	caused := access.Principal{Name: "services/award", OnBehalfOf: "principals/lan"}
+	caused := access.Principal{Name: "services/award", OnBehalfOf: "principals/hoa"}
 	for _, tc := range []struct {
 		name string
 		ctx  context.Context
@@ -21,7 +21,7 @@ func TestFrom(t *testing.T) {
 	}{
 		{"nobody was set", t.Context(), access.Principal{}, false},
 		{"nobody was set on purpose", access.With(t.Context(), access.Principal{}), access.Principal{}, false},
-		{"the local principal", access.With(t.Context(), user), access.Principal{Name: "principals/local"}, true},
+		{"somebody", access.With(t.Context(), user), user, true},
 		{"a service", access.With(t.Context(), follower), access.Principal{Name: "services/planning"}, true},
 		{"a service for a user", access.With(t.Context(), caused), caused, true},
 		{"the innermost counts", access.With(access.With(t.Context(), user), follower), follower, true},
@@ -33,23 +33,6 @@ func TestFrom(t *testing.T) {
 				t.Errorf("From = %+v, %v; want %+v, %v", got, ok, tc.want, tc.ok)
 			}
 		})
-	}
-}
-
-func TestAlone(t *testing.T) {
-	for p, want := range map[access.Principal]bool{
-		{Name: access.Local}:     true,
-		{}:                       false,
-		{Name: "principals/lan"}: false,
-		{Name: access.Operator}:  false,
-		{Name: "principals/lan", OnBehalfOf: access.Local}:    false,
-		{Name: access.Local, OnBehalfOf: "principals/lan"}:    false,
-		{Name: "services/planning", OnBehalfOf: access.Local}: false,
-		access.Service("planning"):                            false,
-	} {
-		if got := access.Alone(p); got != want {
-			t.Errorf("Alone(%+v) = %v", p, got)
-		}
 	}
 }
 

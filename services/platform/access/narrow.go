@@ -17,7 +17,7 @@ import (
 const (
 	// ScopePassword: changing a one-time password, asking who one is, and signing out.
 	ScopePassword = "password"
-	// ScopeAPI: a program's token. What asks for somebody who signed in refuses it itself.
+	// ScopeAPI: a program's token, for all but what is a person's own to do. What asks for a session refuses it itself.
 	ScopeAPI = "api"
 	// ScopeRead: reading.
 	ScopeRead = "read"
@@ -31,6 +31,9 @@ const sessions = "coso.identity.v1.SessionService."
 type Reach struct {
 	method         string
 	password, read bool
+	// person: the method gives power away, or takes it, so a person does it who has signed in. A program's token lies about in
+	// files, and what it gave away would outlast it (INV-ACCESS-PERSON).
+	person bool
 }
 
 // ReachOf reads the reach of a method from the contract: for reading is what declares a permission to read, and what gets or
@@ -42,6 +45,7 @@ func ReachOf(m protoreflect.MethodDescriptor) Reach {
 		r.password = true
 	}
 	declared, ok := proto.GetExtension(m.Options(), accesspb.E_Permission).(accesspb.Permission)
+	r.person = personal(m, declared)
 	switch {
 	case !ok:
 	case m.FullName() == sessions+"EndSession": // public, but a token may name one of its owner's sessions
@@ -50,9 +54,22 @@ func ReachOf(m protoreflect.MethodDescriptor) Reach {
 	case declared == accesspb.Permission_PERMISSION_SIGNED_IN:
 		r.read = readsByName(r.method)
 	default:
-		r.read = Granted(declared) && strings.HasSuffix(declared.String(), "_READ")
+		r.read = Granted(declared) && reading(declared)
 	}
 	return r
+}
+
+// grants is the service that gives and ends grants.
+const grants = "coso.registry.v1.GrantService."
+
+// personal reports whether a method is for people who have signed in: whatever manages accounts and grants, and naming a
+// substitute and ending a grant, which ask for no permission but may.
+func personal(m protoreflect.MethodDescriptor, declared accesspb.Permission) bool {
+	switch m.FullName() {
+	case grants + "DelegateGrant", grants + "EndGrant":
+		return true
+	}
+	return declared == GrantsManage || declared == AccountsManage
 }
 
 func readsByName(method string) bool {
@@ -64,13 +81,18 @@ func readsByName(method string) bool {
 	return false
 }
 
-// Admits refuses a token whose scope does not lead to the method: PermissionDenied (PASSWORD_CHANGE_NEEDED, TOKEN_SCOPE), or
+// Admits refuses a token whose scope does not lead to the method: PermissionDenied (PASSWORD_CHANGE_NEEDED, SESSION_NEEDED,
+// TOKEN_SCOPE), or
 // Unauthenticated (TOKEN_SCOPE_UNKNOWN) for a word that means nothing here. The words that OpenID Connect has for what it
 // tells of a person (`openid`, `profile`, …) narrow nothing: every sign-in by another issuer carries them.
 func (r Reach) Admits(scope string) error {
 	for word := range strings.FieldsSeq(scope) {
 		switch word {
-		case ScopeAPI, "openid", "profile", "email", "address", "phone", "offline_access":
+		case ScopeAPI:
+			if r.person {
+				return fault.PermissionDenied(faultpb.Reason_REASON_SESSION_NEEDED, "")
+			}
+		case "openid", "profile", "email", "address", "phone", "offline_access":
 		case ScopePassword:
 			if !r.password {
 				return fault.PermissionDenied(faultpb.Reason_REASON_PASSWORD_CHANGE_NEEDED, "")

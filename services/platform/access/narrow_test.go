@@ -8,12 +8,14 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"coso/services/platform/access"
 	"coso/services/platform/fault"
 
+	accesspb "coso/proto/gen/coso/access/v1"
 	faultpb "coso/proto/gen/coso/fault/v1"
 
 	_ "coso/proto/gen/coso/award/v1"
@@ -24,6 +26,7 @@ import (
 	_ "coso/proto/gen/coso/membership/v1"
 	_ "coso/proto/gen/coso/operation/v1"
 	_ "coso/proto/gen/coso/planning/v1"
+	_ "coso/proto/gen/coso/reading/v1"
 	_ "coso/proto/gen/coso/registry/v1"
 )
 
@@ -84,5 +87,32 @@ func TestNarrowedTokens(t *testing.T) {
 	}
 	if table.String() != string(want) {
 		t.Errorf("%s is not what holds now; -update writes it:\n%s", golden, table.String())
+	}
+}
+
+// INV-ACCESS-PERSON: whatever gives power to somebody or takes it is a person's to do, who has signed in; a program's token, of
+// whomever, does not reach it. What else there is it does reach.
+func TestWhatIsAPersonsToDo(t *testing.T) {
+	found := 0
+	for _, m := range methods() {
+		declared, _ := proto.GetExtension(m.Options(), accesspb.E_Permission).(accesspb.Permission)
+		service, name := string(m.Parent().Name()), string(m.Name())
+		writes := !strings.HasPrefix(name, "Get") && !strings.HasPrefix(name, "List")
+		want := declared == access.GrantsManage || declared == access.AccountsManage || service == "GrantService" && writes || service == "AccountService" && writes
+		for _, scope := range []string{"api", "api read", "api openid"} {
+			err := access.ReachOf(m).Admits(scope)
+			if got := fault.ReasonOf(err) == faultpb.Reason_REASON_SESSION_NEEDED; err != nil && got != want || err == nil && want {
+				t.Errorf("%s takes %q: %v", m.FullName(), scope, err)
+			}
+		}
+		if err := access.ReachOf(m).Admits("openid profile"); want && err != nil {
+			t.Errorf("%s does not take another issuer's token: %v", m.FullName(), err)
+		}
+		if want {
+			found++
+		}
+	}
+	if found < 6 {
+		t.Errorf("%d methods are a person's to do", found)
 	}
 }

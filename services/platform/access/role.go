@@ -71,18 +71,9 @@ func Permissions(r accesspb.Role) []accesspb.Permission { return roles[r] }
 func Holds(r accesspb.Role, p accesspb.Permission) bool { return slices.Contains(roles[r], p) }
 
 // Fixed reports whether a principal may do something everywhere without a grant: services read, on their own account, the
-// gateway aside, which only brings what others ask (INV-ACCESS-GATEWAY-NOTHING); whoever comes by loopback may do
-// everything as long as nobody has to sign in.
+// gateway aside, which only brings what others ask (INV-ACCESS-GATEWAY-NOTHING). Nobody else may do anything without one.
 func Fixed(p Principal, what accesspb.Permission) bool {
-	switch {
-	case p == Service("gateway"):
-		return false
-	case p.IsService():
-		return slices.Contains(reads, what)
-	case p.Name == Local:
-		return true
-	}
-	return false
+	return p.IsService() && p != Service("gateway") && slices.Contains(reads, what)
 }
 
 // Word is how people write a permission: `ORGANISATIONS_RECORD`.

@@ -89,7 +89,7 @@ func TestRoles(t *testing.T) {
 }
 
 // INV-ACCESS-GATEWAY-NOTHING: what a principal may do without a grant, services alone, and of them only reading; the gateway
-// nothing.
+// nothing. Nobody is left over from before there were identities.
 func TestWhatNeedsNoGrant(t *testing.T) {
 	for _, tc := range []struct {
 		principal access.Principal
@@ -98,6 +98,7 @@ func TestWhatNeedsNoGrant(t *testing.T) {
 		{access.Service("planning"), true},
 		{access.Service("gateway"), false},
 		{access.Principal{Name: "principals/lan"}, false},
+		{access.Principal{Name: "principals/local"}, false},
 		{access.Principal{Name: access.Operator}, false},
 		{access.Principal{}, false},
 	} {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
@@ -19,6 +20,7 @@ import (
 	"coso/services/platform/backup"
 	"coso/services/platform/fault"
 	"coso/services/platform/rpc"
+	"coso/services/platform/rpc/rpctest"
 	"coso/services/platform/run"
 	"coso/services/platform/store"
 )
@@ -27,13 +29,14 @@ import (
 func service(t *testing.T, network, address string) (*run.Service, *grpc.ClientConn) {
 	t.Helper()
 	units := store.NewTable("units", (*registrypb.Unit).GetName)
-	s, err := run.New(run.Options{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)}, run.Parts{
+	here := rpctest.NewNetwork(t)
+	s, err := run.New(run.Options{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler), TLS: here.As("registry")}, run.Parts{
 		Name: "registry", Schema: store.NewSchema(units), Register: func(grpc.ServiceRegistrar, *store.Store) {},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := access.WithMethod(access.With(t.Context(), access.Principal{Name: access.Local}), "/test")
+	ctx := access.WithMethod(access.With(t.Context(), access.Principal{Name: "principals/lan"}), "/test")
 	for _, name := range []string{"units/a", "units/b", "units/c"} {
 		if _, err := store.Update(ctx, s.Store(), nil, func(tx *store.Tx) (*registrypb.Unit, error) {
 			u := &registrypb.Unit{Name: name, DisplayName: "Quận ủy", Level: "DISTRICT_COMMITTEE", ValidFrom: "2008-08-01"}
@@ -50,7 +53,9 @@ func service(t *testing.T, network, address string) (*run.Service, *grpc.ClientC
 	go func() { done <- s.Server().Serve(context.WithoutCancel(t.Context()), lis) }()
 	dial := func() (*grpc.ClientConn, error) { return rpc.DialSocket(lis.Addr().String()) }
 	if network == "tcp" {
-		dial = func() (*grpc.ClientConn, error) { return rpc.Dial(lis.Addr().String()) }
+		dial = func() (*grpc.ClientConn, error) {
+			return rpc.DialService(lis.Addr().String(), "registry", here.As("award"))
+		}
 	}
 	conn, err := dial()
 	if err != nil {
@@ -89,9 +94,11 @@ func TestTake(t *testing.T) {
 // INV-BACKUP-OWNER: the network and the process itself get none.
 func TestOnlyTheSocketGivesBackups(t *testing.T) {
 	s, conn := service(t, "tcp", "127.0.0.1:0")
-	for name, c := range map[string]grpc.ClientConnInterface{"tcp": conn, "memory": s.Conn()} {
+	// Whoever has come by a socket to another service of the process has not come by this one's.
+	operator := peer.NewContext(t.Context(), &peer.Peer{Addr: &net.UnixAddr{Net: "unix", Name: "s"}})
+	for name, c := range map[string]grpc.ClientConnInterface{"tcp": conn, "memory": s.Conn(), "neighbour": s.ConnOf("planning")} {
 		var got bytes.Buffer
-		_, err := backup.Take(t.Context(), c, &got)
+		_, err := backup.Take(operator, c, &got)
 		f := fault.From(fault.FromStatus(status.Convert(err)))
 		if err == nil || f.Kind != fault.KindPermissionDenied || f.Reason != faultpb.Reason_REASON_OPERATOR_ONLY || got.Len() > 0 {
 			t.Errorf("%s: %v, %d bytes", name, err, got.Len())

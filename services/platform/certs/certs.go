@@ -73,6 +73,9 @@ type Made struct {
 	Ends, CA time.Time
 }
 
+// Folder is where, in a data folder, a process looks for its files unless it is told another place.
+func Folder(data string) string { return filepath.Join(data, "certs") }
+
 // FilesOf are the files of a process in a folder.
 func FilesOf(dir, name string) mtls.Files {
 	return mtls.Files{Cert: filepath.Join(dir, name+".pem"), Key: filepath.Join(dir, name+".key"), CA: filepath.Join(dir, caCert)}
@@ -88,7 +91,7 @@ func Make(o Options) (Made, error) {
 		return Made{}, err
 	}
 	if !ca.cert.NotAfter.After(o.Now) {
-		return Made{}, fmt.Errorf("%w: %s", ErrEnded, civil.Stamp(ca.cert.NotAfter))
+		return Made{}, fmt.Errorf("%w: %s", ErrEnded, civil.Moment(ca.cert.NotAfter))
 	}
 	made := Made{CA: ca.cert.NotAfter, Ends: o.Now.AddDate(0, 0, o.Days)}
 	if made.Ends.After(made.CA) {

@@ -59,7 +59,7 @@ func (b *bench) close(t *testing.T) {
 // add adds entries to the journal, one unit each.
 func (b *bench) add(t *testing.T, names ...string) {
 	t.Helper()
-	ctx := access.WithMethod(access.With(context.Background(), access.Principal{Name: access.Local}), "/test/Method")
+	ctx := access.WithMethod(access.With(context.Background(), access.Principal{Name: "principals/lan"}), "/test/Method")
 	for _, name := range names {
 		b.now = b.now.Add(time.Minute)
 		_, err := store.Update(ctx, b.Store, nil, func(tx *store.Tx) (*registrypb.Unit, error) {

@@ -52,7 +52,7 @@ func (c Checkpoint) text() string {
 	for _, a := range c.End.Ancestors {
 		fmt.Fprintf(&b, "%s %s %d\n", wordContinues, a.Incarnation, a.Position)
 	}
-	fmt.Fprintf(&b, "%s %s\n", wordTime, civil.Stamp(c.Time))
+	fmt.Fprintf(&b, "%s %s\n", wordTime, civil.Moment(c.Time))
 	return b.String()
 }
 

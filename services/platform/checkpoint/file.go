@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"coso/services/platform/logfile"
+
 	"golang.org/x/mod/sumdb/note"
 )
 
@@ -213,7 +215,7 @@ func appendNote(path, header, text string) (err error) {
 	if err := f.Sync(); err != nil || info.Size() > 0 {
 		return err
 	}
-	return syncFolder(filepath.Dir(path))
+	return logfile.SyncFolder(filepath.Dir(path))
 }
 
 // readFile reads a file of checkpoints; one that is not there holds nothing.

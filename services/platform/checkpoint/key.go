@@ -14,6 +14,8 @@ import (
 	"regexp"
 	"strings"
 
+	"coso/services/platform/logfile"
+
 	"golang.org/x/mod/sumdb/note"
 )
 
@@ -151,15 +153,7 @@ func writeKey(path, name string, place func(from, to string) error) error {
 	if err != nil {
 		return &fileError{path, err}
 	}
-	return syncFolder(filepath.Dir(path))
-}
-
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return logfile.SyncFolder(filepath.Dir(path))
 }
 
 // sign makes the note of a checkpoint.

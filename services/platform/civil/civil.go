@@ -99,10 +99,8 @@ func Today(at time.Time) Date {
 	return fromTime(at.In(zone))
 }
 
-// Stamp returns a moment, to the second, as RFC 3339 writes it, in Asia/Ho_Chi_Minh: for what is kept on paper.
-func Stamp(at time.Time) string { return at.In(zone).Format(time.RFC3339) }
-
-// Moment writes a moment for people, to the second, as it is in Asia/Ho_Chi_Minh: `2026-11-22T15:50:00+07:00` (RFC 3339).
+// Moment writes a moment for people and for what is kept on paper, to the second, as it is in Asia/Ho_Chi_Minh:
+// `2026-11-22T15:50:00+07:00` (RFC 3339).
 func Moment(at time.Time) string {
 	return at.In(zone).Format(time.RFC3339)
 }

@@ -18,18 +18,17 @@ func joined(parts ...map[faultpb.Reason]entry) map[faultpb.Reason]entry {
 }
 
 // ofServices holds the texts of the reasons that services give, Vietnamese first. It is read only. A text says what was wrong, which
-// value, and what to do; it ends in a full stop, and both languages have the same placeholders. A placeholder other
-// than {field}, the JSON path of the field at fault, is a param that the constructor must be given; more may be given,
-// and travel in ErrorInfo only. The params:
+// value, and what to do; it ends in a full stop, and both languages have the same placeholders. Days are YYYY-MM-DD in English and
+// dd/mm/yyyy in Vietnamese. A placeholder other than {field}, the JSON path of the field at fault, and {id}, the last part of name,
+// is a param that the constructor must be given; more may be given, and travel in ErrorInfo only. The params:
 //
 //	value    the offending value as sent         name  the resource name the refusal is about
 //	limit    the limit (TOO_LARGE: in bytes)     date  the legal date (YYYY-MM-DD) at which it was judged
 //	current  what the server has instead         by    the resource that is in the way
 //	form     how to write it, one of forms       known what there is instead, by List
-//	line, column: the place in the body, from 1
+//	near     what may be meant, by List: every text asks for it behind its end; line, column: the place in the body, from 1
 //	unit, parent, tree, founded, from, today, batches: as they say
 var ofServices = map[faultpb.Reason]entry{ //nolint:exhaustive // a part; a test holds the whole
-	// Not classified, or a reason of a newer version.
 	faultpb.Reason_REASON_UNSPECIFIED: {
 		"Yêu cầu không thực hiện được; hãy kiểm tra lại yêu cầu hoặc hỏi người quản trị.",
 		"The request could not be carried out; check it or ask the administrator.",
@@ -57,8 +56,8 @@ var ofServices = map[faultpb.Reason]entry{ //nolint:exhaustive // a part; a test
 		"The number {value} of {field} is outside its limit {limit}; give a number within it.",
 	},
 	faultpb.Reason_REASON_ENUM_UNKNOWN: {
-		"Giá trị {value} của {field} không có trong danh mục; hãy chọn một trong {known}.",
-		"The value {value} of {field} is not one of the known values; choose one of {known}.",
+		"Giá trị {value} của {field} không có trong danh mục; hãy viết {form}.",
+		"The value {value} of {field} is not one of the known values; write {form}.",
 	},
 	faultpb.Reason_REASON_DATE_INVALID: {
 		"{field} ghi {value}, không phải một ngày có thật dạng YYYY-MM-DD trong các năm 1900–2999; hãy nhập như 2020-11-30.",
@@ -153,8 +152,8 @@ var ofServices = map[faultpb.Reason]entry{ //nolint:exhaustive // a part; a test
 		"The data folder {name} is used by another process, perhaps a coso that runs; stop that process or choose another folder.",
 	},
 	faultpb.Reason_REASON_METHOD_UNKNOWN: {
-		"Phương thức {value} không tồn tại; hãy xem tài liệu API.",
-		"The method {value} does not exist; see the API documentation.",
+		"Phương thức {value} không tồn tại; hãy xem tài liệu API tại /docs.",
+		"The method {value} does not exist; see the API documentation at /docs.",
 	},
 	faultpb.Reason_REASON_CLOCK_AHEAD: {
 		"Đồng hồ máy chủ chỉ {current}, nhật ký đã ghi tới {value}, lệch nhau quá 5 phút; người quản trị hãy kiểm tra đồng hồ.",
@@ -196,6 +195,10 @@ var ofServices = map[faultpb.Reason]entry{ //nolint:exhaustive // a part; a test
 		"Tác vụ {name} vượt giới hạn {limit} dòng hoặc {batches} lô; hãy chia thành nhiều tác vụ.",
 		"The operation {name} exceeds the limit of {limit} rows or {batches} batches; split it into several.",
 	},
+	faultpb.Reason_REASON_TOO_MANY_OPERATIONS: {
+		"Tài khoản này đang mở {limit} tác vụ nạp dữ liệu chưa xong ({name}), chưa mở thêm được; hãy hoàn tất hoặc hủy bớt, hoặc chờ chúng tự hủy sau một ngày không dùng.",
+		"This account has {limit} operations under way already ({name}) and cannot begin another; activate or abandon one, or wait until they are given up after a day without use.",
+	},
 	faultpb.Reason_REASON_COPY_TOO_OLD: {
 		"Số liệu nhận từ dịch vụ {name} đã cũ {current}, quá giới hạn {limit}, nên chưa ghi được thay đổi; hãy thử lại sau, nếu vẫn lỗi thì báo người quản trị.",
 		"What is known of the service {name} is {current} old, beyond the limit of {limit}, so the change cannot be made yet; try again later, and tell the administrator if it goes on.",
@@ -216,11 +219,14 @@ var ofServices = map[faultpb.Reason]entry{ //nolint:exhaustive // a part; a test
 		"Chưa ký và ghi được điểm chốt của dịch vụ {name}: {value}; hãy khắc phục tệp được nêu, hệ thống sẽ tự thử lại.",
 		"No checkpoint of the service {name} could be signed and written: {value}; mend the file that is named, it is tried again by itself.",
 	},
+	faultpb.Reason_REASON_READINGS_UNWRITTEN: {
+		"Dịch vụ {name} chưa ghi được nhật ký xem dữ liệu cá nhân nên tạm thời không cho xem dữ liệu cá nhân; hãy thử lại sau ít phút, nếu vẫn lỗi thì báo người quản trị.",
+		"The service {name} cannot record who reads personal data, so it shows none for now; try again in a few minutes, and tell the administrator if this goes on.",
+	},
 	faultpb.Reason_REASON_EVENT_NOT_SKIPPABLE: {
 		"Không được bỏ qua sự kiện {value} của dịch vụ {name}, vì số liệu về đơn vị và phân quyền phải đầy đủ; hãy sửa nguyên nhân rồi khởi động lại.",
 		"Event {value} of the service {name} must not be skipped: units and grants have to be complete; mend the cause and start the service again.",
 	},
-
 	faultpb.Reason_REASON_TEXT_BLANK: {
 		"{field} chỉ có khoảng trắng; hãy điền chữ hoặc để trống hẳn.",
 		"{field} holds nothing but spaces; write something or leave it empty.",
@@ -352,8 +358,8 @@ var ofServices = map[faultpb.Reason]entry{ //nolint:exhaustive // a part; a test
 		"The indicator {name} does not exist; check its name.",
 	},
 	faultpb.Reason_REASON_PERIOD_UNKNOWN: {
-		"Không có kỳ báo cáo {name}; hãy kiểm tra lại tên.",
-		"The reporting period {name} does not exist; check its name.",
+		"Không có kỳ báo cáo {id}; hãy kiểm tra lại tên.",
+		"The reporting period {id} does not exist; check its name.",
 	},
 	faultpb.Reason_REASON_TARGET_TAKEN: {
 		"Đơn vị đã có chỉ tiêu này trong kỳ báo cáo ({name}); hãy sửa chỉ tiêu đã có.",
@@ -364,8 +370,8 @@ var ofServices = map[faultpb.Reason]entry{ //nolint:exhaustive // a part; a test
 		"The dates of the period are out of order; start, cut-off and end must follow one another.",
 	},
 	faultpb.Reason_REASON_INDICATOR_KIND_UNKNOWN: {
-		"Loại {value} không thuộc phép đo của chỉ tiêu này; hãy chọn loại mà phép đo có.",
-		"The kind {value} is not one of the indicator's measure; choose a kind that the measure has.",
+		"Loại {value} không thuộc phép đo của chỉ tiêu này; hãy viết {form}.",
+		"The kind {value} is not one of the indicator's measure; write {form}.",
 	},
 	faultpb.Reason_REASON_TARGET_WITHDRAWN: {
 		"Chỉ tiêu {name} đã rút vì nhập nhầm nên không thay đổi được nữa; hãy đăng ký chỉ tiêu mới.",
@@ -376,19 +382,19 @@ var ofServices = map[faultpb.Reason]entry{ //nolint:exhaustive // a part; a test
 		"The indicator {name} was withdrawn as entered in error; use another indicator.",
 	},
 	faultpb.Reason_REASON_PERIOD_WITHDRAWN: {
-		"Kỳ báo cáo {name} đã rút vì nhập nhầm; hãy dùng kỳ báo cáo khác.",
-		"The reporting period {name} was withdrawn as entered in error; use another period.",
+		"Kỳ báo cáo {id} đã rút vì nhập nhầm; hãy dùng kỳ báo cáo khác.",
+		"The reporting period {id} was withdrawn as entered in error; use another period.",
 	},
 	faultpb.Reason_REASON_INDICATOR_IN_USE: {
 		"Chỉ tiêu {by} đang dựa vào chỉ tiêu thống kê {name}; hãy rút chỉ tiêu đó trước.",
 		"The target {by} rests on the indicator {name}; withdraw that target first.",
 	},
 	faultpb.Reason_REASON_PERIOD_IN_USE: {
-		"Chỉ tiêu {by} đang thuộc kỳ báo cáo {name}; hãy rút chỉ tiêu đó trước.",
-		"The target {by} rests on the reporting period {name}; withdraw that target first.",
+		"Chỉ tiêu {by} đang thuộc kỳ báo cáo {id}; hãy rút chỉ tiêu đó trước.",
+		"The target {by} rests on the reporting period {id}; withdraw that target first.",
 	},
 	faultpb.Reason_REASON_PERIOD_NOT_BEGUN: {
-		"Kỳ báo cáo {name} bắt đầu từ ngày {from}, nên ngày {value} chưa có số liệu; hãy chọn ngày từ {from} trở đi.",
-		"The reporting period {name} begins on {from}, so nothing is counted in it as of {value}; choose {from} or a later day.",
+		"Kỳ báo cáo {id} bắt đầu từ ngày {from}, nên ngày {value} chưa có số liệu; hãy chọn ngày từ {from} trở đi.",
+		"The reporting period {id} begins on {from}, so nothing is counted in it as of {value}; choose {from} or a later day.",
 	},
 }

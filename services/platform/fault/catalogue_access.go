@@ -12,6 +12,10 @@ var ofAccess = map[faultpb.Reason]entry{ //nolint:exhaustive // a part; a test h
 		"Tài khoản này không có quyền {value} tại {name}; hãy đề nghị người quản trị của đơn vị đó giao quyền, hoặc chọn đơn vị thuộc phạm vi được giao.",
 		"This account does not hold the permission {value} in {name}; ask that unit's administrator for a grant, or choose a unit within your own.",
 	},
+	faultpb.Reason_REASON_PERMISSION_DENIED_OR_MISSING: {
+		"Không có {name}, hoặc tài khoản này không có quyền {value} tại đơn vị của nó; hãy kiểm tra lại tên, hoặc đề nghị người quản trị của đơn vị giao quyền.",
+		"There is no {name}, or this account does not hold the permission {value} in its unit; check the name, or ask the unit's administrator for a grant.",
+	},
 	faultpb.Reason_REASON_NOT_AS_SUBSTITUTE: {
 		"Việc này không làm thay {name} được vì hiệu lực còn mãi sau khi hết thời gian thay; hãy để người giữ quyền tự làm.",
 		"This cannot be done in the stead of {name}, since it would outlast the substitution; have it done by who holds the grant.",
@@ -73,5 +77,21 @@ var ofAccess = map[faultpb.Reason]entry{ //nolint:exhaustive // a part; a test h
 	faultpb.Reason_REASON_GRANT_NOT_ONES_OWN: {
 		"Không có quyền {name}, hoặc đó là quyền của người khác; chỉ người giữ quyền hoặc người quản trị đơn vị mới làm được việc này.",
 		"There is no grant {name}, or it is somebody else's; only its holder, or the unit's administrator, can do this.",
+	},
+	faultpb.Reason_REASON_GRANT_GIVEN_TO_ONESELF: {
+		"Không ai được tự giao quyền cho mình, kể cả khi đang thay mặt hay được thay mặt ({value}); hãy để một người quản trị khác giao.",
+		"Nobody gives a grant to himself, in whosever stead he acts ({value}); have it given by another administrator.",
+	},
+	faultpb.Reason_REASON_GRANT_OUTLASTS: {
+		"Người giao chỉ giữ quyền {value} ở đơn vị đó đến {limit}; hãy chọn thời điểm kết thúc không muộn hơn, hoặc để người giữ quyền lâu hơn giao.",
+		"The caller holds {value} in that unit until {limit} only; choose an end that is no later, or have it given by somebody who holds it longer.",
+	},
+	faultpb.Reason_REASON_TOO_MANY_SUBSTITUTES: {
+		"Quyền {name} đã có {limit} người thay mặt, không thêm được nữa; hãy kết thúc việc thay mặt của người không còn cần.",
+		"The grant {name} has {limit} substitutes already and can have no more; end the substitution of one who is not needed any more.",
+	},
+	faultpb.Reason_REASON_TOO_MANY_SUBSTITUTIONS: {
+		"{value} đang thay mặt theo {limit} quyền, không nhận thêm được nữa; hãy chọn người khác, hoặc để người đó trả lại việc thay mặt không còn cần.",
+		"{value} stands in for the holders of {limit} grants already and can take no more; choose somebody else, or have them give back one that is not needed any more.",
 	},
 }

@@ -68,4 +68,24 @@ var ofGateway = map[faultpb.Reason]entry{ //nolint:exhaustive // a part; a test 
 		"Biểu mẫu gửi đến không đúng dạng; hãy mở lại trang rồi điền lại.",
 		"The form that was sent is malformed; open the page again and fill it in anew.",
 	},
+	faultpb.Reason_REASON_OIDC_STALE: {
+		"Lần đăng nhập qua {name} này đã quá hạn, đã dùng rồi hoặc được bắt đầu ở trình duyệt khác; hãy mở lại trang đăng nhập và bắt đầu lại.",
+		"This sign-in by {name} is too old, has ended before, or was begun in another browser; open the sign-in page and begin again.",
+	},
+	faultpb.Reason_REASON_OIDC_REFUSED: {
+		"{name} báo rằng chưa đăng nhập được hoặc không được phép dùng hệ thống này; hãy thử lại, nếu vẫn lỗi thì hỏi người quản trị {name}.",
+		"{name} says that you did not sign in, or may not use this system; try again, and ask the administrator of {name} if it goes on.",
+	},
+	faultpb.Reason_REASON_OIDC_UNAVAILABLE: {
+		"Chưa kết nối được với {name} nên chưa đăng nhập được qua đó; hãy thử lại sau ít phút, nếu vẫn lỗi thì báo người quản trị.",
+		"{name} cannot be reached, so nobody can sign in by it now; try again in a few minutes, and tell the administrator if it goes on.",
+	},
+	faultpb.Reason_REASON_OIDC_UNUSABLE: {
+		"Không đăng nhập được qua {name}: nơi đó không chấp nhận hệ thống này hoặc trả lời sai quy cách ({value}); hãy báo người quản trị kiểm tra các thiết lập --oidc-… và phần khai báo hệ thống này ở {name}.",
+		"Nobody can sign in by {name}: it does not take this system as its client, or answers what it may not ({value}); have the administrator check the settings --oidc-… and what {name} knows of this system.",
+	},
+	faultpb.Reason_REASON_TOO_MANY_STREAMS_AT_ONCE: {
+		"Tài khoản này đang nghe {limit} luồng sự kiện cùng lúc, chưa nhận thêm được; hãy đóng bớt luồng cũ rồi thử lại.",
+		"This account listens to {limit} streams of events at once and can have no more; close some of them and try again.",
+	},
 }

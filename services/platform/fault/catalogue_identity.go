@@ -41,8 +41,8 @@ var ofIdentity = map[faultpb.Reason]entry{ //nolint:exhaustive // a part; a test
 		"You are signed in with a one-time password; change it, then go on.",
 	},
 	faultpb.Reason_REASON_SESSION_NEEDED: {
-		"Việc này chỉ dành cho người đã đăng nhập bằng mật khẩu của hệ thống này; hãy đăng nhập rồi gửi lại.",
-		"This is for people who signed in with a password of this system; sign in and send it again.",
+		"Việc này chỉ dành cho người đã tự đăng nhập vào hệ thống này, không làm được bằng mã truy cập API; hãy đăng nhập rồi gửi lại.",
+		"This is for people who have signed in to this system, and cannot be done with an API token; sign in and send it again.",
 	},
 	faultpb.Reason_REASON_PASSWORD_TOO_SHORT: {
 		"Mật khẩu mới có {value} ký tự, cần ít nhất {limit}; hãy dùng một câu dài dễ nhớ.",
@@ -95,5 +95,9 @@ var ofIdentity = map[faultpb.Reason]entry{ //nolint:exhaustive // a part; a test
 	faultpb.Reason_REASON_TOO_MANY_API_TOKENS: {
 		"Tài khoản đã có {limit} mã truy cập API còn dùng được, không thể tạo thêm; hãy thu hồi mã không còn cần.",
 		"The account has {limit} API tokens in use already and can have no more; revoke one that is not needed any more.",
+	},
+	faultpb.Reason_REASON_ACCOUNT_NEEDED: {
+		"Việc này chỉ dành cho tài khoản của hệ thống này; tài khoản đăng nhập qua nơi khác thì đổi mật khẩu ở nơi đó, còn mã truy cập API thì nhờ người quản trị mở tài khoản.",
+		"This is for accounts of this system; who signs in by another issuer changes the password there, and asks an administrator for an account to have API tokens.",
 	},
 }

@@ -25,12 +25,18 @@ func placeholders(template string) []string {
 
 // knownParams are the placeholders the catalogue's comment explains.
 var knownParams = []string{
-	fieldParam, requestIDParam, formParam, knownParam, "line", "column", "batches", "value", "limit", "current", "name", "date", "by", "unit", "parent", "tree", "founded", "from", "today",
+	fieldParam, requestIDParam, formParam, knownParam, idParam, "line", "column", "batches", "value", "limit", "current", "name", "date", "by", "unit", "parent", "tree", "founded", "from", "today",
 }
 
 // params returns what the constructor must be given for the row.
 func (e entry) params() []string {
-	return slices.DeleteFunc(placeholders(e.en), func(name string) bool { return name == fieldParam })
+	names := slices.DeleteFunc(placeholders(e.en), func(name string) bool { return name == fieldParam })
+	for i, name := range names {
+		if name == idParam { // the last part of the name
+			names[i] = "name"
+		}
+	}
+	return names
 }
 
 // INV-FAULT-TWO-LANGUAGES.
@@ -159,7 +165,7 @@ func TestRenderTexts(t *testing.T) {
 		{
 			FailedPrecondition(faultpb.Reason_REASON_UNIT_NOT_IN_FORCE, "intake.unit", "name", "units/tay-ho", "date", "1990-01-01"),
 			"The unit units/tay-ho does not exist on 1990-01-01; check the date or choose another unit.",
-			"Đơn vị units/tay-ho không tồn tại vào ngày 1990-01-01; hãy kiểm tra ngày hoặc chọn đơn vị khác.",
+			"Đơn vị units/tay-ho không tồn tại vào ngày 01/01/1990; hãy kiểm tra ngày hoặc chọn đơn vị khác.",
 		},
 		{
 			InvalidArgument(faultpb.Reason(999_999), "x"),

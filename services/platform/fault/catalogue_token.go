@@ -57,4 +57,12 @@ var ofTokens = map[faultpb.Reason]entry{ //nolint:exhaustive // a part; a test h
 		"Phạm vi {value} của mã đăng nhập không có trong hệ thống này; hãy lấy mã khác ở nơi đã cấp.",
 		"The token is narrowed to {value}, which this system does not know; get another one from who issued it.",
 	},
+	faultpb.Reason_REASON_TOKEN_SCHEME: {
+		"Tiêu đề Authorization không đúng dạng: chỉ nhận Authorization: Bearer kèm mã đăng nhập hoặc mã truy cập API (coso_…), không nhận tên và mật khẩu (Basic); lấy mã đăng nhập bằng POST /v1/sessions.",
+		"The header Authorization is of another form: only Authorization: Bearer is taken, with a token or an API token (coso_…), not a user name and password (Basic); POST /v1/sessions gives a token.",
+	},
+	faultpb.Reason_REASON_TOKEN_NONCE: {
+		"Mã xác nhận không thuộc lần đăng nhập này; hãy đăng nhập lại từ đầu.",
+		"The ID token belongs to another sign-in than this one; sign in again from the beginning.",
+	},
 }

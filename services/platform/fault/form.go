@@ -25,6 +25,10 @@ const (
 	FormOnce = "once"
 	// FormKnown is a value that is none of param `known`.
 	FormKnown = "known"
+	// FormSome is one that is none of many words, of which param `known` has the first; FormWord one that is nearly param
+	// `example`.
+	FormSome = "some"
+	FormWord = "meant-word"
 	// FormNames is a name that is none of param `known`, FormMeant one that is nearly param `example`, FormNone one where there is none.
 	FormNames = "names"
 	FormMeant = "meant"
@@ -80,6 +84,8 @@ var forms = map[string]entry{
 	"moment":       {"thời điểm như {example}", "a moment like {example}"},
 	"fields":       {"tên các trường, cách nhau bằng dấu phẩy, như {example}", "names of fields with commas between them, like {example}"},
 	FormKnown:      {"một trong các giá trị {known}", "one of the values {known}"},
+	FormSome:       {"một trong các giá trị {known} … (tài liệu API liệt kê đủ)", "one of the values {known} … (the API documentation lists all)"},
+	FormWord:       {"{example} nếu đúng ý", "{example} if that is meant"},
 	FormNames:      {"một trong các tên {known}", "one of the names {known}"},
 	FormMeant:      {"{example}, hoặc bỏ đi", "{example}, or leave it out"},
 	FormNone:       {"địa chỉ không có tham số", "the address without parameters"},
@@ -132,7 +138,7 @@ func FormOf(fd protoreflect.FieldDescriptor) Form {
 	case protoreflect.BoolKind:
 		return Form{Name: "truth"}
 	case protoreflect.EnumKind:
-		return Form{Name: FormKnown, Known: words(fd.Enum())}
+		return FormOfEnum("", fd.Enum())
 	case protoreflect.Int32Kind, protoreflect.Uint32Kind:
 		return Form{Name: "small", Example: "25"}
 	case protoreflect.Int64Kind, protoreflect.Uint64Kind:
@@ -150,17 +156,6 @@ func FormOf(fd protoreflect.FieldDescriptor) Form {
 	default:
 		return Form{Name: FormDocumented}
 	}
-}
-
-// words are the values of an enum that a client may send: all but the one that says nothing.
-func words(enum protoreflect.EnumDescriptor) []string {
-	var out []string
-	for i := range enum.Values().Len() {
-		if value := enum.Values().Get(i); value.Number() != 0 {
-			out = append(out, string(value.Name()))
-		}
-	}
-	return out
 }
 
 // textRules are the rules of a text, or of the items of a list of texts, that say which form it has; nil if there are none.
@@ -229,7 +224,7 @@ func (b breach) form() Form {
 			return formOfRules(rules)
 		}
 		if b.field.Enum() != nil {
-			return FormOf(b.field)
+			return FormOfEnum(b.scalar(), b.field.Enum())
 		}
 	}
 	return Form{Name: FormDocumented}

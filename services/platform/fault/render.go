@@ -1,7 +1,9 @@
 package fault
 
 import (
+	"maps"
 	"strings"
+	"time"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 )
@@ -24,6 +26,20 @@ const (
 // fieldParam is the placeholder that every text may use: the JSON path of the field at fault.
 const fieldParam = "field"
 
+// idParam is the placeholder for param `name` without its collection, for texts that say what it is: `kỳ báo cáo 2020`.
+const idParam = "id"
+
+// daysVN are params with their days as people in Việt Nam write them, 30/11/2020.
+func daysVN(params map[string]string) map[string]string {
+	out := maps.Clone(params)
+	for name, value := range params {
+		if day, err := time.Parse(time.DateOnly, value); err == nil {
+			out[name] = day.Format("02/01/2006")
+		}
+	}
+	return out
+}
+
 // entry is the catalogue's row of one reason: its texts, with `{name}` for a param and `{field}` for the field.
 type entry struct{ vi, en string }
 
@@ -42,7 +58,13 @@ func render(reason faultpb.Reason, field string, params map[string]string) (en, 
 	if field == "" {
 		fieldEn, fieldVi = wholeEn, wholeVi
 	}
+	if params[nearParam] != "" {
+		row = entry{row.vi + nearly.vi, row.en + nearly.en}
+	}
 	en = fill(strings.ReplaceAll(row.en, formHole, form.en), fieldEn, params, missingEn)
+	if !strings.Contains(row.vi, formHole) { // a value of the wrong form stays as it was sent
+		params = daysVN(params)
+	}
 	return en, fill(strings.ReplaceAll(row.vi, formHole, form.vi), fieldVi, params, missingVi)
 }
 
@@ -65,8 +87,11 @@ func fill(template, field string, params map[string]string, missing string) stri
 		}
 		name, after, _ := strings.Cut(rest, "}")
 		value := params[name]
-		if name == fieldParam {
+		switch name {
+		case fieldParam:
 			value = field
+		case idParam:
+			value = params["name"][strings.LastIndexByte(params["name"], '/')+1:]
 		}
 		if value == "" {
 			value = missing

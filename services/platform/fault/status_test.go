@@ -94,7 +94,7 @@ en: The name units/x exists or was used before; choose another id.
 			`FailedPrecondition: The unit units/x still has units/y below it on 2020-11-30; move or close that one first.
 info coso UNIT_HAS_CHILDREN by=units/y date=2020-11-30 name=units/x
 precondition UNIT_HAS_CHILDREN units/x: The unit units/x still has units/y below it on 2020-11-30; move or close that one first.
-vi-VN: Đơn vị units/x còn đơn vị trực thuộc units/y vào ngày 2020-11-30; hãy chuyển giao hoặc kết thúc đơn vị đó trước.
+vi-VN: Đơn vị units/x còn đơn vị trực thuộc units/y vào ngày 30/11/2020; hãy chuyển giao hoặc kết thúc đơn vị đó trước.
 en: The unit units/x still has units/y below it on 2020-11-30; move or close that one first.
 `,
 		},

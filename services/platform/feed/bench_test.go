@@ -55,7 +55,7 @@ func logTo(t *testing.T) *slog.Logger {
 
 func asLocal(t *testing.T) context.Context {
 	t.Helper()
-	return access.With(t.Context(), access.Principal{Name: access.Local})
+	return access.With(t.Context(), access.Principal{Name: "principals/lan"})
 }
 
 // source is a registry with units.

@@ -15,15 +15,12 @@ import (
 	"coso/services/platform/store"
 )
 
-// GetFeedHead answers where the service's events stand.
+// GetFeedHead answers where the service's events stand, and remembers how far one that follows it has come.
 func (f *Feed) GetFeedHead(ctx context.Context, req *feedpb.GetFeedHeadRequest) (*feedpb.FeedHead, error) {
 	head := f.o.Store.Head()
 	out := &feedpb.FeedHead{
 		Service: f.o.Store.Service(), Incarnation: f.o.Store.Incarnation().String(), Position: head.GetPosition(),
 		Sequence: head.GetEvents(), EventPosition: head.GetEventPosition(), AnswerTime: timestamppb.New(f.o.Now()),
-	}
-	if req.GetSequence() == 0 {
-		return out, nil
 	}
 	events, err := f.o.Store.Events(ctx, req.GetSequence(), 1)
 	if err != nil {
@@ -32,6 +29,7 @@ func (f *Feed) GetFeedHead(ctx context.Context, req *feedpb.GetFeedHeadRequest) 
 	for _, e := range events {
 		out.EntryHash = e.Hash[:]
 	}
+	f.hear(ctx, req, events)
 	return out, nil
 }
 

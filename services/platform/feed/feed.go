@@ -53,6 +53,7 @@ type Feed struct {
 	relayState relayState
 	// watches are the followers in order of their sources.
 	watches []*watch
+	takers  *takers
 	// forget ends the metrics.
 	forget func()
 }
@@ -71,7 +72,7 @@ func New(o Options) *Feed {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	f := &Feed{o: o}
+	f := &Feed{o: o, takers: newTakers(o.Store.Service())}
 	for _, fl := range o.Followers {
 		f.watches = append(f.watches, newWatch(fl))
 	}
@@ -105,7 +106,7 @@ func (f *Feed) Run(ctx context.Context, js jetstream.JetStream, conns map[string
 }
 
 // OldCopies says, for a call of a full gRPC method, which copies are older than the limit: `registry=312s`, several
-// separated by commas, empty for none. The error refuses a method that rests on one of them (Follower.Fresh):
+// separated by commas, empty for none. The error refuses a method that changes what rests on one of them (Follower.Fresh):
 // Unavailable, COPY_TOO_OLD.
 func (f *Feed) OldCopies(method string) (string, error) {
 	var old []string
@@ -114,7 +115,7 @@ func (f *Feed) OldCopies(method string) (string, error) {
 		if !known || age <= f.o.MaxAge {
 			continue
 		}
-		if slices.Contains(w.follower.Fresh, method) {
+		if w.follower.restsOn(method) {
 			return "", fault.Unavailable(faultpb.Reason_REASON_COPY_TOO_OLD, "", "name", w.follower.Source,
 				"current", age.Truncate(time.Second).String(), "limit", f.o.MaxAge.String())
 		}

@@ -3,6 +3,7 @@ package feed
 import (
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,6 +11,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/access"
 	"coso/services/platform/fault"
 	"coso/services/platform/store"
 )
@@ -45,10 +48,23 @@ type Follower struct {
 	// After, if set, runs once per command after the last event in which a handler ran, on what the handlers left in
 	// the transaction. It may run again for the same events, like every closure of store.Update.
 	After func(tx *store.Tx) error
-	// Fresh are the full gRPC methods of the follower's own service that change what rests on the copy of this source:
-	// they are refused while the copy is too old (Feed).
+	// Fresh are the full gRPC methods of the follower's own service that change what rests on what else is copied of this source
+	// than its grants: they are refused while the copy is too old (Feed). Of a source whose grants are followed, every method is
+	// refused then that changes something by grants; that needs no list.
 	Fresh []string
 }
+
+// restsOn reports whether a method of the follower's own service changes what rests on the copy of its source.
+func (fl Follower) restsOn(method string) bool {
+	return slices.Contains(fl.Fresh, method) || fl.followsGrants() && access.ChangesByGrant(method)
+}
+
+// followsGrants reports whether the follower takes over what its source announces of grants.
+func (fl Follower) followsGrants() bool {
+	return slices.ContainsFunc(fl.Handlers, func(h Handler) bool { return h.typ == grantEnded })
+}
+
+var grantEnded = (*registrypb.GrantEnded)(nil).ProtoReflect().Descriptor().FullName()
 
 // Handler is what one type of event does; made by On.
 type Handler struct {
@@ -76,6 +92,9 @@ func On[E proto.Message](fn func(tx *store.Tx, e E, at Envelope) error) Handler 
 		},
 	}
 }
+
+// Event is the type of event that the handler is of.
+func (h Handler) Event() protoreflect.FullName { return h.typ }
 
 // Newer reports whether next is a later state of a resource than cur: followers apply nothing else. cur may be nil: any
 // resource is newer than none.

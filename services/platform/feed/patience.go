@@ -2,9 +2,12 @@ package feed
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"time"
+
+	"github.com/nats-io/nats.go"
 )
 
 const (
@@ -33,7 +36,7 @@ func (p *patience) failed(ctx context.Context, err error) {
 	}
 	if !p.told && now.Sub(p.since) >= quiet {
 		p.told = true
-		p.logger.Warn("feed interrupted, trying on", "since", p.since, "error", err)
+		p.logger.Warn("feed interrupted, trying on", "since", p.since, "error", plain(err))
 	}
 	wait := time.NewTimer(p.pause/2 + rand.N(p.pause/2)) //nolint:gosec // spreading attempts needs no secrecy
 	defer wait.Stop()
@@ -42,6 +45,20 @@ func (p *patience) failed(ctx context.Context, err error) {
 	case <-ctx.Done():
 	}
 	p.pause = min(2*p.pause, longPause)
+}
+
+// errAway is why nothing is sent while there is no connection.
+var errAway = errors.New("NATS is away; it is tried again until it answers")
+
+// plain is an error as whoever reads the log understands it: without a connection, and without a buffer for messages that wait
+// for one, the library speaks of its buffer.
+func plain(err error) error {
+	for _, disconnected := range []error{nats.ErrReconnectBufExceeded, nats.ErrDisconnected, nats.ErrNoServers} {
+		if errors.Is(err, disconnected) {
+			return errAway
+		}
+	}
+	return err
 }
 
 // fine ends an outage.

@@ -151,6 +151,7 @@ func TestFollowIgnoresUnreadableBodyItDoesNotHear(t *testing.T) {
 	eventually(t, "it passes over", func() bool { return si.sequence() == 3 })
 }
 
+// INV-FEED-NO-GAP
 func TestFollowStopsAtGap(t *testing.T) {
 	_, js, follows := connections(t)
 	so, si := newSource(t), newSink(t)
@@ -173,6 +174,7 @@ func TestFollowStopsAtGap(t *testing.T) {
 	}
 }
 
+// INV-FEED-NO-GAP
 func TestFollowStopsAtForeignIncarnation(t *testing.T) {
 	demand := func(t *testing.T, err error) {
 		t.Helper()

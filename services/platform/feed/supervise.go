@@ -55,8 +55,14 @@ func (f *Feed) follow(ctx context.Context, js jetstream.JetStream, w *watch) {
 	}
 }
 
-// moved ends the alarm of a follower that is past what stopped it.
+// moved ends the alarm of a follower that is past what stopped it. Where grants are followed, the source hears soon how far it is.
 func (f *Feed) moved(w *watch, c *journalpb.Cursor) {
+	if w.follower.followsGrants() {
+		select {
+		case w.further <- struct{}{}:
+		default:
+		}
+	}
 	if w.past(c.GetSequence()) {
 		f.o.Logger.Info("the follower goes on after its alarm", "source", c.GetSource(), "number", c.GetSequence())
 	}
@@ -110,7 +116,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// ask keeps asking a source where its events stand.
+// ask keeps asking a source where its events stand, telling it where the follower does.
 func (f *Feed) ask(ctx context.Context, w *watch, source feedpb.FeedServiceClient) {
 	tick := time.NewTicker(f.o.AskEvery)
 	defer tick.Stop()
@@ -129,11 +135,18 @@ func (f *Feed) ask(ctx context.Context, w *watch, source feedpb.FeedServiceClien
 		away = err != nil
 		select {
 		case <-tick.C:
+		case <-w.further:
+			if !pause(ctx, gathering) {
+				return
+			}
 		case <-ctx.Done():
 			return
 		}
 	}
 }
+
+// gathering is how long a follower that has come further waits for more before it lets its source know.
+const gathering = 50 * time.Millisecond
 
 // askOnce asks a source where its events stand and whether it still holds the one that the follower took last. The error
 // says that the source or the store does not answer.
@@ -145,7 +158,11 @@ func (f *Feed) askOnce(ctx context.Context, w *watch, source feedpb.FeedServiceC
 		return err
 	}
 	asked := f.o.Now()
-	head, failed := source.GetFeedHead(ctx, &feedpb.GetFeedHeadRequest{Sequence: before.GetSequence()})
+	req := &feedpb.GetFeedHeadRequest{Sequence: before.GetSequence(), EntryHash: before.GetHash()}
+	if id, err := uuid.FromBytes(before.GetIncarnation()); err == nil {
+		req.Incarnation = id.String()
+	}
+	head, failed := source.GetFeedHead(ctx, req)
 	if failed != nil {
 		head = nil
 	} else {

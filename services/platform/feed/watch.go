@@ -17,6 +17,8 @@ import (
 // watch is what is known of one follower and of the copy it keeps.
 type watch struct {
 	follower Follower
+	// further is told when the follower has come further.
+	further chan struct{}
 
 	mu sync.Mutex
 	// alarm is why the follower stopped; nil while it works.
@@ -36,7 +38,9 @@ type watch struct {
 	aheadAt time.Time
 }
 
-func newWatch(fl Follower) *watch { return &watch{follower: fl, judged: make(chan struct{})} }
+func newWatch(fl Follower) *watch {
+	return &watch{follower: fl, further: make(chan struct{}, 1), judged: make(chan struct{})}
+}
 
 func (w *watch) begin(now time.Time) {
 	w.mu.Lock()

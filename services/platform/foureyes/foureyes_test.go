@@ -35,7 +35,6 @@ func TestWhoDecides(t *testing.T) {
 		{"a substitute of the substitute", access.Principal{Name: lan, OnBehalfOf: hoa}, access.Principal{Name: minh, OnBehalfOf: lan}, true},
 		{"the one in whose stead it was, as a substitute", access.Principal{Name: lan, OnBehalfOf: hoa}, access.Principal{Name: hoa, OnBehalfOf: minh}, true},
 		{"two others", access.Principal{Name: lan, OnBehalfOf: hoa}, access.Principal{Name: minh, OnBehalfOf: tuan}, false},
-		{"one person on one machine", access.Principal{Name: access.Local}, access.Principal{Name: access.Local}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			at := time.Date(2020, 11, 30, 1, 2, 3, 0, time.UTC)

@@ -23,9 +23,9 @@ func timely(err error, now time.Time) error {
 	}
 	c := invalid.Cert
 	if now.Before(c.NotBefore) {
-		return fmt.Errorf("the certificate %q holds only from %s on; is the clock of this machine right?: %w", c.Subject, civil.Stamp(c.NotBefore), err)
+		return fmt.Errorf("the certificate %q holds only from %s on; is the clock of this machine right?: %w", c.Subject, civil.Moment(c.NotBefore), err)
 	}
-	return fmt.Errorf("the certificate %q ended on %s; %s: %w", c.Subject, civil.Stamp(c.NotAfter), renew, err)
+	return fmt.Errorf("the certificate %q ended on %s; %s: %w", c.Subject, civil.Moment(c.NotAfter), renew, err)
 }
 
 // Explain says what to do about a connection to a service that did not come about, as far as certificates are the reason.
@@ -34,8 +34,7 @@ func Explain(service string, err error) error {
 		return nil
 	}
 	if header, ok := errors.AsType[tls.RecordHeaderError](err); ok {
-		return fmt.Errorf("%s speaks clear text there; start it with --tls-cert, --tls-key and --tls-ca (NATS: with the nats.conf of coso certs), "+
-			"or check the address: %w", service, header)
+		return fmt.Errorf("what answers at the address of %s speaks no TLS; check the address (NATS: start it with the nats.conf of coso certs): %w", service, header)
 	}
 	if host, ok := errors.AsType[x509.HostnameError](err); ok {
 		return fmt.Errorf("the certificate of %s is not for the address %s; make it with `coso certs DIR --renew --host %s`: %w", service, host.Host, host.Host, err)
@@ -56,8 +55,6 @@ func remedy(alert string) string {
 		return "it ended: " + renew
 	case strings.Contains(alert, "unknown certificate authority"):
 		return "its --tls-ca is another CA's: all processes need files of one CA"
-	case strings.Contains(alert, "certificate required"):
-		return "none was shown: give --tls-cert, --tls-key and --tls-ca"
 	}
 	return "its log says why"
 }

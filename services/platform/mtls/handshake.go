@@ -55,7 +55,7 @@ func (h handshake) ClientHandshake(ctx context.Context, authority string, raw ne
 		return nil, nil, Explain(h.service, err)
 	}
 	// In TLS 1.3 the other side refuses a certificate after the handshake.
-	return &reading{Conn: conn, explain: func(_ []byte, err error) error { return Explain(h.service, err) }}, info, nil
+	return &reading{Conn: conn, service: h.service}, info, nil
 }
 
 // ServerHandshake implements credentials.TransportCredentials.
@@ -81,16 +81,11 @@ type refusals struct {
 	logged atomic.Int64
 }
 
-// alert is what a caller in clear text is sent, for Clear to tell: a fatal TLS alert, internal_error.
-func alert() []byte { return []byte{21, 3, 3, 0, 2, 2, 80} }
-
-// refused tells operator and caller of a connection that was refused, and lets the caller read it: closing at once would
-// throw it away.
+// refused tells the operator of a connection that was refused, and lets the caller read what TLS said of it: closing at once
+// would throw it away.
 func (i *Identity) refused(raw net.Conn, err error) {
-	header, unencrypted := errors.AsType[tls.RecordHeaderError](err)
-	if unencrypted && header.Conn != nil {
-		_, _ = raw.Write(alert()) // whoever does not read it misses a hint
-		err = fmt.Errorf("the caller speaks clear text; start it with --tls-cert, --tls-key and --tls-ca: %w", err)
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		err = fmt.Errorf("the caller speaks clear text, as no process of coso does; see who it is: %w", err)
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
 		err = fmt.Errorf("the caller refuses the certificate of this process; its log says why: %w", err)
@@ -107,46 +102,15 @@ func (i *Identity) refused(raw net.Conn, err error) {
 	}
 }
 
-// Clear are the credentials of a connection in clear text that says so when the other side speaks TLS.
-func Clear() credentials.TransportCredentials {
-	return plain{insecure.NewCredentials()}
-}
-
-type plain struct {
-	credentials.TransportCredentials
-}
-
-// Clone implements credentials.TransportCredentials.
-func (p plain) Clone() credentials.TransportCredentials { return p }
-
-// ClientHandshake implements credentials.TransportCredentials.
-func (p plain) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	conn, info, err := p.TransportCredentials.ClientHandshake(ctx, authority, raw)
-	if err != nil {
-		return nil, nil, err
-	}
-	first := true
-	return &reading{Conn: conn, explain: func(read []byte, err error) error {
-		if first && len(read) > 1 && read[0] == alert()[0] && read[1] == alert()[1] {
-			return fmt.Errorf("%s speaks TLS; give this process --tls-cert, --tls-key and --tls-ca, which coso certs makes", authority)
-		}
-		first = false
-		return err
-	}}, info, nil
-}
-
-// reading explains the errors of reading, from what was read.
+// reading explains the errors of reading from a service.
 type reading struct {
 	net.Conn
 
-	explain func(read []byte, err error) error
+	service string
 }
 
 // Read implements net.Conn.
 func (r *reading) Read(into []byte) (int, error) {
 	n, err := r.Conn.Read(into)
-	if explained := r.explain(into[:n], err); explained != nil {
-		return n, explained
-	}
-	return n, err
+	return n, Explain(r.service, err)
 }

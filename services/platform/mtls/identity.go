@@ -121,10 +121,10 @@ func (i *Identity) Ends() time.Time { return i.held.Load().ends }
 func (i *Identity) Healthy() error {
 	var wrong []error
 	if why := i.trouble.Load(); why != nil {
-		wrong = append(wrong, fmt.Errorf("the new certificate is no good, the old one is used until %s: %s", civil.Stamp(i.Ends()), *why))
+		wrong = append(wrong, fmt.Errorf("the new certificate is no good, the old one is used until %s: %s", civil.Moment(i.Ends()), *why))
 	}
 	if !i.o.Now().Before(i.Ends()) {
-		wrong = append(wrong, fmt.Errorf("the certificate ended on %s: nobody answers this process; %s", civil.Stamp(i.Ends()), renew))
+		wrong = append(wrong, fmt.Errorf("the certificate ended on %s: nobody answers this process; %s", civil.Moment(i.Ends()), renew))
 	}
 	return errors.Join(wrong...)
 }
@@ -134,7 +134,7 @@ func (i *Identity) Warning() string {
 	if i.Ends().Sub(i.o.Now()) > Soon {
 		return ""
 	}
-	return fmt.Sprintf("the certificate in use ends on %s; %s", civil.Stamp(i.Ends()), renew)
+	return fmt.Sprintf("the certificate in use ends on %s; %s", civil.Moment(i.Ends()), renew)
 }
 
 // Certificate is the one in use, for libraries that ask for it with each connection.

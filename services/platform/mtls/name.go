@@ -28,6 +28,8 @@ func Hears(service string) []string {
 		return []string{"registry"}
 	case "planning": // what is counted
 		return []string{"registry", "membership"}
+	case Gateway: // who may manage accounts
+		return []string{"registry"}
 	case "award": // targets that were exceeded, and who may see them
 		return []string{"registry", "planning"}
 	}
@@ -39,7 +41,7 @@ func Hears(service string) []string {
 func Callers(service string) []string {
 	callers := []string{Gateway}
 	for _, name := range Names() {
-		if slices.Contains(Hears(name), service) {
+		if name != Gateway && slices.Contains(Hears(name), service) {
 			callers = append(callers, name)
 		}
 	}

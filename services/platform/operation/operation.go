@@ -8,13 +8,18 @@ package operation
 
 import (
 	"context"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"coso/services/platform/access"
 	"coso/services/platform/fault"
 	"coso/services/platform/rpc"
 	"coso/services/platform/store"
 
+	accesspb "coso/proto/gen/coso/access/v1"
 	faultpb "coso/proto/gen/coso/fault/v1"
 	journalpb "coso/proto/gen/coso/journal/v1"
 	operationpb "coso/proto/gen/coso/operation/v1"
@@ -26,21 +31,47 @@ type Server struct {
 
 	parent string
 	store  *store.Store
+	// recording are the permissions that the methods declare which put rows aside.
+	recording []accesspb.Permission
 }
 
 // New serves the operations of the service whose store this is.
 func New(service string, s *store.Store) *Server {
-	return &Server{parent: "services/" + service, store: s}
+	return &Server{parent: "services/" + service, store: s, recording: recording(service)}
 }
 
-// BeginOperation begins an operation. NotFound for another service's.
+// recording reads from the contract what the methods of a service declare whose requests name an operation.
+func recording(service string) []accesspb.Permission {
+	var out []accesspb.Permission
+	protoregistry.GlobalFiles.RangeFilesByPackage(protoreflect.FullName("coso."+service+".v1"), func(file protoreflect.FileDescriptor) bool {
+		for i := range file.Services().Len() {
+			methods := file.Services().Get(i).Methods()
+			for j := range methods.Len() {
+				m := methods.Get(j)
+				what, _ := proto.GetExtension(m.Options(), accesspb.E_Permission).(accesspb.Permission)
+				if m.Input().Fields().ByName("operation") != nil && access.Granted(what) && !slices.Contains(out, what) {
+					out = append(out, what)
+				}
+			}
+		}
+		return true
+	})
+	slices.Sort(out)
+	return out
+}
+
+// BeginOperation begins an operation, for who may record somewhere what operations bring in. NotFound for another service's;
+// Unimplemented for a service that nothing is brought into.
 func (s *Server) BeginOperation(ctx context.Context, req *operationpb.BeginOperationRequest) (*operationpb.Operation, error) {
 	if req.GetParent() != s.parent {
 		return nil, fault.NotFound(faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "parent", "name", req.GetParent())
 	}
+	if len(s.recording) == 0 {
+		return nil, fault.Unimplemented(faultpb.Reason_REASON_METHOD_UNKNOWN, "", "value", operationpb.OperationService_BeginOperation_FullMethodName)
+	}
 	name := s.parent + "/operations/" + rpc.NewID(req.GetOperationId())
 	return shown(store.Update(ctx, s.store, req, func(tx *store.Tx) (*journalpb.Operation, error) {
-		return store.BeginOperation(tx, name)
+		return store.BeginOperation(tx, name, s.recording...)
 	}))
 }
 
@@ -53,9 +84,7 @@ func (s *Server) GetOperation(ctx context.Context, req *operationpb.GetOperation
 
 // ActivateOperation brings in all rows of an operation.
 func (s *Server) ActivateOperation(ctx context.Context, req *operationpb.ActivateOperationRequest) (*operationpb.Operation, error) {
-	return shown(store.Update(ctx, s.store, req, func(tx *store.Tx) (*journalpb.Operation, error) {
-		return store.ActivateOperation(tx, req.GetName())
-	}))
+	return shown(store.Activate(ctx, s.store, req, req.GetName()))
 }
 
 // AbandonOperation gives an operation up.

@@ -9,9 +9,11 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-
-	"coso/services/platform/mtls"
 )
+
+// ErrNotLoopback says that an address can be reached from, or is on, another machine, where only this one's are used: nobody
+// proves there who he is, or he does so in clear text.
+var ErrNotLoopback = errors.New("only addresses of this machine are used: 127.0.0.1, [::1] or localhost")
 
 // localhost is the one host that has a name; it is 127.0.0.1, whatever a resolver would say.
 const localhost = "localhost"
@@ -24,12 +26,9 @@ func Loopback(addr string) error {
 	return err
 }
 
-// Address answers nil for an address that a process may use: with certificates any `host:port`, also with the name of a
-// machine, which is looked up; without them those of Loopback, whose errors it has.
-func Address(addr string, certificates bool) error {
-	if !certificates {
-		return Loopback(addr)
-	}
+// Address answers nil for an address at which a process answers others, or calls them: any `host:port`, also with the name of
+// a machine, which is looked up. Otherwise it says what is wrong.
+func Address(addr string) error {
 	_, _, err := split(addr)
 	return err
 }
@@ -114,12 +113,9 @@ func Listen(ctx context.Context, addr string) (net.Listener, error) {
 	return listen(ctx, addr, at.String(), at.Port())
 }
 
-// ListenAs is Listen for a process that asks everybody who connects for a certificate: others may reach it too. A nil id asks
-// nobody: Listen.
-func ListenAs(ctx context.Context, addr string, id *mtls.Identity) (net.Listener, error) {
-	if id == nil {
-		return Listen(ctx, addr)
-	}
+// ListenNetwork opens any addr for a server that asks everybody who connects for a certificate (Options.TLS). Its errors are those
+// of Address, and the system's as Listen has them.
+func ListenNetwork(ctx context.Context, addr string) (net.Listener, error) {
 	_, port, err := split(addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %w", err)

@@ -44,7 +44,7 @@ type step func(ctx context.Context, c *call, next func(context.Context) error) e
 // chain is the way of every call, outermost first. Statuses are made outside of everything that can fail; the log sees
 // the cause of a refusal, and panics as errors; what can be refused without the store is refused before waiting for it.
 func (s *Server) chain() []step {
-	return []step{answerStatus, nameRequest, s.observe, recoverPanic, s.gate.pass, limitTime, s.identify, admitRequest, s.onCopies, s.atPosition}
+	return []step{answerStatus, nameRequest, s.observe, recoverPanic, s.gate.pass, limitTime, s.identify, admitRequest, s.onCopies, s.ableToRecord, s.atPosition}
 }
 
 // way is where a call is in the chain.
@@ -81,11 +81,14 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 	c.request = request
 	var answer any
 	err := s.run(ctx, c, func(ctx context.Context) (err error) {
-		answer, err = handle(ctx, req)
-		if m, ok := answer.(proto.Message); err == nil && (!ok || !m.ProtoReflect().IsValid()) {
+		if answer, err = handle(ctx, req); err != nil {
+			return err
+		}
+		m, ok := answer.(proto.Message)
+		if !ok || !m.ProtoReflect().IsValid() {
 			return fault.Internal(errNoAnswer)
 		}
-		return err
+		return s.recordShown(ctx, c, c.request, m)
 	})
 	if err != nil {
 		return nil, err
@@ -96,7 +99,7 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 func (s *Server) streaming(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	c := &call{method: s.methodOf(info.FullMethod), stream: true}
 	return s.run(ss.Context(), c, func(ctx context.Context) error {
-		return handle(srv, &stream{ServerStream: ss, ctx: ctx})
+		return handle(srv, &stream{ServerStream: ss, ctx: ctx, record: func(asked, m proto.Message) error { return s.recordShown(ctx, c, asked, m) }})
 	})
 }
 
@@ -141,6 +144,9 @@ type stream struct {
 	grpc.ServerStream
 
 	ctx context.Context //nolint:containedctx // a stream carries its context
+	// heard is what the stream asks for; record records what a message shows.
+	heard  heard
+	record func(asked, m proto.Message) error
 }
 
 // Context is the call's, as the chain made it.
@@ -155,14 +161,23 @@ func (s *stream) RecvMsg(m any) error {
 	if e.err != nil {
 		return e.err
 	}
-	if message, ok := m.(proto.Message); ok {
-		return admit(message)
+	message, ok := m.(proto.Message)
+	if !ok {
+		return nil
 	}
-	return nil
+	s.heard.note(message)
+	return admit(message)
 }
 
-// SendMsg sends an answer.
-func (s *stream) SendMsg(m any) error { return fromLibrary(s.ServerStream.SendMsg(m)) }
+// SendMsg sends an answer, as soon as what it shows is recorded.
+func (s *stream) SendMsg(m any) error {
+	if message, ok := m.(proto.Message); ok {
+		if err := s.record(s.heard.asked(), message); err != nil {
+			return err
+		}
+	}
+	return fromLibrary(s.ServerStream.SendMsg(m))
+}
 
 // fromLibrary classifies what the gRPC library says about a stream; io.EOF is its ordinary end.
 func fromLibrary(err error) error {

@@ -206,7 +206,7 @@ func TestHandlerKnowsWhoAndWhat(t *testing.T) {
 		t := b.T
 		const parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 		b.units.during(func(ctx context.Context, _ proto.Message) error {
-			if p, ok := access.From(ctx); !ok || p != (access.Principal{Name: access.Local}) {
+			if p, ok := access.From(ctx); !ok || p != (access.Principal{Name: "principals/lan"}) {
 				t.Errorf("principal %v", p)
 			}
 			if m := access.Method(ctx); m != registrypb.UnitService_CreateUnit_FullMethodName {
@@ -253,7 +253,7 @@ func TestLogNeverRepeatsRequests(t *testing.T) {
 			t.Errorf("the log repeats a request:\n%s", log)
 		}
 		for _, want := range []string{
-			`"level":"INFO"`, `"reason":"REASON_DATE_INVALID"`, `"field":"unit.validFrom"`, `"principal":"principals/local"`,
+			`"level":"INFO"`, `"reason":"REASON_DATE_INVALID"`, `"field":"unit.validFrom"`, `"principal":"principals/lan"`,
 			`"level":"DEBUG"`, `"code":"OK"`, `"service":"registry"`, `"method":"` + registrypb.UnitService_CreateUnit_FullMethodName + `"`,
 		} {
 			if !strings.Contains(log, want) {

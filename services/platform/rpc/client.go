@@ -6,7 +6,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
-	"google.golang.org/grpc/credentials"
 
 	"coso/services/platform/mtls"
 )
@@ -18,32 +17,15 @@ var again = grpc.ConnectParams{ //nolint:gochecknoglobals // a constant of the l
 	MinConnectTimeout: 2 * time.Second,
 }
 
-// Dial makes a connection to the server at addr, `host:port` on this machine, or answers the error of Loopback. It does not
-// wait for the server: calls are Unavailable while it is away, and the connection comes back within about a second when it
-// does. The caller closes the connection.
-func Dial(addr string) (*grpc.ClientConn, error) {
-	at, err := literal(addr)
-	if err != nil {
-		return nil, fmt.Errorf("dial %w", err)
-	}
-	return dial(at.String(), mtls.Clear())
-}
-
-// DialService is Dial for the process that id says: it proves to the service at addr who it is, hangs up on anybody who is
-// not that service, and may call other machines. A nil id proves nothing: Dial.
+// DialService makes a connection to the service at addr for the process that id says: it proves to the service who it is, and
+// hangs up on anybody who is not that service. It does not wait for the service: calls are Unavailable while it is away, and
+// the connection comes back within about a second when it does. The caller closes the connection. Errors are those of Address.
 func DialService(addr, service string, id *mtls.Identity) (*grpc.ClientConn, error) {
-	if id == nil {
-		return Dial(addr)
-	}
-	if err := Address(addr, true); err != nil {
+	if err := Address(addr); err != nil {
 		return nil, fmt.Errorf("dial %w", err)
 	}
-	return dial(addr, id.Dialling(service))
-}
-
-func dial(addr string, creds credentials.TransportCredentials) (*grpc.ClientConn, error) {
 	return grpc.NewClient("passthrough:///"+addr,
-		grpc.WithTransportCredentials(creds),
+		grpc.WithTransportCredentials(id.Dialling(service)),
 		grpc.WithConnectParams(again),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)))
 }

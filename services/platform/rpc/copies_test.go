@@ -21,7 +21,7 @@ import (
 func TestOldCopies(t *testing.T) {
 	b := newBench(t, false)
 	b.create(t)
-	srv := rpc.New(rpc.Options{Service: "registry", Store: b.store, OldCopies: func(method string) (string, error) {
+	srv := rpc.New(rpc.Options{Service: "registry", Store: b.store, Tokens: b.own.Verifier(), OldCopies: func(method string) (string, error) {
 		if method == registrypb.UnitService_CreateUnit_FullMethodName {
 			return "", fault.Unavailable(faultpb.Reason_REASON_COPY_TOO_OLD, "", "name", "award", "current", "6m0s", "limit", "5m0s")
 		}
@@ -40,7 +40,7 @@ func TestOldCopies(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, way := range []grpc.ClientConnInterface{srv.Conn(), conn} {
-		client := registrypb.NewUnitServiceClient(way)
+		client := registrypb.NewUnitServiceClient(b.own.As("lan", way))
 		_, err := client.CreateUnit(t.Context(), &registrypb.CreateUnitRequest{Unit: unit(), UnitId: "ba-dinh"})
 		refused(t, err, fault.KindUnavailable, faultpb.Reason_REASON_COPY_TOO_OLD, "")
 		var header metadata.MD

@@ -11,8 +11,13 @@
 // unclassified one shows nothing but its request id.
 // INV-RPC-PREPARED: a handler sees no OUTPUT_ONLY field set by a caller, no text that is not NFC and no message that breaks
 // the rules of its proto file; fields of newer clients survive.
+// INV-RPC-READINGS: an answer that shows personal data of others leaves only when it is recorded to whom; whether it does is seen by
+// the contract's marks (coso.access.v1.personal), whatever method gives it.
 // INV-RPC-MERGE-MASK: an update changes what its mask names, or without a mask what it sets, and nothing else.
-// INV-RPC-LOOPBACK: without certificates nothing listens on, or calls, an address that other machines can reach.
+// INV-RPC-CERTIFICATES: on a network both sides of a connection prove by certificates who they are; clear text is spoken by Unix
+// sockets alone.
+// INV-RPC-NOBODY: whoever shows no token, no certificate and does not come by the operator's socket is nobody: he reaches what is
+// public, and is refused everything else.
 // INV-RPC-GATEWAY-NOBODY: the gateway's certificate gives a call no power over any resource; the token that it brings does.
 // INV-RPC-STOP-ENDS: a stop lets calls finish within its context and then cuts them; it always ends.
 package rpc

@@ -21,9 +21,6 @@ import (
 	faultpb "coso/proto/gen/coso/fault/v1"
 )
 
-// tokenHeader is where a caller's token travels: `Bearer <token>`.
-const tokenHeader = "authorization"
-
 // Tokens verifies tokens, as token.Verifier does.
 type Tokens interface {
 	Verify(ctx context.Context, compact string) (token.Claims, error)
@@ -77,17 +74,20 @@ func (s *Server) identify(ctx context.Context, c *call, next func(context.Contex
 }
 
 // caller is who proves to be one: by a token, as a service in this process or by its certificate, or by the operator's
-// socket. Whoever proves nothing is nobody; a token that proves nothing is refused, never passed over.
+// socket. Whoever proves nothing is nobody (INV-RPC-NOBODY); a token that proves nothing is refused, never passed over.
 // Who came without a token has no claims.
 func (s *Server) caller(ctx context.Context, declared accesspb.Permission) (access.Principal, token.Claims, error) {
-	sent := metadata.ValueFromIncomingContext(ctx, tokenHeader)
+	sent := metadata.ValueFromIncomingContext(ctx, token.Header)
 	switch {
 	case len(sent) > 1:
-		return access.Principal{}, token.Claims{}, fault.Unauthenticated(faultpb.Reason_REASON_TOKEN_MALFORMED, tokenHeader)
-	case len(sent) == 1 && s.tokens != nil:
-		compact, ok := bearer(sent[0])
+		return access.Principal{}, token.Claims{}, fault.Unauthenticated(faultpb.Reason_REASON_TOKEN_MALFORMED, token.Header)
+	case len(sent) == 1:
+		compact, ok := token.Bearer(sent[0])
 		if !ok {
-			return access.Principal{}, token.Claims{}, fault.Unauthenticated(faultpb.Reason_REASON_TOKEN_MALFORMED, tokenHeader)
+			return access.Principal{}, token.Claims{}, fault.Unauthenticated(faultpb.Reason_REASON_TOKEN_SCHEME, token.Header)
+		}
+		if compact == "" {
+			return access.Principal{}, token.Claims{}, fault.Unauthenticated(faultpb.Reason_REASON_TOKEN_MALFORMED, token.Header)
 		}
 		claims, err := s.tokens.Verify(ctx, compact)
 		return access.Principal{Name: claims.Principal}, claims, err
@@ -96,30 +96,29 @@ func (s *Server) caller(ctx context.Context, declared accesspb.Permission) (acce
 		return p, token.Claims{}, nil
 	}
 	if name, ok := mtls.Caller(ctx); ok {
-		return s.certified(name, declared), token.Claims{}, nil
+		return certified(name, declared), token.Claims{}, nil
 	}
 	if byOperator(ctx) {
 		return access.Principal{Name: access.Operator}, token.Claims{}, nil
 	}
-	return access.Principal{Name: access.Local}, token.Claims{}, nil
+	return access.Principal{}, token.Claims{}, nil
 }
 
 // certified is who makes a call without a token by a certificate: the service that it names. The gateway brings what clients
 // ask, so its certificate opens what is for services alone and vouches for nobody (INV-RPC-GATEWAY-NOBODY).
-func (s *Server) certified(name string, declared accesspb.Permission) access.Principal {
-	switch {
-	case name != mtls.Gateway || declared == accesspb.Permission_PERMISSION_SERVICES:
+func certified(name string, declared accesspb.Permission) access.Principal {
+	if name != mtls.Gateway || declared == accesspb.Permission_PERMISSION_SERVICES {
 		return access.Service(name)
-	case s.tokens == nil: // nobody has to sign in
-		return access.Principal{Name: access.Local}
 	}
 	return access.Principal{}
 }
 
-// bearer is the token of an authorization header (RFC 6750).
-func bearer(header string) (compact string, ok bool) {
-	scheme, compact, ok := strings.Cut(header, " ")
-	return compact, ok && strings.EqualFold(scheme, "bearer") && compact != ""
+// noIssuer refuses every token: it knows nobody who gives any.
+type noIssuer struct{}
+
+// Verify refuses.
+func (noIssuer) Verify(context.Context, string) (token.Claims, error) {
+	return token.Claims{}, fault.Unauthenticated(faultpb.Reason_REASON_TOKEN_ISSUER_UNKNOWN, "token.claims.iss")
 }
 
 // byOperator reports whether a call comes by a Unix socket, whose file says who may use it.
@@ -133,7 +132,7 @@ func cameIn(ctx context.Context, c *call) error {
 	switch {
 	case c.declared == accesspb.Permission_PERMISSION_OPERATOR && !byOperator(ctx):
 		return fault.PermissionDenied(faultpb.Reason_REASON_OPERATOR_ONLY, "")
-	case c.declared == accesspb.Permission_PERMISSION_SERVICES && !c.principal.IsService() && c.principal.Name != access.Local && !byOperator(ctx):
+	case c.declared == accesspb.Permission_PERMISSION_SERVICES && !c.principal.IsService() && !byOperator(ctx):
 		return fault.PermissionDenied(faultpb.Reason_REASON_SERVICES_ONLY, "")
 	case c.principal.IsZero() && c.declared != accesspb.Permission_PERMISSION_PUBLIC:
 		return fault.Unauthenticated(faultpb.Reason_REASON_TOKEN_MISSING, "")

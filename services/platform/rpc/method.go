@@ -21,6 +21,8 @@ type method struct {
 	full, service, name string
 	// declared is the permission that it declares.
 	declared accesspb.Permission
+	// personal: by the contract its answers can show personal data; own: of nobody but the caller.
+	personal, own bool
 	// reach says which narrowed tokens it takes; nil: whichever.
 	reach *access.Reach
 	// limit is how long a call may take.
@@ -39,8 +41,9 @@ type method struct {
 
 func newMethod(service, name string) *method {
 	declared, reach := declaredBy(service, name)
+	personal, own := declaresOf(service, name)
 	return &method{
-		declared: declared, reach: reach,
+		declared: declared, reach: reach, personal: personal, own: own,
 		full: "/" + service + "/" + name, service: service, name: name, limit: limitOf(name), span: service + "/" + name,
 		spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
 			attribute.String("rpc.system", "grpc"), attribute.String("rpc.service", service), attribute.String("rpc.method", name))},

@@ -10,8 +10,6 @@ import (
 
 	"coso/services/platform/access"
 	"coso/services/platform/fault"
-	"coso/services/platform/rpc"
-	"coso/services/platform/token/tokentest"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
@@ -20,8 +18,8 @@ import (
 // INV-ACCESS-NARROW: the chain refuses a narrowed token before the method hears of the call.
 func TestNarrowedTokensInTheChain(t *testing.T) {
 	for _, tcp := range []bool{false, true} {
-		own := tokentest.Issuer(t)
-		b := newBench(t, tcp, func(o *rpc.Options) { o.Tokens = own.Verifier() })
+		b := newBench(t, tcp)
+		own := b.own
 		heard := 0
 		b.units.during(func(ctx context.Context, _ proto.Message) error {
 			heard++
@@ -60,8 +58,7 @@ func TestNarrowedTokensInTheChain(t *testing.T) {
 
 // A stream lasts as long as the token that proves its caller.
 func TestStreamsEndWithTheirTokens(t *testing.T) {
-	own := tokentest.Issuer(t)
-	b := newBench(t, true, func(o *rpc.Options) { o.Tokens = own.Verifier() })
+	b := newBench(t, true)
 	b.talk.hear = func(ss grpc.ServerStream) error {
 		if _, limited := ss.Context().Deadline(); !limited {
 			t.Error("the stream has no end")
@@ -69,7 +66,7 @@ func TestStreamsEndWithTheirTokens(t *testing.T) {
 		<-ss.Context().Done()
 		return ss.Context().Err()
 	}
-	compact, _, err := own.Signer().Sign("lan", 1500*time.Millisecond, "")
+	compact, _, err := b.own.Signer().Sign("lan", 1500*time.Millisecond, "")
 	if err != nil {
 		t.Fatal(err)
 	}

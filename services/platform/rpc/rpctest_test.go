@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
-	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,10 +16,14 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"coso/services/platform/fault"
+	"coso/services/platform/mtls"
 	"coso/services/platform/rpc"
+	"coso/services/platform/rpc/rpctest"
 	"coso/services/platform/store"
+	"coso/services/platform/token/tokentest"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
+	feedpb "coso/proto/gen/coso/feed/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 )
 
@@ -134,7 +137,7 @@ func (l *logbook) String() string {
 	return l.buf.String()
 }
 
-// bench is a server with the units on it, and a way in.
+// bench is a server with the units on it, and lan's way in.
 type bench struct {
 	// T is the test, of everyWay.
 	*testing.T
@@ -143,8 +146,11 @@ type bench struct {
 	units *units
 	talk  *talk
 	store *store.Store
+	own   *tokentest.Own
 	conn  grpc.ClientConnInterface
-	log   *logbook
+	// bare is the same way for whoever shows nothing.
+	bare grpc.ClientConnInterface
+	log  *logbook
 	// addr is where it listens; "" in memory.
 	addr string
 }
@@ -165,8 +171,9 @@ func everyWay(t *testing.T, test func(b *bench)) {
 	}
 }
 
-func newBench(t testing.TB, tcp bool, more ...func(*rpc.Options)) *bench {
+func newBench(t testing.TB, tcp bool) *bench {
 	t.Helper()
+	own := tokentest.Issuer(t)
 	table := store.NewTable("units", (*registrypb.Unit).GetName)
 	log := &logbook{}
 	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -177,16 +184,19 @@ func newBench(t testing.TB, tcp bool, more ...func(*rpc.Options)) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := rpc.Options{Service: "registry", Store: s, Logger: logger}
-	for _, set := range more {
-		set(&o)
+	o := rpc.Options{Service: "registry", Store: s, Logger: logger, Tokens: own.Verifier()}
+	var network *rpctest.Network
+	if tcp {
+		network = rpctest.NewNetwork(t)
+		o.TLS = network.As("registry")
 	}
 	b := &bench{
 		Server: rpc.New(o),
-		units:  &units{store: s, table: table}, talk: &talk{}, store: s, log: log,
+		units:  &units{store: s, table: table}, talk: &talk{}, store: s, own: own, log: log,
 	}
 	b.talk.register(b.Server)
 	registrypb.RegisterUnitServiceServer(b.Server, b.units)
+	feedpb.RegisterFeedServiceServer(b.Server, feedpb.UnimplementedFeedServiceServer{})
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
 		defer cancel()
@@ -195,38 +205,13 @@ func newBench(t testing.TB, tcp bool, more ...func(*rpc.Options)) *bench {
 			t.Error(err)
 		}
 	})
-	b.conn = b.Conn()
+	b.bare = b.Conn()
 	if tcp {
-		b.listen(t)
+		b.addr = network.Serve(b.Server)
+		b.bare = network.Dial(b.addr, "registry", mtls.Gateway)
 	}
+	b.conn = own.As("lan", b.bare)
 	return b
-}
-
-func (b *bench) listen(t testing.TB) {
-	t.Helper()
-	lis, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.addr = lis.Addr().String()
-	served := make(chan error, 1)
-	go func() { served <- b.Serve(context.WithoutCancel(t.Context()), lis) }()
-	conn, err := rpc.Dial(b.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.conn = conn
-	t.Cleanup(func() {
-		if err := conn.Close(); err != nil {
-			t.Error(err)
-		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
-		defer cancel()
-		b.Stop(ctx)
-		if err := <-served; err != nil {
-			t.Errorf("Serve: %v", err)
-		}
-	})
 }
 
 // unit is a good unit.

@@ -18,9 +18,8 @@ import (
 	"coso/services/platform/store"
 )
 
-// ErrNotLoopback says that an address can be reached from, or is on, another machine while nobody has to prove who they
-// are.
-var ErrNotLoopback = errors.New("without sign-in only loopback addresses are used: 127.0.0.1, [::1], localhost or a Unix socket")
+// ErrClearText says that a server without certificates was to answer elsewhere than by a Unix socket.
+var ErrClearText = errors.New("without certificates only a Unix socket is served")
 
 // Options say what a server serves.
 type Options struct {
@@ -30,10 +29,11 @@ type Options struct {
 	Store *store.Store
 	// Logger takes one line per call; nil: slog.Default.
 	Logger *slog.Logger
-	// Tokens verifies the tokens that callers show; nil: none is looked at.
+	// Tokens verifies the tokens that callers show; nil: none proves anything, and every one is refused.
 	Tokens Tokens
-	// TLS is who this process is to others: they prove by certificates who they are, and may be on other machines. nil: clear
-	// text, on loopback only.
+	// Readings keeps who was shown personal data; nil: no answer that shows any leaves.
+	Readings Readings
+	// TLS is who this process is to others, who prove by certificates who they are. nil: no network is served.
 	TLS *mtls.Identity
 	// OldCopies says, for a call of a full method, which of the service's copies of others' data are too old, as CopyAgeHeader
 	// has it; empty for none. Its error refuses the call. nil: the service keeps no copies.
@@ -47,12 +47,14 @@ type Server struct {
 	tokens Tokens
 	tls    *mtls.Identity
 	copies func(method string) (string, error)
-	logger *slog.Logger
-	meters meters
-	steps  []step
-	gate   *gate
-	health *health.Server
-	tcp    *grpc.Server
+	// readings keeps who was shown personal data; nil: none is shown.
+	readings Readings
+	logger   *slog.Logger
+	meters   meters
+	steps    []step
+	gate     *gate
+	health   *health.Server
+	tcp      *grpc.Server
 	// streams is the way of streams in memory.
 	streams *inprocgrpc.Channel
 	// methods are what is registered, by full name.
@@ -64,11 +66,14 @@ type Server struct {
 // New makes a server with the health service on it. It serves in memory at once, on TCP from Serve on.
 func New(o Options) *Server {
 	s := &Server{
-		store: o.Store, tokens: o.Tokens, tls: o.TLS, copies: o.OldCopies, logger: o.Logger, meters: newMeters(), gate: newGate(), health: health.NewServer(),
+		store: o.Store, tokens: o.Tokens, tls: o.TLS, copies: o.OldCopies, readings: o.Readings, logger: o.Logger, meters: newMeters(), gate: newGate(), health: health.NewServer(),
 		methods: map[string]*method{}, stranger: newMethod("unknown", "unknown"),
 	}
 	if s.logger == nil {
 		s.logger = slog.Default()
+	}
+	if s.tokens == nil {
+		s.tokens = noIssuer{}
 	}
 	s.logger = s.logger.With("service", o.Service)
 	s.steps = s.chain()
@@ -119,11 +124,11 @@ func (s *Server) ConnOf(neighbour access.Principal) grpc.ClientConnInterface {
 }
 
 // Serve answers on lis, which it closes, until Stop or until ctx ends, which stops the server within the longest deadline
-// of a call. It returns nil after a stop, and ErrNotLoopback, without serving, for a listener that other machines can
-// reach where nobody shows a certificate.
+// of a call. It returns nil after a stop, and ErrClearText, without serving, for a listener on a network where nobody shows a
+// certificate.
 func (s *Server) Serve(ctx context.Context, lis net.Listener) error {
-	if s.tls == nil && !local(lis.Addr()) {
-		return errors.Join(fmt.Errorf("listen on %s: %w", lis.Addr(), ErrNotLoopback), lis.Close())
+	if s.tls == nil && lis.Addr().Network() != "unix" {
+		return errors.Join(fmt.Errorf("listen on %s: %w", lis.Addr(), ErrClearText), lis.Close())
 	}
 	defer context.AfterFunc(ctx, func() {
 		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), readLimit)
@@ -162,15 +167,4 @@ func (s *Server) Stop(ctx context.Context) {
 	case <-within.Done():
 		s.logger.ErrorContext(within, "calls did not end when they were cut")
 	}
-}
-
-// local says whether only this machine can reach the address.
-func local(a net.Addr) bool {
-	switch a := a.(type) {
-	case *net.TCPAddr:
-		return a.IP.IsLoopback()
-	case *net.UnixAddr:
-		return true
-	}
-	return false
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
@@ -57,7 +59,7 @@ type house struct {
 	caller atomic.Pointer[access.Principal]
 }
 
-// answering starts the service of a name; id nil: in clear text.
+// answering starts the service of a name.
 func answering(t *testing.T, name string, listen string, id func(*slog.Logger) *mtls.Identity, tokens rpc.Tokens) *house {
 	t.Helper()
 	h := &house{log: &logbook{}}
@@ -67,11 +69,7 @@ func answering(t *testing.T, name string, listen string, id func(*slog.Logger) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := rpc.Options{Service: name, Store: s, Logger: logger, Tokens: tokens}
-	if id != nil {
-		o.TLS = id(logger)
-	}
-	h.Server = rpc.New(o)
+	h.Server = rpc.New(rpc.Options{Service: name, Store: s, Logger: logger, Tokens: tokens, TLS: id(logger)})
 	u := &units{store: s, table: table}
 	u.during(func(ctx context.Context, _ proto.Message) error {
 		p, _ := access.From(ctx)
@@ -79,7 +77,7 @@ func answering(t *testing.T, name string, listen string, id func(*slog.Logger) *
 		return fault.NotFound(faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "name")
 	})
 	registrypb.RegisterUnitServiceServer(h.Server, u)
-	lis, err := rpc.ListenAs(t.Context(), listen, o.TLS)
+	lis, err := rpc.ListenNetwork(t.Context(), listen)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,14 +134,16 @@ func TestCertificatesSayWhoCalls(t *testing.T) {
 	dir := issued(t, 0)
 	for _, c := range []struct {
 		caller, service string
-		signIn          bool
-		token, want     string
+		// issuer says whether the service knows one whose tokens count.
+		issuer      bool
+		token, want string
 	}{
 		{"membership", "registry", true, "", "services/membership"},
 		{"planning", "registry", false, "", "services/planning"},
 		{"award", "planning", true, "", "services/award"},
 		{"award", "planning", true, "lan", "principals/lan"}, // never both powers at once
-		{"gateway", "award", false, "", access.Local},
+		{"gateway", "award", false, "", "nobody"},
+		{"gateway", "award", false, "lan", "unknown"},
 		{"gateway", "award", true, "", "nobody"},
 		{"gateway", "award", true, "lan", "principals/lan"},
 		{"planning", "award", false, "", "refused"},
@@ -153,7 +153,7 @@ func TestCertificatesSayWhoCalls(t *testing.T) {
 		t.Run(c.caller+" calls "+c.service, func(t *testing.T) {
 			own, ctx := tokentest.Issuer(t), t.Context()
 			var tokens rpc.Tokens
-			if c.signIn {
+			if c.issuer {
 				tokens = own.Verifier()
 			}
 			if c.token != "" {
@@ -169,6 +169,8 @@ func TestCertificatesSayWhoCalls(t *testing.T) {
 				eventually(t, "the log says why", func() bool { return strings.Contains(h.log.String(), "a connection was refused") })
 			case "nobody":
 				refused(t, err, fault.KindUnauthenticated, faultpb.Reason_REASON_TOKEN_MISSING, "")
+			case "unknown":
+				refused(t, err, fault.KindUnauthenticated, faultpb.Reason_REASON_TOKEN_ISSUER_UNKNOWN, "token.claims.iss")
 			default:
 				if p := h.caller.Load(); p == nil || p.Name != c.want {
 					t.Errorf("%v calls, want %s (%v)", p, c.want, err)
@@ -202,20 +204,10 @@ func TestConnectionsThatCannotBe(t *testing.T) {
 		{"a caller whose certificate ended", renewed, "registry", 0, ended, 100, "127.0.0.1", "registry refuses the certificate of this process; it ended: make new ones", "ended on "},
 		{"a server whose certificate ended", old, "registry", 100, old, 100, "127.0.0.1", "make new ones with `coso certs DIR --renew`", "the caller refuses the certificate of this process"},
 		{"an address that the certificate does not have", now, "registry", 0, now, 0, "127.0.0.2", "is not for the address 127.0.0.2; make it with `coso certs DIR --renew --host 127.0.0.2`", "bad certificate"},
-		{"clear text to TLS", now, "registry", 0, "", 0, "127.0.0.1", "speaks TLS; give this process --tls-cert, --tls-key and --tls-ca", "the caller speaks clear text"},
-		{"TLS to clear text", "", "registry", 0, now, 0, "127.0.0.1", "registry speaks clear text there; start it with --tls-cert", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var server func(l *slog.Logger) *mtls.Identity
-			listen := "127.0.0.1:0"
-			if c.server != "" {
-				server, listen = func(l *slog.Logger) *mtls.Identity { return as(t, c.server, c.service, c.serverDays, l) }, ":0"
-			}
-			h := answering(t, c.service, listen, server, nil)
-			var client *mtls.Identity
-			if c.client != "" {
-				client = as(t, c.client, "gateway", c.clientDays, nil)
-			}
+			h := answering(t, c.service, ":0", func(l *slog.Logger) *mtls.Identity { return as(t, c.server, c.service, c.serverDays, l) }, nil)
+			client := as(t, c.client, "gateway", c.clientDays, nil)
 			_, port, err := net.SplitHostPort(h.addr)
 			if err != nil {
 				t.Fatal(err)
@@ -226,6 +218,39 @@ func TestConnectionsThatCannotBe(t *testing.T) {
 			}
 			eventually(t, "the log says "+c.logs, func() bool { return strings.Contains(h.log.String(), c.logs) })
 		})
+	}
+}
+
+// Nobody is heard in clear text, and no process speaks it (INV-RPC-CERTIFICATES).
+func TestClearTextIsRefused(t *testing.T) {
+	dir := issued(t, 0)
+	h := answering(t, "registry", "127.0.0.1:0", func(l *slog.Logger) *mtls.Identity { return as(t, dir, "registry", 0, l) }, nil)
+	conn, err := grpc.NewClient("passthrough:///"+h.addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if err := asks(t.Context(), t, conn); status.Code(err) != codes.Unavailable || h.caller.Load() != nil {
+		t.Errorf("in clear text: %v, %v calls", err, h.caller.Load())
+	}
+	eventually(t, "the log says who", func() bool {
+		return strings.Contains(h.log.String(), "the caller speaks clear text, as no process of coso does")
+	})
+
+	lis, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := grpc.NewServer()
+	served := make(chan error, 1)
+	go func() { served <- other.Serve(lis) }()
+	err = asks(t.Context(), t, dial(t, lis.Addr().String(), "registry", as(t, dir, "planning", 0, nil)))
+	if err == nil || !strings.Contains(err.Error(), "what answers at the address of registry speaks no TLS; check the address") {
+		t.Errorf("to clear text: %v", err)
+	}
+	other.Stop()
+	if err := <-served; err != nil {
+		t.Error(err)
 	}
 }
 

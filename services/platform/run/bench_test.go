@@ -28,6 +28,7 @@ import (
 	"coso/services/platform/feed"
 	"coso/services/platform/feed/feedtest"
 	"coso/services/platform/rpc"
+	"coso/services/platform/rpc/rpctest"
 	"coso/services/platform/run"
 	"coso/services/platform/store"
 )
@@ -69,6 +70,7 @@ func (c *clock) move(by time.Duration) { c.at.Add(int64(by)) }
 // house is a registry that a test lets speak, and a planning that follows it.
 type house struct {
 	t        *testing.T
+	network  *rpctest.Network
 	clock    *clock
 	js       jetstream.JetStream
 	taken    *store.Copy[*registrypb.Organisation]
@@ -114,9 +116,9 @@ func (units) GetUnit(_ context.Context, req *registrypb.GetUnitRequest) (*regist
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{t: t, clock: newClock(), js: feedtest.NATS(t).JetStream()}
+	h := &house{t: t, network: rpctest.NewNetwork(t), clock: newClock(), js: feedtest.NATS(t).JetStream()}
 	h.registry = h.start(t.TempDir(), run.Parts{Name: "registry", Schema: store.NewSchema(), Register: func(grpc.ServiceRegistrar, *store.Store) {}}, nil)
-	h.line = &line{ClientConnInterface: h.registry.Conn()}
+	h.line = &line{ClientConnInterface: h.registry.ConnOf("planning")}
 	h.taken = store.NewCopy("taken", (*registrypb.Organisation).GetName)
 	h.dir = t.TempDir()
 	h.startPlanning(h.dir)
@@ -136,6 +138,9 @@ func (h *house) follower() feed.Follower {
 		feed.On(func(*store.Tx, *registrypb.UnitCreated, feed.Envelope) error {
 			return errors.New("units are beyond me")
 		}),
+		feed.On(func(*store.Tx, *registrypb.GrantGiven, feed.Envelope) error {
+			return errors.New("so are grants")
+		}),
 		feed.On(func(tx *store.Tx, e *registrypb.OrganisationFounded, at feed.Envelope) error {
 			if at.Subject == poison {
 				return errors.New("this one is beyond me")
@@ -148,7 +153,7 @@ func (h *house) follower() feed.Follower {
 func (h *house) start(dir string, p run.Parts, conns map[string]grpc.ClientConnInterface) *service {
 	h.t.Helper()
 	s, err := run.New(run.Options{
-		Dir: dir, Logger: slog.New(slog.DiscardHandler), AskEvery: 5 * time.Millisecond, CopyClock: h.clock.now,
+		Dir: dir, Logger: slog.New(slog.DiscardHandler), AskEvery: 5 * time.Millisecond, CopyClock: h.clock.now, TLS: h.network.As(p.Name),
 	}, p)
 	if err != nil {
 		h.t.Fatal(err)
@@ -179,7 +184,7 @@ func (h *house) start(dir string, p run.Parts, conns map[string]grpc.ClientConnI
 // says lets the registry announce an event, in a command caused by the trace in ctx.
 func (h *house) says(ctx context.Context, subject string, events ...proto.Message) {
 	h.t.Helper()
-	ctx = access.With(ctx, access.Principal{Name: access.Local})
+	ctx = access.With(ctx, access.Service("registry"))
 	_, err := store.Update(ctx, h.registry.Store(), nil, func(tx *store.Tx) (*emptypb.Empty, error) {
 		for _, e := range events {
 			if err := tx.Emit(e, subject); err != nil {

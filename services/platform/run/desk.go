@@ -43,20 +43,53 @@ func Sockets(ctx context.Context, dir string, logger *slog.Logger, services ...*
 				"service", s.Name(), "folder", dir, "longest", longestSocket-len(Socket("", s.Name())))
 			continue
 		}
-		path := Socket(dir, s.Name())
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return out, fmt.Errorf("operator's socket: %w", err)
-		}
-		lis, err := new(net.ListenConfig).Listen(ctx, "unix", path)
+		lis, err := listen(ctx, filepath.Join(dir, "."+s.Name()), Socket(dir, s.Name()))
 		if err != nil {
 			return out, fmt.Errorf("operator's socket: %w", err)
 		}
 		out = append(out, On{s, lis})
-		if err := os.Chmod(path, 0o600); err != nil {
-			return out, fmt.Errorf("operator's socket: %w", err)
-		}
 	}
 	return out, nil
+}
+
+// listen opens a socket that nobody but its owner can ever have connected to: it is made in a folder of its own that is
+// closed to others, since the system gives a socket the mode of the process, and moves out when its own mode is set.
+func listen(ctx context.Context, closed, path string) (net.Listener, error) {
+	if err := os.RemoveAll(closed); err != nil { // of a start that was cut off
+		return nil, err
+	}
+	if err := os.Mkdir(closed, 0o700); err != nil {
+		return nil, err
+	}
+	inside := filepath.Join(closed, "s") // no longer than path, which the systems take
+	lis, err := new(net.ListenConfig).Listen(ctx, "unix", inside)
+	if err != nil {
+		return nil, errors.Join(err, os.Remove(closed))
+	}
+	out := &socket{Listener: lis, path: path}
+	if err := errors.Join(os.Chmod(inside, 0o600), os.Rename(inside, path), os.Remove(closed)); err != nil {
+		return nil, errors.Join(err, out.Close(), os.RemoveAll(closed))
+	}
+	return out, nil
+}
+
+// socket is a listener whose file has moved: it takes the file with it when it is closed.
+type socket struct {
+	net.Listener
+
+	path   string
+	remove sync.Once
+}
+
+// Close ends the listener and removes its file, once: a later socket may have its path.
+func (s *socket) Close() error {
+	var gone error
+	s.remove.Do(func() {
+		if gone = os.Remove(s.path); errors.Is(gone, fs.ErrNotExist) {
+			gone = nil
+		}
+	})
+	return errors.Join(gone, s.Listener.Close())
 }
 
 // Answer lets services answer on listeners that open makes, as a part. It starts before the services and ends after them:

@@ -1,8 +1,6 @@
 package run_test
 
 import (
-	"context"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 	feedpb "coso/proto/gen/coso/feed/v1"
@@ -21,6 +20,7 @@ import (
 	"coso/services/platform/rpc"
 )
 
+// INV-FEED-SKIP: a follower passes over an event that it stopped at, when an operator has said so and why.
 func TestPoisonStopsUntilItIsSkipped(t *testing.T) {
 	h := newHouse(t)
 	for _, name := range []string{"organisations/a", poison, "organisations/b"} {
@@ -64,29 +64,28 @@ func TestPoisonStopsUntilItIsSkipped(t *testing.T) {
 	refused(t, skip("registry", 2, "once more"), fault.KindFailedPrecondition, faultpb.Reason_REASON_EVENT_NOT_STOPPED)
 }
 
-func TestUnitsAreNotSkipped(t *testing.T) {
-	h := newHouse(t)
-	h.says(t.Context(), "units/u", &registrypb.UnitCreated{Unit: &registrypb.Unit{Name: "units/u"}})
-	eventually(t, "the follower stops", func() bool { return h.follows().GetStoppedAt() == 1 })
-	_, err := h.planning.operator.SkipEvent(t.Context(), &feedpb.SkipEventRequest{Source: "registry", Sequence: 1, Reason: "who needs it"})
-	refused(t, err, fault.KindFailedPrecondition, faultpb.Reason_REASON_EVENT_NOT_SKIPPABLE)
+// INV-FEED-SKIP: nothing is counted without a unit, and nothing is allowed or refused without a grant.
+func TestUnitsAndGrantsAreNotSkipped(t *testing.T) {
+	for subject, event := range map[string]proto.Message{
+		"units/u":  &registrypb.UnitCreated{Unit: &registrypb.Unit{Name: "units/u"}},
+		"grants/g": &registrypb.GrantGiven{Grant: &registrypb.Grant{Name: "grants/g"}},
+	} {
+		t.Run(subject, func(t *testing.T) {
+			h := newHouse(t)
+			h.says(t.Context(), subject, event)
+			eventually(t, "the follower stops", func() bool { return h.follows().GetStoppedAt() == 1 })
+			_, err := h.planning.operator.SkipEvent(t.Context(), &feedpb.SkipEventRequest{Source: "registry", Sequence: 1, Reason: "who needs it"})
+			refused(t, err, fault.KindFailedPrecondition, faultpb.Reason_REASON_EVENT_NOT_SKIPPABLE)
+		})
+	}
 }
 
 // What an operator may ask and command, nobody else may, by the network or within the process; where events stand, followers
 // must know.
 func TestOnlyTheSocketCommandsTheFeed(t *testing.T) {
 	h := newHouse(t)
-	lis, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- h.planning.Server().Serve(context.WithoutCancel(t.Context()), lis) }()
-	conn, err := rpc.Dial(lis.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []grpc.ClientConnInterface{conn, h.planning.Conn()} {
+	conn := h.network.Dial(h.network.Serve(h.planning.Server()), "planning", "award")
+	for _, c := range []grpc.ClientConnInterface{conn, h.planning.ConnOf("award")} {
 		client := feedpb.NewFeedServiceClient(c)
 		_, err := client.SkipEvent(t.Context(), &feedpb.SkipEventRequest{Source: "registry", Sequence: 1, Reason: "who needs it"})
 		refused(t, err, fault.KindPermissionDenied, faultpb.Reason_REASON_OPERATOR_ONLY)
@@ -97,20 +96,14 @@ func TestOnlyTheSocketCommandsTheFeed(t *testing.T) {
 			t.Errorf("where the events stand: %v", err)
 		}
 	}
-	if err := conn.Close(); err != nil {
-		t.Error(err)
-	}
 	h.planning.stop()
-	if err := <-served; err != nil {
-		t.Error(err)
-	}
 }
 
 func TestFeedHeadAndRelay(t *testing.T) {
 	h := newHouse(t)
 	h.founds("organisations/a")
 	h.founds("organisations/b")
-	head, err := feedpb.NewFeedServiceClient(h.registry.Conn()).GetFeedHead(t.Context(), &feedpb.GetFeedHeadRequest{})
+	head, err := feedpb.NewFeedServiceClient(h.registry.ConnOf("award")).GetFeedHead(t.Context(), &feedpb.GetFeedHeadRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +119,7 @@ func TestFeedHeadAndRelay(t *testing.T) {
 
 // ask calls what rests on the copy and what does not.
 func (h *house) ask() (write error, header metadata.MD, read error) {
-	client := registrypb.NewUnitServiceClient(h.planning.Conn())
+	client := registrypb.NewUnitServiceClient(h.planning.ConnOf("award"))
 	_, write = client.CreateUnit(h.t.Context(), &registrypb.CreateUnitRequest{Unit: &registrypb.Unit{
 		DisplayName: "Quận ủy Tây Hồ", Level: "DISTRICT_COMMITTEE", ValidFrom: "1995-10-28",
 	}})

@@ -14,12 +14,14 @@ import (
 	checkpointpb "coso/proto/gen/coso/checkpoint/v1"
 	feedpb "coso/proto/gen/coso/feed/v1"
 	operationpb "coso/proto/gen/coso/operation/v1"
+	readingpb "coso/proto/gen/coso/reading/v1"
 	"coso/services/platform/access"
 	"coso/services/platform/backup"
 	"coso/services/platform/checkpoint"
 	"coso/services/platform/feed"
 	"coso/services/platform/mtls"
 	"coso/services/platform/operation"
+	"coso/services/platform/readings"
 	"coso/services/platform/rpc"
 	"coso/services/platform/store"
 	"coso/services/platform/watch"
@@ -73,6 +75,7 @@ type Service struct {
 	server *rpc.Server
 	feed   *feed.Feed
 	signer *checkpoint.Signer
+	book   *readings.Book
 	begin  func(context.Context, *store.Store) error
 }
 
@@ -96,16 +99,18 @@ func New(o Options, p Parts) (*Service, error) {
 	f := feed.New(feed.Options{
 		Store: s, Followers: p.Follow, Logger: logger, AskEvery: o.AskEvery, MaxAge: o.MaxCopyAge, Now: o.CopyClock,
 	})
-	server := rpc.New(rpc.Options{Service: p.Name, Store: s, Logger: o.Logger, Tokens: o.Tokens, TLS: o.TLS, OldCopies: f.OldCopies})
+	book := readings.Open(readings.Options{Dir: o.Dir, Service: p.Name, Clock: o.Clock, Logger: logger})
+	server := rpc.New(rpc.Options{Service: p.Name, Store: s, Logger: o.Logger, Tokens: o.Tokens, TLS: o.TLS, OldCopies: f.OldCopies, Readings: book})
 	p.Register(server, s)
 	feedpb.RegisterFeedServiceServer(server, f)
 	feedpb.RegisterEventServiceServer(server, watch.New(p.Name, s))
 	operationpb.RegisterOperationServiceServer(server, operation.New(p.Name, s))
+	readingpb.RegisterReadingServiceServer(server, readings.NewServer(p.Name, s, book))
 	backuppb.RegisterBackupServiceServer(server, backup.New(s))
 	o.Checkpoints.Clock, o.Checkpoints.Logger = o.Clock, logger
 	signer := checkpoint.New(s, o.Checkpoints.In(o.Dir))
 	checkpointpb.RegisterCheckpointServiceServer(server, checkpoint.NewServer(signer))
-	return &Service{name: p.Name, store: s, server: server, feed: f, signer: signer, begin: p.Begin}, nil
+	return &Service{name: p.Name, store: s, server: server, feed: f, signer: signer, book: book, begin: p.Begin}, nil
 }
 
 // Name is the service's name.
@@ -122,11 +127,19 @@ func (s *Service) ConnOf(neighbour string) grpc.ClientConnInterface {
 	return s.server.ConnOf(access.Service(neighbour))
 }
 
+// Takers answers how far those who follow the service have come, as feed.Feed does.
+func (s *Service) Takers(ctx context.Context, wanted uint64, wait time.Duration) []feed.Taker {
+	return s.feed.Takers(ctx, wanted, wait)
+}
+
 // Server is the service's gRPC server.
 func (s *Service) Server() *rpc.Server { return s.server }
 
 // Signed answers nil unless the last checkpoint of the journal could not be signed or written, and why it could not.
 func (s *Service) Signed() error { return s.signer.Healthy() }
+
+// Recorded answers nil unless it cannot be recorded who reads personal data, so that none is shown, and why it cannot.
+func (s *Service) Recorded() error { return s.book.Healthy() }
 
 // Part fires the service's timers, signs its journal, and runs the relay and the followers over js until the context ends;
 // then it signs what has changed and closes the store. conns are the ways to the followed services, by name: they are asked how far their events have come (feed.Feed). With a nil js the service
@@ -167,5 +180,5 @@ func (s *Service) signLast(ctx context.Context) {
 func (s *Service) Close() error {
 	s.feed.Close()
 	s.signer.Close()
-	return s.store.Close()
+	return errors.Join(s.book.Close(), s.store.Close())
 }

@@ -25,25 +25,28 @@ func onGrant[E interface {
 	})
 }
 
-// FollowUnits keeps copies of the registry's units, for a service that needs them for nothing else.
+// FollowUnits keeps copies of the registry's units, for a service that does nothing else with them.
 func FollowUnits(units *store.Copy[*registrypb.Unit]) []feed.Handler {
+	return OnUnits(func(tx *store.Tx, next *registrypb.Unit) error { return keep(tx, units, next) })
+}
+
+// OnUnits hands over each unit that registry announces, after whatever change, known or not, newer or not.
+func OnUnits(take func(tx *store.Tx, next *registrypb.Unit) error) []feed.Handler {
 	return []feed.Handler{
-		onUnit[*registrypb.UnitCreated](units),
-		onUnit[*registrypb.UnitUpdated](units),
-		onUnit[*registrypb.UnitReparented](units),
-		onUnit[*registrypb.UnitClosed](units),
-		onUnit[*registrypb.UnitClosingCorrected](units),
-		onUnit[*registrypb.UnitPlacementRemoved](units),
+		onUnit[*registrypb.UnitCreated](take),
+		onUnit[*registrypb.UnitUpdated](take),
+		onUnit[*registrypb.UnitReparented](take),
+		onUnit[*registrypb.UnitClosed](take),
+		onUnit[*registrypb.UnitClosingCorrected](take),
+		onUnit[*registrypb.UnitPlacementRemoved](take),
 	}
 }
 
 func onUnit[E interface {
 	proto.Message
 	GetUnit() *registrypb.Unit
-}](units *store.Copy[*registrypb.Unit]) feed.Handler {
-	return feed.On(func(tx *store.Tx, e E, _ feed.Envelope) error {
-		return keep(tx, units, e.GetUnit())
-	})
+}](take func(*store.Tx, *registrypb.Unit) error) feed.Handler {
+	return feed.On(func(tx *store.Tx, e E, _ feed.Envelope) error { return take(tx, e.GetUnit()) })
 }
 
 // named is a resource of the registry.

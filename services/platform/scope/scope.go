@@ -4,19 +4,33 @@
 // A grant of a unit holds in all units below it, in whatever tree, as they are placed today. Whoever stands in for another
 // holds that one's grant beside him, and what he does under it shows both.
 //
+// What was read is kept, under the marks of the records that it rests on: an answer never outlives a change of them, nor the moment
+// at which a grant begins or ends.
+//
 // INV-SCOPE-SUBTREE: a grant holds in exactly the unit it names and those that today's placements put below it; one that names
 // no unit holds everywhere.
+//
+// INV-SCOPE-KEPT: what is kept is what would be read.
+//
+// INV-SCOPE-REST: a substitute's grant holds only while the grant it rests on does.
+//
+// INV-SCOPE-LASTING: how long somebody holds a permission is how long one grant of their own that is in force does.
+//
+// INV-SCOPE-BOUNDED: to know what somebody may do, his grants are read that have not ended, and no others.
 package scope
 
 import (
-	"iter"
+	"slices"
 	"sync"
 	"time"
 
 	accesspb "coso/proto/gen/coso/access/v1"
+	faultpb "coso/proto/gen/coso/fault/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/platform/access"
 	"coso/services/platform/civil"
+	"coso/services/platform/dated"
+	"coso/services/platform/fault"
 	"coso/services/platform/store"
 )
 
@@ -29,12 +43,17 @@ type Units interface {
 // Grants are a service's grants, records or copies.
 type Grants interface {
 	Find(r store.Reader, name string) (*registrypb.Grant, bool, error)
-	By(r store.Reader, in *store.Index[*registrypb.Grant], key store.Key) func(yield func(*registrypb.Grant, error) bool)
+	From(r store.Reader, in *store.Index[*registrypb.Grant], key, from store.Key) func(yield func(*registrypb.Grant, error) bool)
 }
 
-// NewByPrincipal declares the index by which a Book finds the grants of a principal.
+// NewByPrincipal declares the index by which a Book finds the grants of a principal that have not ended.
 func NewByPrincipal() *store.Index[*registrypb.Grant] {
-	return store.NewIndex("principal", func(g *registrypb.Grant) []store.Key { return []store.Key{store.Text(g.GetPrincipal())} })
+	return NewByEnd("principal-end", (*registrypb.Grant).GetPrincipal)
+}
+
+// NewGrantsStamp declares the marks by which a Book knows whether the grants of a principal are those that it has kept.
+func NewGrantsStamp() *store.Stamp[*registrypb.Grant] {
+	return store.NewStamp("grants-stamp", (*registrypb.Grant).GetPrincipal)
 }
 
 // Book answers what principals may do, from one service's units and grants. It implements store.Authority and is safe for
@@ -44,6 +63,8 @@ type Book struct {
 	stamp       *store.Stamp[*registrypb.Unit]
 	grants      Grants
 	byPrincipal *store.Index[*registrypb.Grant]
+	grantsStamp *store.Stamp[*registrypb.Grant]
+	holders     holders
 
 	mu   sync.Mutex
 	kept *tree
@@ -52,23 +73,59 @@ type Book struct {
 	on     store.Mark
 }
 
-// NewBook reads units, marked by a stamp of them all, and grants, found by an index.
-func NewBook(units Units, stamp *store.Stamp[*registrypb.Unit], grants Grants, byPrincipal *store.Index[*registrypb.Grant]) *Book {
-	return &Book{units: units, stamp: stamp, grants: grants, byPrincipal: byPrincipal}
+// NewBook reads units, marked by a stamp of them all, and grants, found by an index and marked by a stamp for each principal.
+func NewBook(
+	units Units, stamp *store.Stamp[*registrypb.Unit],
+	grants Grants, byPrincipal *store.Index[*registrypb.Grant], grantsStamp *store.Stamp[*registrypb.Grant],
+) *Book {
+	return &Book{units: units, stamp: stamp, grants: grants, byPrincipal: byPrincipal, grantsStamp: grantsStamp}
+}
+
+// KnownUnit refuses a filter, in field, by a unit that is not among the book's: NotFound. An empty list would look as if the unit had
+// nothing to show. "" is no filter.
+func (b *Book) KnownUnit(r store.Reader, field, name string) error {
+	if name == "" {
+		return nil
+	}
+	_, known, err := b.units.Find(r, name)
+	if err == nil && !known {
+		err = fault.NotFound(faultpb.Reason_REASON_RESOURCE_NOT_FOUND, field, "name", name)
+	}
+	return err
 }
 
 // PowerOf reads what a principal may do at a moment.
 func (b *Book) PowerOf(r store.Reader, p access.Principal, now time.Time) (store.Power, error) {
-	out := &power{book: b, r: r, p: p, today: civil.Today(now)}
-	for g, err := range b.grants.By(r, b.byPrincipal, store.Text(p.Name)) {
-		if err != nil {
-			return nil, err
-		}
-		if access.InForce(g, now) {
-			out.held = append(out.held, g)
+	held, err := b.heldBy(r, p.Name, now)
+	if err != nil {
+		return nil, err
+	}
+	return &power{book: b, r: r, p: p, today: civil.Today(now), held: held}, nil
+}
+
+// Lasting is until when a principal holds a permission in a unit by one grant of its own that is in force; the zero moment: for good.
+// ok is false if it does not hold it so.
+func (b *Book) Lasting(
+	r store.Reader, p access.Principal, now time.Time, what accesspb.Permission, unit string,
+) (until time.Time, ok bool, err error) {
+	if access.Fixed(p, what) {
+		return time.Time{}, true, nil
+	}
+	held, err := b.heldBy(r, p.Name, now)
+	for i := 0; i < len(held) && err == nil; i++ {
+		one := &power{book: b, r: r, p: p, today: civil.Today(now), held: held[i : i+1]}
+		basis, failed := one.At(what, unit)
+		switch end := held[i].GetEndTime(); {
+		case failed != nil:
+			err = failed
+		case !basis.Own:
+		case end == nil:
+			return time.Time{}, true, nil
+		case end.AsTime().After(until):
+			until, ok = end.AsTime(), true
 		}
 	}
-	return out, nil
+	return until, ok, err
 }
 
 // power is what one principal may do, read through one transaction.
@@ -77,7 +134,8 @@ type power struct {
 	r     store.Reader
 	p     access.Principal
 	today civil.Date
-	held  []*registrypb.Grant
+	// held are the grants in force, the principal's own first; shared, never changed.
+	held []*registrypb.Grant
 }
 
 // Anywhere reports whether the principal has a permission in any unit.
@@ -85,49 +143,45 @@ func (w *power) Anywhere(what accesspb.Permission) bool {
 	if access.Fixed(w.p, what) {
 		return true
 	}
-	for range w.with(what) {
-		return true
+	for _, g := range w.held {
+		if access.Holds(g.GetRole(), what) {
+			return true
+		}
 	}
 	return false
 }
 
-// with are the grants that give a permission, the principal's own first.
-func (w *power) with(what accesspb.Permission) iter.Seq[*registrypb.Grant] {
-	return func(yield func(*registrypb.Grant) bool) {
-		for _, own := range []bool{true, false} {
-			for _, g := range w.held {
-				if (g.GetOnBehalfOf() == "") == own && access.Holds(g.GetRole(), what) && !yield(g) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// At reports whether the principal has a permission in a unit, and in whose stead.
-func (w *power) At(what accesspb.Permission, unit, stead string) (instead string, ok bool, err error) {
+// At says on whose grants a permission rests in a unit.
+func (w *power) At(what accesspb.Permission, unit string) (basis store.Basis, err error) {
 	if access.Fixed(w.p, what) {
-		return "", true, nil
+		return store.Basis{Own: true}, nil
 	}
-	var above map[string]bool
-	for g := range w.with(what) {
-		if other := g.GetOnBehalfOf(); other != "" && stead != "" && other != stead {
+	var above []string
+	for _, g := range w.held {
+		if !access.Holds(g.GetRole(), what) {
 			continue
 		}
 		holds := g.GetUnit() == "" || g.GetUnit() == unit
 		if !holds && unit != "" {
 			if above == nil {
-				if above, err = w.book.above(w.r, unit, w.today); err != nil {
-					return "", false, err
+				if above, err = w.above(unit); err != nil {
+					return store.Basis{}, err
 				}
 			}
-			holds = above[g.GetUnit()]
+			holds = slices.Contains(above, g.GetUnit())
 		}
-		if holds {
-			return g.GetOnBehalfOf(), true, nil
+		if !holds {
+			continue
 		}
+		whose := g.GetOnBehalfOf()
+		if whose == "" {
+			return store.Basis{Own: true}, nil
+		}
+		basis.Steads = append(basis.Steads, whose)
 	}
-	return "", false, nil
+	slices.Sort(basis.Steads)
+	basis.Steads = slices.Compact(basis.Steads)
+	return basis, nil
 }
 
 // Units are those in which the principal has a permission.
@@ -136,11 +190,14 @@ func (w *power) Units(what accesspb.Permission) (store.Scope, error) {
 		return store.Scope{Everywhere: true}, nil
 	}
 	var roots []string
-	for g := range w.with(what) {
-		if g.GetUnit() == "" {
+	for _, g := range w.held {
+		switch {
+		case !access.Holds(g.GetRole(), what):
+		case g.GetUnit() == "":
 			return store.Scope{Everywhere: true}, nil
+		default:
+			roots = append(roots, g.GetUnit())
 		}
-		roots = append(roots, g.GetUnit())
 	}
 	t, err := w.book.treeOf(w.r, w.today)
 	if err != nil {
@@ -149,55 +206,11 @@ func (w *power) Units(what accesspb.Permission) (store.Scope, error) {
 	return store.ScopeOf(t.below(roots)), nil
 }
 
-// above are the units above one today, in whatever tree, without itself.
-func (b *Book) above(r store.Reader, unit string, today civil.Date) (map[string]bool, error) {
-	t, err := b.treeFor(r, today)
-	if err != nil {
-		return nil, err
-	}
-	right := func(name string) ([]string, error) {
-		if t != nil {
-			return t.parents[name], nil
-		}
-		u, ok, err := b.units.Find(r, name)
-		if err != nil || !ok {
-			return nil, err
-		}
-		return parents(u, today), nil
-	}
-	found := map[string]bool{}
-	for next := []string{unit}; len(next) > 0; next = next[1:] {
-		up, err := right(next[0])
-		if err != nil {
-			return nil, err
-		}
-		for _, parent := range up {
-			if !found[parent] {
-				found[parent] = true
-				next = append(next, parent)
-			}
-		}
-	}
-	return found, nil
-}
-
-// parents are the units right above one on a day, one for each tree: by the placement that began last, or, where none has
-// begun yet, by the first that will.
+// parents are the units right above one on a day, one for each tree, of one that has not begun those that will be.
 func parents(u *registrypb.Unit, day civil.Date) []string {
-	on := day.String() // dates compare as their strings do
-	best := map[string]*registrypb.Placement{}
-	for _, p := range u.GetPlacements() {
-		cur := best[p.GetTree()]
-		begun := p.GetFromDate() <= on
-		switch {
-		case cur == nil,
-			begun && (cur.GetFromDate() > on || p.GetFromDate() > cur.GetFromDate()),
-			!begun && cur.GetFromDate() > on && p.GetFromDate() < cur.GetFromDate():
-			best[p.GetTree()] = p
-		}
-	}
-	out := make([]string, 0, len(best))
-	for _, p := range best {
+	placed := dated.PlacedOrComing(u, day.String())
+	out := make([]string, 0, len(placed))
+	for _, p := range placed {
 		if p.GetParent() != "" {
 			out = append(out, p.GetParent())
 		}

@@ -2,6 +2,7 @@ package scope
 
 import (
 	"slices"
+	"strings"
 	"sync"
 
 	"coso/services/platform/civil"
@@ -17,14 +18,17 @@ type tree struct {
 	parents  map[string][]string
 
 	mu sync.Mutex
-	// known are the units below one and itself, sorted.
+	// seen is the version in which it was found last.
+	seen store.Version
+	// known are the units below some and themselves, sorted; names is how many they are.
 	known map[string][]string
+	names int
 }
 
 // treeOf is the tree of a day as a transaction sees the units.
 func (b *Book) treeOf(r store.Reader, day civil.Date) (*tree, error) {
-	mark := b.stamp.Of(r, "")
-	if kept := b.keptTree(mark, day); kept != nil {
+	kept, mark := b.keptTree(r, day)
+	if kept != nil {
 		return kept, nil
 	}
 	t := &tree{mark: mark, day: day, children: map[string][]string{}, parents: map[string][]string{}, known: map[string][]string{}}
@@ -52,8 +56,8 @@ const oneByOne = 1000
 
 // treeFor is the tree of a day as a transaction sees the units, for a question about one of them; nil: walk up to answer it.
 func (b *Book) treeFor(r store.Reader, day civil.Date) (*tree, error) {
-	mark := b.stamp.Of(r, "")
-	if kept := b.keptTree(mark, day); kept != nil {
+	kept, mark := b.keptTree(r, day)
+	if kept != nil {
 		return kept, nil
 	}
 	b.mu.Lock()
@@ -69,37 +73,115 @@ func (b *Book) treeFor(r store.Reader, day civil.Date) (*tree, error) {
 	return b.treeOf(r, day)
 }
 
-// keptTree is the tree that was worked out last, if it is that of these units on this day; nil: it is another's.
-func (b *Book) keptTree(mark store.Mark, day civil.Date) *tree {
+// keptTree is the tree that was worked out last, if it is that of the units that r sees, on this day; nil: it is another's, and
+// mark that of the units.
+func (b *Book) keptTree(r store.Reader, day civil.Date) (kept *tree, mark store.Mark) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.kept != nil && b.kept.mark == mark && b.kept.day == day {
-		return b.kept
+	kept = b.kept
+	b.mu.Unlock()
+	if kept != nil && kept.day != day {
+		kept = nil
 	}
-	return nil
+	version, reads := store.VersionOf(r)
+	if kept != nil && reads && kept.wasSeenIn(version) {
+		return kept, mark
+	}
+	mark = b.stamp.Of(r, "")
+	if kept == nil || kept.mark != mark {
+		return nil, mark
+	}
+	if reads {
+		kept.seeIn(version)
+	}
+	return kept, mark
 }
 
-// below are some units and all below them, sorted.
-func (t *tree) below(roots []string) []string {
-	if len(roots) == 1 {
-		return t.belowOne(roots[0])
-	}
-	var out []string
-	for _, root := range roots {
-		out = append(out, t.belowOne(root)...)
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-func (t *tree) belowOne(root string) []string {
+func (t *tree) wasSeenIn(v store.Version) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if out, ok := t.known[root]; ok {
+	return t.seen == v
+}
+
+func (t *tree) seeIn(v store.Version) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.seen = v
+}
+
+// above are the units above one today, in whatever tree, and itself.
+func (w *power) above(unit string) ([]string, error) {
+	t, err := w.book.treeFor(w.r, w.today)
+	if err != nil {
+		return nil, err
+	}
+	found := path{units: append(make([]string, 0, handful/2), unit)}
+	for next := 0; next < len(found.units); { // there are more with every step
+		name := found.units[next]
+		next++
+		if t != nil {
+			found.add(t.parents[name])
+			continue
+		}
+		u, ok, err := w.book.units.Find(w.r, name)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			found.add(parents(u, w.today))
+		}
+	}
+	return found.units, nil
+}
+
+// path are units met on the way up, each once. There are a handful of them, so a map is made only for a way that nobody expects.
+type path struct {
+	units []string
+	met   map[string]bool
+}
+
+// handful is how many units are looked through for one.
+const handful = 32
+
+func (p *path) add(units []string) {
+	for _, unit := range units {
+		if len(p.units) <= handful {
+			if slices.Contains(p.units, unit) {
+				continue
+			}
+		} else {
+			if p.met == nil {
+				p.met = map[string]bool{}
+				for _, u := range p.units {
+					p.met[u] = true
+				}
+			}
+			if p.met[unit] {
+				continue
+			}
+			p.met[unit] = true
+		}
+		p.units = append(p.units, unit)
+	}
+}
+
+// maxBelow bounds how many names a tree keeps of questions asked before.
+const maxBelow = 1 << 20
+
+// below are some units and all below them, sorted; the caller does not change them.
+func (t *tree) below(roots []string) []string {
+	slices.Sort(roots)
+	roots = slices.Compact(roots)
+	id := strings.Join(roots, "\n")
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if out, ok := t.known[id]; ok {
 		return out
 	}
-	seen := map[string]bool{root: true}
-	out := []string{root}
+	out := slices.Clone(roots)
+	seen := make(map[string]bool, len(out))
+	for _, root := range out {
+		seen[root] = true
+	}
 	for i := 0; i < len(out); i++ {
 		for _, child := range t.children[out[i]] {
 			if !seen[child] {
@@ -109,6 +191,10 @@ func (t *tree) belowOne(root string) []string {
 		}
 	}
 	slices.Sort(out)
-	t.known[root] = out
+	if t.names += len(out); t.names > maxBelow {
+		clear(t.known)
+		t.names = len(out)
+	}
+	t.known[id] = out
 	return out
 }

@@ -44,14 +44,14 @@ func TestAListAmongUnitsIsTheListOfAllFiltered(t *testing.T) {
 	g := guard(t)
 	units := []string{"units/a", "units/a1", "units/a-1", "units/b", "units/ba", "units/c"}
 	where := map[string]string{}
-	for n := range 40 {
+	for n := range 150 {
 		unit := units[n*n%len(units)]
 		g.itself(func(tx *store.Tx) error { _, err := g.add(tx, n, unit); return err })
 		where[company(n, "").GetName()] = unit
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		scope := slices.Compact(slices.Sorted(slices.Values(rapid.SliceOf(rapid.SampledFrom(append(units, "units/ha-noi", "units/none"))).Draw(rt, "scope"))))
-		size := rapid.Int32Range(1, 5).Draw(rt, "page")
+		size := rapid.Int32Range(1, 20).Draw(rt, "page")
 		odd := rapid.Bool().Draw(rt, "every other")
 		keep := func(name string) bool { return !odd || name[len(name)-1]%2 == 1 }
 		var want []string

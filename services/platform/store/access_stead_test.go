@@ -52,6 +52,40 @@ func TestAnActInAnothersSteadShowsBoth(t *testing.T) {
 	}
 }
 
+// Of several in whose stead something can be done it is done in the stead of one whose grants give all that it needs, in whatever
+// order it is asked for; once it has been said whose that is, it stays so.
+func TestAnActRestsOnTheOneWhoseGrantsGiveAll(t *testing.T) {
+	g := guard(t)
+	g.give(lan, accesspb.Role_ROLE_CLERK, "units/ba-dinh", hoa)
+	g.give(lan, accesspb.Role_ROLE_CLERK, "units/ha-noi", minh)
+	both := func(n int, look func(*store.Tx), units ...string) error {
+		_, err := store.Update(clerk(lan), g.store, nil, func(tx *store.Tx) (*registrypb.Enterprise, error) {
+			for _, unit := range units {
+				if err := tx.Require(access.EnterprisesRecord, unit); err != nil {
+					return nil, err
+				}
+				look(tx)
+			}
+			return g.add(tx, n, units[0])
+		})
+		return err
+	}
+	for n, units := range [][]string{{"units/ba-dinh", "units/tay-ho"}, {"units/tay-ho", "units/ba-dinh"}} {
+		if err := both(n, func(*store.Tx) {}, units...); err != nil {
+			t.Fatal(err)
+		}
+		if got := g.whose(n); got != lan+" for "+minh {
+			t.Errorf("in %v it was recorded by %s", units, got)
+		}
+	}
+	err := both(3, func(tx *store.Tx) {
+		if got := tx.Actor().OnBehalfOf; got != hoa {
+			t.Errorf("in ba-dinh alone it is done in the stead of %q", got)
+		}
+	}, "units/ba-dinh", "units/tay-ho")
+	wantFault(t, err, fault.KindPermissionDenied, faultpb.Reason_REASON_PERMISSION_DENIED_IN_UNIT)
+}
+
 // whose says who changed an enterprise last.
 func (g *guarded) whose(n int) string {
 	g.t.Helper()
@@ -77,7 +111,7 @@ func (g *guarded) load(principal, unit string, numbers ...int) {
 		if op, err := store.GetOperation(tx, operation); err == nil {
 			return op, nil
 		}
-		return store.BeginOperation(tx, operation)
+		return store.BeginOperation(tx, operation, access.EnterprisesRecord)
 	})
 	if err != nil {
 		g.t.Fatal(err)
@@ -97,7 +131,7 @@ func (g *guarded) load(principal, unit string, numbers ...int) {
 
 func (g *guarded) activate(principal string) (*journalpb.Operation, error) {
 	ctx := as(principal, accesspb.Permission_PERMISSION_SIGNED_IN)
-	return store.Update(ctx, g.store, nil, func(tx *store.Tx) (*journalpb.Operation, error) { return store.ActivateOperation(tx, operation) })
+	return store.Activate(ctx, g.store, nil, operation)
 }
 
 // What was put aside comes in only while its beginner may still record all of it.

@@ -45,10 +45,13 @@ func guard(t testing.TB) *guarded {
 	g.enterprises = store.NewTable("enterprises", (*registrypb.Enterprise).GetName, store.In((*registrypb.Enterprise).GetUnit), g.byUnit)
 	stamp, byPrincipal := store.NewWholeStamp[*registrypb.Unit]("units-stamp"), scope.NewByPrincipal()
 	g.units = store.NewTable("units", (*registrypb.Unit).GetName, store.In((*registrypb.Unit).GetName), stamp)
-	g.grants = store.NewTable("grants", (*registrypb.Grant).GetName, byPrincipal)
+	grantsStamp := scope.NewGrantsStamp()
+	g.grants = store.NewTable("grants", (*registrypb.Grant).GetName, byPrincipal, grantsStamp)
 	s, err := store.Open(store.Options{
-		Dir: t.TempDir(), Service: "registry", Schema: store.NewSchema(g.enterprises, g.units, g.grants),
-		Authority: scope.NewBook(g.units, stamp, g.grants, byPrincipal),
+		Dir: t.TempDir(), Service: "registry", Schema: store.NewSchema(g.enterprises.Judged(func(*store.Tx) func(*registrypb.Enterprise) error {
+			return func(*registrypb.Enterprise) error { return nil } // no rule of these enterprises rests on anything
+		}), g.units, g.grants),
+		Authority: scope.NewBook(g.units, stamp, g.grants, byPrincipal, grantsStamp),
 		Clock:     func() time.Time { return g.now }, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -24,13 +24,22 @@ type Authority interface {
 type Power interface {
 	// Anywhere reports whether the principal has a permission in any unit.
 	Anywhere(what accesspb.Permission) bool
-	// At reports whether the principal has a permission in a unit; "": everywhere. Where it has it only in another's stead,
-	// instead says whose; an act in the stead of one principal cannot rest on another's grant too: stead is whose it already
-	// is, "" for nobody's yet.
-	At(what accesspb.Permission, unit, stead string) (instead string, ok bool, err error)
+	// At says on whose grants a permission rests in a unit; "": everywhere.
+	At(what accesspb.Permission, unit string) (Basis, error)
 	// Units are those in which the principal has a permission.
 	Units(what accesspb.Permission) (Scope, error)
 }
+
+// Basis says on whose grants somebody's permission rests. The zero Basis: on nobody's, it is not held.
+type Basis struct {
+	// Own: on the principal's own.
+	Own bool
+	// Steads are those in whose stead the principal holds it as their substitute, sorted; whoever holds it himself needs none.
+	Steads []string
+}
+
+// Held reports whether the permission is held at all.
+func (b Basis) Held() bool { return b.Own || len(b.Steads) > 0 }
 
 // Scope is a set of units.
 type Scope struct {
@@ -65,10 +74,14 @@ type asking struct {
 	power    Power
 	// met: the declared permission was asked for, and held.
 	met bool
-	// stead is in whose stead the principal acts.
-	stead string
-	// asked are the units for which it was held, sorted.
-	asked []string
+	// steads are those in whose stead the principal can be acting: each one's grants give all that was asked for and is not the
+	// principal's own, since an act in the stead of one cannot rest on another's grants too. Sorted; none: it acts for itself.
+	steads []string
+	// asked are the units for which a permission was held, sorted; askedFor is which: the declared one, or, by a method that
+	// declares none, the first; mixed: it was not the only one.
+	asked    []string
+	askedFor accesspb.Permission
+	mixed    bool
 }
 
 var (
@@ -136,22 +149,57 @@ func (a *asking) hold(r Reader, what accesspb.Permission, units []string) error 
 		return err
 	}
 	for _, unit := range units {
-		instead, ok, err := a.power.At(what, unit, a.stead)
+		basis, err := a.power.At(what, unit)
 		if err != nil {
 			return err
 		}
-		if !ok {
+		if !a.rest(basis) {
 			return denied(what, unit)
 		}
-		if instead != "" {
-			a.stead = instead
+		if len(a.asked) == 0 {
+			a.askedFor = what
 		}
+		a.mixed = a.mixed || a.askedFor != what
 		if at, known := slices.BinarySearch(a.asked, unit); !known {
 			a.asked = slices.Insert(a.asked, at, unit)
 		}
 	}
 	a.met = a.met || what == a.declared && len(units) > 0
 	return nil
+}
+
+// rest lets the act rest on one more permission, and reports whether there is somebody in whose stead it can.
+func (a *asking) rest(on Basis) bool {
+	if on.Own {
+		return true
+	}
+	left := on.Steads
+	if len(a.steads) > 0 {
+		left = slices.DeleteFunc(slices.Clone(left), func(whose string) bool { return !slices.Contains(a.steads, whose) })
+	}
+	if len(left) == 0 {
+		return false
+	}
+	a.steads = left
+	return true
+}
+
+// stead is in whose stead the principal acts; "": for itself. From now on it is nobody else's.
+func (a *asking) stead() string {
+	if len(a.steads) == 0 {
+		return ""
+	}
+	a.steads = a.steads[:1]
+	return a.steads[0]
+}
+
+// everywhere reports whether a permission is held in all units. It asks for nothing.
+func (a *asking) everywhere(r Reader, what accesspb.Permission) (bool, error) {
+	if err := a.may(r, what); err != nil || a.authority == nil {
+		return true, err
+	}
+	basis, err := a.power.At(what, "")
+	return basis.Held(), err
 }
 
 // within asks for the units in which a permission is held, or for one of them; none is a refusal.
@@ -249,12 +297,26 @@ func (a *asking) permits(r Reader, asked *journalpb.Asked) error {
 	return a.require(r, accesspb.Permission(asked.GetPermission()), asked.GetUnits())
 }
 
-// noted is what the command asked for, as the journal keeps it; nil: nothing.
-func (a *asking) noted() *journalpb.Asked {
-	if !a.enforced() || len(a.asked) == 0 {
+// permitsAt asks for what a command held also in the unit to which a record that it answers belongs now.
+func (tx *Tx) permitsAt(asked *journalpb.Asked, ref *journalpb.Reference) error {
+	name, ok := Key(ref.GetKey()).Split().Text()
+	if asked == nil || !ok {
 		return nil
 	}
-	return &journalpb.Asked{Permission: int32(a.declared), Units: a.asked}
+	unit, ok, err := UnitOf(tx, ref.GetTable(), name)
+	if err != nil || !ok {
+		return err
+	}
+	return tx.permits(tx, &journalpb.Asked{Permission: asked.GetPermission(), Units: []string{unit}})
+}
+
+// noted is what the command asked for, as the journal keeps it; nil: nothing, or, by a method that declares none of it, several
+// permissions.
+func (a *asking) noted() *journalpb.Asked {
+	if a.authority == nil || len(a.asked) == 0 || a.mixed {
+		return nil
+	}
+	return &journalpb.Asked{Permission: int32(a.askedFor), Units: a.asked}
 }
 
 // notedIn adds what the command asked for to what others did, a permission once.

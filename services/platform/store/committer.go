@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"coso/services/platform/access"
+	"coso/services/platform/civil"
 	"coso/services/platform/fault"
 
 	"google.golang.org/protobuf/proto"
@@ -233,7 +234,7 @@ func (s *Store) moment(head *journalpb.Head) (time.Time, error) {
 	last := head.GetMoment().AsTime()
 	if last.Sub(now) > maxAhead {
 		return now, fault.Unavailable(faultpb.Reason_REASON_CLOCK_AHEAD, "",
-			"value", last.Format(time.RFC3339), "current", now.Format(time.RFC3339))
+			"value", civil.Moment(last), "current", civil.Moment(now))
 	}
 	if !now.After(last) {
 		now = last.Add(time.Microsecond)
@@ -326,8 +327,8 @@ func (s *Store) accept(g *group, c *call, tx *Tx, answer proto.Message) (outcome
 		tx.command.Results = s.results(answer)
 	}
 	tx.command.Asked = tx.noted()
-	if tx.stead != "" {
-		tx.command.OnBehalfOf = tx.stead
+	if whose := tx.stead(); whose != "" {
+		tx.command.OnBehalfOf = whose
 	}
 	size := proto.Size(tx.command)
 	if size > maxCommand+maxCommand/4 {

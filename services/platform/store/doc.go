@@ -5,6 +5,17 @@
 // once; records are never lost to a stale write; the journal is a hash chain from which every derived table can be
 // rebuilt; positions let a reader wait for what it has written elsewhere.
 //
+// INV-STORE-MODEL: after any script of commands, refusals and restarts a store holds what the commands that took effect say, and
+// its indexes, counters and history equal a recount.
+// INV-STORE-DURABLE: what was acknowledged is there after a kill or a power cut, once; before it is synced nobody sees it.
+// INV-STORE-ONCE: a request id takes effect once.
+// INV-STORE-ONE-STATE: no version is read over a file that may hold later changes.
+// INV-STORE-OUTCOME: while an entry's fate is open nobody of its group is answered, not even refusals and replays.
+// INV-STORE-VIEW-BOUNDED: after its limit a View reads nothing more and answers DeadlineExceeded.
+// INV-OPERATION-WHOLE: what an operation puts aside is seen by nobody until one command brings all of it in.
+// INV-TIMER-ONCE: however many loops fire them, timers take effect once, as commands of the service.
+// INV-RESTORE-NEW-INCARNATION: a restored journal is whole and begins a new incarnation, which says which one it continues.
+//
 // It leaves to others: what a change means (the nouns' rules), who may do it (access), how events leave (feed) and how
 // a position travels (rpc).
 //

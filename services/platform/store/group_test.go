@@ -31,7 +31,7 @@ func onBothLogs(t *testing.T, test func(t *testing.T, b *bench)) {
 // commandCall is a waiting command that does as it is told.
 func commandCall(ctx context.Context, run func(*Tx) (*registrypb.Enterprise, error)) *call {
 	return &call{
-		ctx: ctx, principal: access.Principal{Name: access.Local}, method: "/test/Method", done: make(chan outcome, 1),
+		ctx: ctx, principal: access.Principal{Name: "principals/lan"}, method: "/test/Method", done: make(chan outcome, 1),
 		answer: func() proto.Message { return &registrypb.Enterprise{} },
 		run:    func(tx *Tx) (proto.Message, error) { return run(tx) },
 	}

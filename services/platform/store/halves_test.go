@@ -8,9 +8,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"coso/services/platform/fault"
+	"coso/services/platform/logfile"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -20,17 +22,19 @@ import (
 
 // A sync that fails after a long time is a failed sync: its callers are told, and the store recovers by itself.
 func TestASyncThatFailsSlowly(t *testing.T) {
-	b := open(t, t.TempDir())
-	onLog(b, nil, func(*os.File) error {
-		<-time.After(askLimit + 100*time.Millisecond) // the disk takes its time
-		return syscall.EIO
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, t.TempDir())
+		onLog(b, nil, func(*os.File) error {
+			<-time.After(askLimit + time.Second) // the disk takes its time
+			return syscall.EIO
+		})
+		_, err := create(caller(), b, enterprise(1, "units/u", "a"), "r-1")
+		wantReason(t, err, faultpb.Reason_REASON_JOURNAL_UNAVAILABLE)
+		onLog(b, nil, logfile.Sync)
+		if _, err := create(caller(), b, enterprise(1, "units/u", "a"), "r-1"); err != nil || b.Head().GetEvents() != 1 {
+			t.Errorf("afterwards: %v, %d events", err, b.Head().GetEvents())
+		}
 	})
-	_, err := create(caller(), b, enterprise(1, "units/u", "a"), "r-1")
-	wantReason(t, err, faultpb.Reason_REASON_JOURNAL_UNAVAILABLE)
-	onLog(b, nil, syncData)
-	if _, err := create(caller(), b, enterprise(1, "units/u", "a"), "r-1"); err != nil || b.Head().GetEvents() != 1 {
-		t.Errorf("afterwards: %v, %d events", err, b.Head().GetEvents())
-	}
 }
 
 // What the data file would not take is refused when it is written, not found out at the next checkpoint.
@@ -172,5 +176,5 @@ func TestAStoreThatStopsWhileTheDiskHangs(t *testing.T) {
 		t.Errorf("%d enterprises are seen", n)
 	}
 	close(free)
-	onLog(b, nil, syncData)
+	onLog(b, nil, logfile.Sync)
 }

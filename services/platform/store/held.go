@@ -1,13 +1,16 @@
 package store
 
 import (
+	"cmp"
 	"errors"
 
+	"coso/services/platform/access"
 	"coso/services/platform/fault"
 
 	"google.golang.org/protobuf/proto"
 
 	accesspb "coso/proto/gen/coso/access/v1"
+	faultpb "coso/proto/gen/coso/fault/v1"
 	historypb "coso/proto/gen/coso/history/v1"
 )
 
@@ -28,17 +31,27 @@ func (b *base[T]) held(r Reader, what accesspb.Permission, rec T) error {
 	return r.asks().require(r, what, []string{b.unit(rec)})
 }
 
-// GetFor reads one record, as Get does, for whoever holds a permission in its unit; PermissionDenied for others.
+// GetFor reads one record, as Get does, for whoever holds a permission in its unit. Others are refused with one and the same
+// PermissionDenied, whether there is such a record or not (INV-ACCESS-HIDDEN); that there is none, NotFound, is told to whoever holds
+// the permission everywhere.
 func (b *base[T]) GetFor(r Reader, what accesspb.Permission, name string) (T, error) {
+	var none T
 	rec, err := b.Get(r, name)
+	missing := fault.ReasonOf(err) == faultpb.Reason_REASON_RESOURCE_NOT_FOUND
 	if err == nil {
 		err = b.held(r, what, rec)
 	}
-	if err != nil {
-		var none T
+	switch {
+	case err == nil:
+		return rec, nil
+	case !missing && fault.KindOf(err) != fault.KindPermissionDenied:
 		return none, err
 	}
-	return rec, nil
+	knows, failed := r.asks().everywhere(r, what)
+	if failed != nil || knows {
+		return none, cmp.Or(failed, err)
+	}
+	return none, fault.PermissionDenied(faultpb.Reason_REASON_PERMISSION_DENIED_OR_MISSING, "name", "name", name, "value", access.Word(what))
 }
 
 // CurrentFor reads a record for a change, as Current does, for whoever holds a permission in its unit. Whoever does not

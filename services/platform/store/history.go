@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"coso/services/platform/access"
 	"coso/services/platform/fault"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -206,10 +207,19 @@ func fieldChanges(before, after proto.Message) ([]*historypb.FieldChange, error)
 		if bookkeeping[f.Name()] || proto.Equal(a[name], b[name]) {
 			continue
 		}
-		out = append(out, &historypb.FieldChange{Field: name, Before: a[name], After: b[name]})
+		c := &historypb.FieldChange{Field: name, Before: a[name], After: b[name]}
+		if personal(f) {
+			c.Personal = new(true)
+		}
+		out = append(out, c)
 	}
 	slices.SortFunc(out, func(x, y *historypb.FieldChange) int { return cmp.Compare(x.GetField(), y.GetField()) })
 	return out, nil
+}
+
+// personal reports whether a field tells something of a person, itself or by what is in it.
+func personal(f protoreflect.FieldDescriptor) bool {
+	return access.Personal(f) || f.Message() != nil && access.ShowsPersonal(f.Message())
 }
 
 func jsonFields(m proto.Message) (map[string]*structpb.Value, error) {

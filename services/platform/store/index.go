@@ -151,13 +151,18 @@ func (x *Index[T]) refuseNew(old proto.Message, rec T, err error) error {
 // By walks the records with one key, or with the keys that begin so, in order of index keys and names. The walk ends
 // at the first error, which is passed on with a zero record.
 func (b *base[T]) By(r Reader, x *Index[T], key Key) func(yield func(T, error) bool) {
+	return b.From(r, x, key, key)
+}
+
+// From walks as By does, from a key on.
+func (b *base[T]) From(r Reader, x *Index[T], key, from Key) func(yield func(T, error) bool) {
 	return func(yield func(T, error) bool) {
 		if err := r.bounds().whole(x.bucket); err != nil {
 			var none T
 			yield(none, err)
 			return
 		}
-		for _, primary := range r.space().ascend(x.bucket, key, key) {
+		for _, primary := range r.space().ascend(x.bucket, key, from) {
 			rec, err := decodeRecord[T](r.space().get(b.spec.bucket(), primary))
 			if err == nil {
 				err = r.context().Err()

@@ -61,6 +61,16 @@ func (s *Store) eventsUpTo(ctx context.Context, head *journalpb.Head, from uint6
 	return out, err
 }
 
+// EventsUpTo answers the number of the last event in an entry or before it; 0 if there is none.
+func (s *Store) EventsUpTo(position uint64) (number uint64, err error) {
+	err = s.db.View(func(in reading) error {
+		e, err := entryAt(in, position)
+		number = e.GetEventsBefore() + eventsIn(e)
+		return err
+	})
+	return number, err
+}
+
 // entryOfEvent finds the entry that holds an event: the last one with fewer events before it.
 func entryOfEvent(in reading, head *journalpb.Head, number uint64) (uint64, error) {
 	var failed error

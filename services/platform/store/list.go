@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"iter"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 )
@@ -43,32 +44,72 @@ func (in Range[T]) rows(r Reader, bucket string, from Key) iter.Seq2[[]byte, []b
 		return r.space().ascend(bucket, in.key, from)
 	}
 	return func(yield func(k, v []byte) bool) {
-		for _, name := range in.among {
-			prefix := Text(name)
-			if in.index == nil { // the unit itself
-				if bytes.Compare(prefix, from) >= 0 {
-					if v := r.space().get(bucket, prefix); v != nil && !yield(prefix, v) || r.context().Err() != nil {
+		walk := newAmong(in.among)
+		for start := from; len(walk.left) > 0; {
+			if bytes.Compare(walk.next, start) > 0 {
+				start = bytes.Clone(walk.next)
+			}
+			missed := 0
+			for k, v := range r.space().ascend(bucket, nil, start) {
+				if walk.meets(k) {
+					if missed = 0; !yield(k, v) {
 						return
 					}
-				}
-				continue
-			}
-			start := prefix
-			if bytes.HasPrefix(from, prefix) {
-				start = from
-			} else if bytes.Compare(prefix, from) < 0 {
-				continue
-			}
-			for k, v := range r.space().ascend(bucket, prefix, start) {
-				if !yield(k, v) {
-					return
+				} else if missed++; missed > worthSeeking || len(walk.left) == 0 {
+					break
 				}
 			}
-			if r.context().Err() != nil {
+			if missed <= worthSeeking || r.context().Err() != nil {
 				return
 			}
 		}
 	}
+}
+
+// worthSeeking is how many rows of units outside of a scope are passed over, one by one, before the next unit inside is sought: to
+// pass over a row costs a small part of what it costs to seek one.
+const worthSeeking = 16
+
+// among is where a walk through the rows of some units has come.
+type among struct {
+	// left are the units that can still be met, sorted.
+	left []string
+	// next is the key of the first of them.
+	next Key
+}
+
+func newAmong(units []string) *among {
+	a := &among{left: units}
+	a.drop(0)
+	return a
+}
+
+func (a *among) drop(n int) {
+	if a.left = a.left[n:]; len(a.left) > 0 {
+		a.next = a.next[:0].Text(a.left[0])
+	}
+}
+
+// meets goes on to a row's key, which is larger than those before it, and reports whether it is of one of the units.
+func (a *among) meets(k Key) bool {
+	for tries := 0; len(a.left) > 0; tries++ {
+		switch {
+		case bytes.HasPrefix(k, a.next):
+			return true
+		case bytes.Compare(k, a.next) < 0:
+			return false
+		case tries == 0: // where most units have rows, it is the next one
+			a.drop(1)
+		default:
+			unit, ok := k.Split().Text()
+			if !ok { // no key of units
+				return false
+			}
+			at, _ := slices.BinarySearch(a.left, unit)
+			a.drop(at)
+		}
+	}
+	return false
 }
 
 // List answers one page of the records in a range that match, with the token of the next page (empty on the last).

@@ -275,7 +275,7 @@ func newCall(b *bench, id int, code, requestID string) *call {
 	e := enterprise(id, "units/u", code)
 	req := &registrypb.CreateEnterpriseRequest{Enterprise: proto.CloneOf(e), RequestId: requestID}
 	return &call{
-		ctx: context.Background(), principal: access.Principal{Name: access.Local}, requestID: requestID,
+		ctx: context.Background(), principal: access.Principal{Name: "principals/lan"}, requestID: requestID,
 		fingerprint: fingerprint(b.fingerprintKey, req, "request_id"), done: make(chan outcome, 1),
 		answer: func() proto.Message { return &registrypb.Enterprise{} },
 		run: func(tx *Tx) (proto.Message, error) {
@@ -323,6 +323,7 @@ copy skips v1 [text]: coso.journal.v1.Skip
 copy timers v1 [text]: coso.journal.v1.Timer
   index/timers/due v1 [… text]
 copy operations v1 [text]: coso.journal.v1.Operation
+  index/operations/open v1 [… text]
 record enterprises v1 [text]: coso.registry.v1.Enterprise
   index/enterprises/unit v1 [… text]
   index/enterprises/tax-code v1 [… text] unique

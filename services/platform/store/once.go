@@ -126,7 +126,8 @@ func forgetOnce(w writing, now time.Time, most int, from Key) (Key, error) {
 }
 
 // replay answers a request that took effect before: the same request gets its resources as they are now, another one
-// is refused; so is whoever may not do any more what the request needed.
+// is refused; so is whoever may not do any more what the request needed, where it was needed and where the resources are now:
+// INV-ONCE-PERMITTED.
 func (s *Store) replay(tx *Tx, kept *journalpb.Once, fingerprint []byte, answer proto.Message) error {
 	if !bytes.Equal(kept.GetFingerprint(), fingerprint) {
 		return fault.AlreadyExists(faultpb.Reason_REASON_REQUEST_ID_REUSED, "requestId")
@@ -143,6 +144,9 @@ func (s *Store) replay(tx *Tx, kept *journalpb.Once, fingerprint []byte, answer 
 		v := tx.over.get(spec.bucket(), ref.GetKey())
 		if v == nil {
 			return damaged("a request id refers to a record that is gone")
+		}
+		if err := tx.permitsAt(kept.GetAsked(), ref); err != nil {
+			return err
 		}
 		if spec.empty.ProtoReflect().Descriptor() == m.Descriptor() {
 			return decodeInto(answer, v)

@@ -97,6 +97,8 @@ type Store struct {
 	tailed  chan Placed
 	tailing sync.WaitGroup
 	endTail context.CancelFunc
+	// activating is held by who activates an operation.
+	activating chan struct{}
 
 	viewLimit     time.Duration
 	timerHandlers map[string]TimerHandler
@@ -142,7 +144,7 @@ func Open(o Options) (*Store, error) {
 	s := &Store{
 		db: newState(newFile(db, again)), dir: o.Dir, wal: w, log: o.Log, fingerprintKey: o.Key, authority: o.Authority, schema: o.Schema, service: o.Service, sources: o.Sources, clock: o.Clock, logger: o.Logger,
 		queue: make(chan *call, maxGroup), stop: make(chan struct{}), stopped: make(chan struct{}),
-		changed: make(chan struct{}), tailed: make(chan Placed),
+		changed: make(chan struct{}), tailed: make(chan Placed), activating: make(chan struct{}, 1),
 		viewLimit: cmp.Or(o.ViewLimit, viewLimit), timerHandlers: withOperations(o.Timers),
 		recipes: o.Schema.recipes(), stepRows: cmp.Or(max(o.stepRows, -o.stepRows), rebuildRows),
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	accesspb "coso/proto/gen/coso/access/v1"
 	faultpb "coso/proto/gen/coso/fault/v1"
 	journalpb "coso/proto/gen/coso/journal/v1"
 )
@@ -24,14 +26,27 @@ import (
 const (
 	maxBatches = 4096
 	maxStaged  = 200_000
+	// maxOperations is how many operations a principal may have under way.
+	maxOperations = 3
 	// operationKept is how long an operation may rest before it is given up.
 	operationKept = 24 * time.Hour
-	// operationKind is the kind of the timer that gives it up.
+	// operationRemembered is how long one is remembered that has ended: longer than the request ids of its batches, since one
+	// begun anew under its name would take no second effect by them.
+	operationRemembered = onceKept + 24*time.Hour
+	// operationKind is the kind of the timer that gives it up, and forgets it.
 	operationKind = "operation"
 )
 
 // operations holds the loads that are too large for one command; every schema has it.
-var operations = NewCopy("operations", (*journalpb.Operation).GetName)
+var operations = NewCopy("operations", (*journalpb.Operation).GetName, operationsUnderWay)
+
+// operationsUnderWay finds the operations that a principal has under way.
+var operationsUnderWay = NewIndex("open", func(op *journalpb.Operation) []Key {
+	if op.GetState() != journalpb.OperationState_OPERATION_STATE_STAGING {
+		return nil
+	}
+	return []Key{Text(op.GetPrincipal())}
+})
 
 // withOperations adds the store's own timers to a service's.
 func withOperations(handlers map[string]TimerHandler) map[string]TimerHandler {
@@ -41,13 +56,19 @@ func withOperations(handlers map[string]TimerHandler) map[string]TimerHandler {
 }
 
 // BeginOperation opens an operation of the caller's, `services/<service>/operations/<id>`. AlreadyExists if there was one
-// of that name. To everybody else it does not exist: what follows answers them NotFound.
+// of that name; PermissionDenied for who holds none of the recording permissions anywhere; ResourceExhausted for who has too
+// many under way. To everybody else it does not exist: what follows answers them NotFound.
 //
-// An operation creates many records at once: Stage puts them aside, command by command; ActivateOperation brings them all
+// An operation creates many records at once: Stage puts them aside, command by command; Activate brings them all
 // in with one small command. Until then they lie in the journal only: no table, index or counter holds them and no event
 // tells them, so nobody sees a part of the load, and nothing of it must be undone when it is given up, which happens by
 // itself after a day without a batch.
-func BeginOperation(tx *Tx, name string) (*journalpb.Operation, error) {
+//
+// INV-OPERATION-BOUNDED: only who may record something fills a journal with operations, and no row of one stays for ever.
+func BeginOperation(tx *Tx, name string, recording ...accesspb.Permission) (*journalpb.Operation, error) {
+	if err := mayRecord(tx, recording); err != nil {
+		return nil, err
+	}
 	_, taken, err := operations.Find(tx, name)
 	switch {
 	case err != nil:
@@ -55,11 +76,44 @@ func BeginOperation(tx *Tx, name string) (*journalpb.Operation, error) {
 	case taken:
 		return nil, fault.AlreadyExists(faultpb.Reason_REASON_RESOURCE_EXISTS, "name", "name", name)
 	}
+	if err := roomForAnother(tx); err != nil {
+		return nil, err
+	}
 	op := &journalpb.Operation{
 		Name: name, State: journalpb.OperationState_OPERATION_STATE_STAGING,
 		Principal: tx.Principal().Name, CreateTime: timestamppb.New(tx.At()),
 	}
 	return op, keepOperation(tx, op)
+}
+
+// mayRecord refuses who holds none of some permissions in any unit.
+func mayRecord(tx *Tx, recording []accesspb.Permission) error {
+	if tx.authority == nil {
+		return nil
+	}
+	power, err := tx.Power()
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(recording, power.Anywhere) {
+		return nil
+	}
+	return nowhereHeld(append(recording, accesspb.Permission_PERMISSION_UNSPECIFIED)[0])
+}
+
+// roomForAnother refuses who has as many operations under way as one may have.
+func roomForAnother(tx *Tx) error {
+	var open []string
+	for op, err := range operations.By(tx, operationsUnderWay, Text(tx.Principal().Name)) {
+		if err != nil {
+			return err
+		}
+		open = append(open, op.GetName())
+	}
+	if len(open) < maxOperations {
+		return nil
+	}
+	return fault.ResourceExhausted(faultpb.Reason_REASON_TOO_MANY_OPERATIONS, "", "limit", strconv.Itoa(maxOperations), "name", strings.Join(open, ", "))
 }
 
 // GetOperation reads an operation of the caller's; NotFound if there is none.
@@ -79,14 +133,14 @@ func ownOperation(r Reader, name, field string) (*journalpb.Operation, error) {
 	return op, nil
 }
 
-// keepOperation writes an operation's row and sets or cancels the timer that gives it up.
+// keepOperation writes an operation's row and sets the timer that gives it up, or forgets it.
 func keepOperation(tx *Tx, op *journalpb.Operation) error {
 	op.UpdateTime = timestamppb.New(tx.At())
 	op.ExpireTime = nil
 	timer := operationKind + "/" + op.GetName()
 	if op.GetState() != journalpb.OperationState_OPERATION_STATE_STAGING {
-		op.Batches = nil
-		if err := CancelTimer(tx, timer); err != nil {
+		op.Batches, op.Asked = nil, nil
+		if err := SetTimer(tx, timer, tx.At().Add(operationRemembered), nil); err != nil {
 			return err
 		}
 		return operations.Put(tx, op)
@@ -114,8 +168,8 @@ func openOperation(tx *Tx, name, field string) (*journalpb.Operation, error) {
 
 // Stage runs a command whose records are put aside for an operation, and answers the operation. In fn Table.Create puts
 // a record aside with its event, after the checks that it makes always: names and unique keys must be free in what is
-// visible and in this command. Rows of other batches are not seen; ActivateOperation finds what is taken twice. Nothing
-// else can be written in fn: Put, copies and Emit are Internal. A refusal that is about the operation names the field
+// visible and in this command. Rows of other batches are not seen; Activate judges all of them anew. Nothing
+// else can be written in fn: Put, copies and Emit are Internal, as is a record of a table that is not Judged. A refusal that is about the operation names the field
 // `operation`. Otherwise as Update.
 func Stage(ctx context.Context, s *Store, req proto.Message, name string, fn func(*Tx) error) (*journalpb.Operation, error) {
 	return Update(ctx, s, req, func(tx *Tx) (*journalpb.Operation, error) { return tx.putAside(name, fn) })
@@ -146,64 +200,6 @@ func (tx *Tx) putAside(name string, fn func(*Tx) error) (*journalpb.Operation, e
 	return op, keepOperation(tx, op)
 }
 
-// errNotFirst asks for another group: an activation reads its rows from the journal, where those of commands before it in
-// the group are not yet.
-var errNotFirst = errors.New("not the first command of its group")
-
-// ActivateOperation brings in all rows of an operation, in the order in which they were put aside: with this command
-// they are there, with their events, as if they had been created in it. AlreadyExists, and nothing changes, if a name or
-// unique key was taken meanwhile or is in the operation twice; FailedPrecondition if the operation has ended.
-func ActivateOperation(tx *Tx, name string) (*journalpb.Operation, error) {
-	op, err := openOperation(tx, name, "name")
-	if err != nil {
-		return nil, err
-	}
-	if tx.number > 0 {
-		return nil, errNotFirst
-	}
-	for _, asked := range op.GetAsked() {
-		if err := tx.permits(tx, asked); err != nil {
-			return nil, err
-		}
-	}
-	a := &journalpb.Activation{Operation: name, Batches: op.GetBatches(), Rows: uint64(op.GetRows())} //nolint:gosec // a count
-	f := tx.s.schema.finish(tx.over, a, timestamppb.New(tx.At()), tx.incarnation())
-	for row, err := range f.rows(0) {
-		if err == nil {
-			err = tx.ctx.Err()
-		}
-		if err == nil {
-			err = row.check(tx)
-		}
-		if err != nil {
-			return nil, tx.half(err)
-		}
-	}
-	tx.command.Activation = a
-	op.State = journalpb.OperationState_OPERATION_STATE_ACTIVE
-	return op, keepOperation(tx, op)
-}
-
-// check refuses a row that cannot come in and lays it over what the command sees.
-func (r stagedRow) check(tx *Tx) error {
-	key := Key(r.change.GetKey())
-	if tx.over.get(r.spec.bucket(), key) != nil {
-		name, _ := key.Split().Text()
-		return fault.AlreadyExists(faultpb.Reason_REASON_RESOURCE_EXISTS, "name", "name", name)
-	}
-	rec, err := r.spec.decode(r.change.GetValue())
-	if err != nil {
-		return err
-	}
-	if err := r.spec.check(tx, nil, rec); err != nil {
-		return err
-	}
-	if err := r.spec.reduce(tx.over, tx.gaps, key, nil, rec); err != nil {
-		return err
-	}
-	return tx.over.put(r.spec.bucket(), key, r.change.GetValue())
-}
-
 // AbandonOperation gives an operation up: its rows never take effect. FailedPrecondition if it has ended.
 func AbandonOperation(tx *Tx, name string, reason faultpb.Reason) (*journalpb.Operation, error) {
 	op, err := openOperation(tx, name, "name")
@@ -218,11 +214,14 @@ func endOperation(tx *Tx, op *journalpb.Operation, reason faultpb.Reason) error 
 	return keepOperation(tx, op)
 }
 
-// expireOperation is the timer of an operation that rested too long.
+// expireOperation is the timer of an operation that rested too long, or ended long ago.
 func expireOperation(tx *Tx, t Timer) error {
 	op, there, err := operations.Find(tx, strings.TrimPrefix(t.Name, operationKind+"/"))
-	if err != nil || !there || op.GetState() != journalpb.OperationState_OPERATION_STATE_STAGING {
+	if err != nil || !there {
 		return err
+	}
+	if op.GetState() != journalpb.OperationState_OPERATION_STATE_STAGING {
+		return operations.Delete(tx, op.GetName())
 	}
 	return endOperation(tx, op, faultpb.Reason_REASON_DEADLINE_EXCEEDED)
 }
@@ -241,6 +240,9 @@ func (tx *Tx) encode(spec *spec, rec proto.Message) ([]byte, error) {
 func (tx *Tx) stage(spec *spec, key Key, value []byte) (int, error) {
 	if spec.class != classRecord || value == nil || tx.over.get(spec.bucket(), key) != nil {
 		return 0, fault.Internal(fmt.Errorf("%s: %w", spec.name, errStagedOnlyCreates))
+	}
+	if spec.judging == nil {
+		return 0, fault.Internal(fmt.Errorf("%s: %w", spec.name, errUnjudged))
 	}
 	at := len(tx.staged.GetChanges())
 	tx.staged.Changes = append(tx.staged.Changes, &journalpb.Change{Table: spec.name, Key: key, Value: value})

@@ -82,7 +82,7 @@ func TestAnActivationIsSeenInItsGroup(t *testing.T) {
 	}
 	activation := newCall(b, 0, "", "")
 	activation.answer = func() proto.Message { return &journalpb.Operation{} }
-	activation.run = func(tx *Tx) (proto.Message, error) { return ActivateOperation(tx, load) }
+	activation.run = func(tx *Tx) (proto.Message, error) { return activateOperation(tx, load) }
 	g, left, err := b.runGroup([]*call{activation, newCall(b, 5, "z", ""), newCall(b, 77, "5", ""), newCall(b, 78, "78", "")})
 	if err != nil || len(left) != 0 || len(g.commands) != 2 {
 		t.Fatalf("%d commands, %d left, %v", len(g.commands), len(left), err)

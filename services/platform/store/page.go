@@ -1,6 +1,9 @@
 package store
 
 import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -23,15 +26,21 @@ const (
 	defaultPage = 100
 	maxPage     = 500
 	// maxScan bounds how many records a page looks at; a page that found little still ends.
-	maxScan   = 20000
-	tokenMAC  = 16
-	tokenForm = 1
+	maxScan = 20000
+	// tokenForm begins a token: its form, a nonce, and the key at which the next page starts, sealed. Whoever has the token
+	// learns nothing of that key, which may be of something that he may not see: not even how long it is, but for whole
+	// tokenBlocks.
+	tokenForm  = 2
+	tokenNonce = 12
+	tokenBlock = 64
+	// tokenPad begins what fills the last block; zeros follow.
+	tokenPad = 0x80
 )
 
 // page is one page of a walk. A token is bound to the query, the principal and what is walked.
 type page struct {
 	size  int
-	mac   []byte
+	key   []byte
 	from  []byte
 	bound []byte
 }
@@ -41,7 +50,7 @@ func openPage(r Reader, req PageRequest, walked string) (*page, error) {
 	principal, key := r.identity()
 	bound := fingerprint(key, req, "page_size", "page_token")
 	bound = append(bound, Text(principal).Text(walked)...)
-	p := &page{size: int(req.GetPageSize()), mac: key, bound: bound}
+	p := &page{size: int(req.GetPageSize()), key: key, bound: bound}
 	if p.size <= 0 {
 		p.size = defaultPage
 	}
@@ -49,11 +58,10 @@ func openPage(r Reader, req PageRequest, walked string) (*page, error) {
 	if req.GetPageToken() == "" {
 		return p, nil
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(req.GetPageToken())
-	if err != nil || len(raw) < 1+tokenMAC || raw[0] != tokenForm || !hmac.Equal(raw[1:1+tokenMAC], p.sum(raw[1+tokenMAC:])) {
+	var ok bool
+	if p.from, ok = p.unseal(req.GetPageToken()); !ok {
 		return nil, fault.InvalidArgument(faultpb.Reason_REASON_PAGE_TOKEN_INVALID, "pageToken", "value", clip(req.GetPageToken()))
 	}
-	p.from = raw[1+tokenMAC:]
 	return p, nil
 }
 
@@ -64,17 +72,51 @@ func (p *page) start(prefix []byte) []byte {
 	return p.from
 }
 
-// token lets the next page start at key.
+// token lets the next page start at key. The nonce is made of what is sealed, so the same place has the same token.
 func (p *page) token(key []byte) string {
-	raw := append([]byte{tokenForm}, p.sum(key)...)
-	return base64.RawURLEncoding.EncodeToString(append(raw, key...))
+	padded := append(bytes.Clone(key), tokenPad)
+	padded = append(padded, make([]byte, -len(padded)&(tokenBlock-1))...)
+	nonce := p.derive("nonce", p.bound, padded)[:tokenNonce]
+	raw := append([]byte{tokenForm}, nonce...)
+	return base64.RawURLEncoding.EncodeToString(p.sealer().Seal(raw, nonce, padded, p.bound))
 }
 
-func (p *page) sum(key []byte) []byte {
-	h := hmac.New(sha256.New, p.mac)
-	h.Write(p.bound)
-	h.Write(key)
-	return h.Sum(nil)[:tokenMAC]
+// unseal is the key in a token that was made for this query, principal and walk.
+func (p *page) unseal(token string) (key []byte, ok bool) {
+	raw, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || len(raw) < 1+tokenNonce || raw[0] != tokenForm {
+		return nil, false
+	}
+	padded, err := p.sealer().Open(nil, raw[1:1+tokenNonce], raw[1+tokenNonce:], p.bound)
+	if err != nil {
+		return nil, false
+	}
+	key, ok = bytes.CutSuffix(bytes.TrimRight(padded, "\x00"), []byte{tokenPad})
+	return key, ok
+}
+
+// sealer seals with a key of its own, made of the store's.
+func (p *page) sealer() cipher.AEAD {
+	block, err := aes.NewCipher(p.derive("seal"))
+	if err != nil {
+		panic(err) // 32 bytes are a key
+	}
+	sealer, err := cipher.NewGCM(block)
+	if err != nil {
+		panic(err) // the cipher has blocks of 16 bytes
+	}
+	return sealer
+}
+
+// derive makes 32 bytes of the store's key for one use.
+func (p *page) derive(use string, of ...[]byte) []byte {
+	h := hmac.New(sha256.New, p.key)
+	h.Write(Text("page token").Text(use))
+	for _, part := range of {
+		h.Write(Key(nil).Uint64(uint64(len(part))))
+		h.Write(part)
+	}
+	return h.Sum(nil)
 }
 
 // Page is one page of a list that is no table's and that a service walks itself. Its tokens hold for the same query,

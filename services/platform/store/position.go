@@ -114,10 +114,12 @@ func FormatPositions(ps []Position) string {
 
 type recorderKey struct{}
 
-// Recorder collects the positions that a call wrote or read. It is safe for concurrent use.
+// Recorder collects the positions that a call wrote or read, and by what right. It is safe for concurrent use.
 type Recorder struct {
 	mu        sync.Mutex
 	positions []Position
+	stead     string
+	units     []string
 }
 
 // Record lets the Updates and Views of a context note their positions.
@@ -131,6 +133,41 @@ func (r *Recorder) Positions() []Position {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.positions)
+}
+
+// Stead is in whose stead the call acted, as far as it has asked; "": in nobody's.
+func (r *Recorder) Stead() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stead
+}
+
+// Unit is the one unit in which the call has asked for a permission; "": none, or several.
+func (r *Recorder) Unit() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.units) != 1 {
+		return ""
+	}
+	return r.units[0]
+}
+
+// noteAsked notes by what right a transaction was made.
+func noteAsked(ctx context.Context, a *asking) {
+	r, ok := ctx.Value(recorderKey{}).(*Recorder)
+	if !ok {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if stead := a.stead(); stead != "" {
+		r.stead = stead
+	}
+	for _, unit := range a.asked {
+		if !slices.Contains(r.units, unit) {
+			r.units = append(r.units, unit)
+		}
+	}
 }
 
 func note(ctx context.Context, p Position) {

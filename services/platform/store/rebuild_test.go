@@ -115,13 +115,20 @@ func loadSome(rt *rapid.T, b *bench, first, last int) bool {
 		_, err := Update(caller(), b.Store, nil, fn)
 		return err
 	}
-	must(rt, run(func(tx *Tx) (*journalpb.Operation, error) { return BeginOperation(tx, op) }))
-	_, err := stage(b, op, "", first, last)
+	err := run(func(tx *Tx) (*journalpb.Operation, error) { return BeginOperation(tx, op) })
 	if fault.ReasonOf(err) == faultpb.Reason_REASON_INDEX_REBUILDING {
 		return false
 	}
 	must(rt, err)
-	must(rt, run(func(tx *Tx) (*journalpb.Operation, error) { return ActivateOperation(tx, op) }))
+	_, err = stage(b, op, "", first, last)
+	if fault.ReasonOf(err) == faultpb.Reason_REASON_INDEX_REBUILDING {
+		must(rt, run(func(tx *Tx) (*journalpb.Operation, error) {
+			return AbandonOperation(tx, op, faultpb.Reason_REASON_CANCELLED)
+		}))
+		return false
+	}
+	must(rt, err)
+	must(rt, run(func(tx *Tx) (*journalpb.Operation, error) { return activateOperation(tx, op) }))
 	return true
 }
 

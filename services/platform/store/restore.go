@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"coso/services/platform/fault"
+	"coso/services/platform/logfile"
 
 	"github.com/google/uuid"
 	bolt "go.etcd.io/bbolt"
@@ -102,7 +103,7 @@ func moveFolder(from, to string) error {
 	if err := os.Remove(to); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fault.Internal(err)
 	}
-	if err := errors.Join(syncFolder(from), os.Rename(from, to), syncFolder(filepath.Dir(to))); err != nil {
+	if err := errors.Join(logfile.SyncFolder(from), os.Rename(from, to), logfile.SyncFolder(filepath.Dir(to))); err != nil {
 		return fault.Internal(err)
 	}
 	return nil

@@ -17,6 +17,8 @@ type AnyTable interface {
 	keyOf(m proto.Message) (Key, bool)
 	// unitOf says to which unit the record of a name belongs; see UnitOf.
 	unitOf(r Reader, name string) (unit string, ok bool, err error)
+	// shown is a record's name for a refusal of another; see base.shown.
+	shown(r Reader, scope Scope, name string) (string, error)
 }
 
 func (b *base[T]) keyOf(m proto.Message) (Key, bool) {

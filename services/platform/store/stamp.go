@@ -7,6 +7,8 @@ import (
 	"coso/services/platform/fault"
 
 	"google.golang.org/protobuf/proto"
+
+	journalpb "coso/proto/gen/coso/journal/v1"
 )
 
 // Mark says what is in a table, or in a group of its records: the sum of the hashes of the records. Tables with the same
@@ -14,6 +16,18 @@ import (
 // mark is met again: in another transaction, in a command that runs again, after a restart. The zero Mark is that of no
 // records.
 type Mark [sha256.Size]byte
+
+// Version is the state of a store that somebody reads. Two readings of one version meet the same records.
+type Version struct{ head *journalpb.Head }
+
+// VersionOf is the version that r reads; none for a command, which reads its own changes too.
+func VersionOf(r Reader) (v Version, ok bool) {
+	tx, ok := r.(*ReadTx)
+	if !ok || tx.head == nil {
+		return Version{}, false
+	}
+	return Version{tx.head}, true
+}
 
 // Stamp is a derived table that keeps the marks of its source.
 type Stamp[T proto.Message] struct {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"coso/services/platform/access"
+	"coso/services/platform/civil"
 	"coso/services/platform/fault"
 
 	"google.golang.org/protobuf/proto"
@@ -283,6 +284,9 @@ func TestTheClockMayStandStillButNotGoFarBack(t *testing.T) {
 	wantReason(t, b.Healthy(), faultpb.Reason_REASON_CLOCK_AHEAD)
 	_, err := create(caller(), b, enterprise(9, "units/tay-ho", "9"), "")
 	wantReason(t, err, faultpb.Reason_REASON_CLOCK_AHEAD)
+	if f := fault.From(err); f.Params["current"] != civil.Moment(b.now) {
+		t.Errorf("it says that the clock shows %s", f.Params["current"])
+	}
 	b.now = b.now.Add(2 * time.Second)
 	if err := b.Healthy(); err != nil {
 		t.Errorf("the clock is right again, and the store says %v", err)

@@ -47,7 +47,7 @@ func newSchema() *schema {
 	sc.perUnit = NewDerived("per-unit", 1, countPerUnit)
 	sc.enterprises = NewTable("enterprises", (*registrypb.Enterprise).GetName, sc.byUnit, sc.byCode, sc.perUnit)
 	sc.units = NewCopy("units", (*registrypb.Unit).GetName)
-	sc.all = NewSchema(sc.enterprises, sc.units)
+	sc.all = NewSchema(sc.enterprises.Judged(sc.inOpenUnits), sc.units)
 	return sc
 }
 
@@ -138,7 +138,7 @@ func (b *bench) check(t testing.TB) {
 }
 
 func caller() context.Context {
-	return access.WithMethod(access.With(context.Background(), access.Principal{Name: access.Local}), "/test/Method")
+	return access.WithMethod(access.With(context.Background(), access.Principal{Name: "principals/lan"}), "/test/Method")
 }
 
 func create(ctx context.Context, b *bench, e *registrypb.Enterprise, requestID string) (*registrypb.Enterprise, error) {

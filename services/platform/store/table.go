@@ -38,6 +38,10 @@ type spec struct {
 	empty    proto.Message
 	reducers []*reducer
 	meta     metaFields
+	// catalogue: whoever may call the service may know what is in it.
+	catalogue bool
+	// judging judges new records that were put aside; nil: none are. See Judged.
+	judging func(tx *Tx) func(proto.Message) error
 }
 
 type class uint8

@@ -68,6 +68,9 @@ type attempts struct {
 func (l *timerLoop) round(ctx context.Context) (wait time.Duration, sleep bool) {
 	for {
 		due, next, err := l.due(ctx)
+		if ctx.Err() != nil {
+			return 0, false
+		}
 		if err != nil {
 			l.s.logger.Error("timers cannot be read", "service", l.s.service, "error", err)
 			return time.Second, true

@@ -36,6 +36,7 @@ type ReadTx struct {
 	s     *Store
 	ctx   context.Context //nolint:containedctx // a transaction lives as long as its call
 	in    reading
+	head  *journalpb.Head
 	today civil.Date
 }
 
@@ -85,11 +86,12 @@ func (tx *Tx) Today() civil.Date { return civil.Today(tx.at) }
 // Principal is who acts.
 func (tx *Tx) Principal() access.Principal { return tx.principal }
 
-// Actor is who acts and in whose stead, by all that the command has asked for so far: what the journal will say of it.
+// Actor is who acts and in whose stead, by all that the command has asked for so far: what the journal will say of it. Whoever could
+// act in the stead of several acts in that of the first by name; what is asked for later must rest on that one's grants.
 func (tx *Tx) Actor() access.Principal {
 	p := tx.principal
-	if tx.stead != "" {
-		p.OnBehalfOf = tx.stead
+	if whose := tx.stead(); whose != "" {
+		p.OnBehalfOf = whose
 	}
 	return p
 }

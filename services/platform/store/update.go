@@ -44,8 +44,12 @@ func Update[T proto.Message](ctx context.Context, s *Store, req proto.Message, f
 	c := &call{
 		ctx: ctx, principal: principal, method: access.Method(ctx), declared: access.Declared(ctx), traceparent: traceparent(ctx),
 		answer: func() proto.Message { return none.ProtoReflect().New().Interface() },
-		run:    func(tx *Tx) (proto.Message, error) { return fn(tx) },
-		done:   make(chan outcome, 1),
+		run: func(tx *Tx) (proto.Message, error) {
+			out, err := fn(tx)
+			noteAsked(ctx, &tx.asking)
+			return out, err
+		},
+		done: make(chan outcome, 1),
 	}
 	if c.rehearsal = onlyValidates(req); c.rehearsal {
 		// A request id is for what takes effect.
@@ -58,7 +62,7 @@ func Update[T proto.Message](ctx context.Context, s *Store, req proto.Message, f
 	}
 	out, err := s.enqueue(ctx, c)
 	if err != nil {
-		return none, err
+		return none, s.nearly(ctx, err)
 	}
 	note(ctx, Position{Service: s.service, Incarnation: s.Incarnation(), Number: out.position})
 	answer, ok := out.answer.(T)
@@ -126,7 +130,7 @@ func View[T any](ctx context.Context, s *Store, fn func(*ReadTx) (T, error)) (T,
 		if err != nil {
 			return err
 		}
-		tx := &ReadTx{reach: reach{schema: s.schema, gaps: gaps}, s: s, ctx: ctx, in: in, today: s.Today()}
+		tx := &ReadTx{reach: reach{schema: s.schema, gaps: gaps}, s: s, ctx: ctx, in: in, head: v.head, today: s.Today()}
 		principal, _ := access.From(ctx)
 		tx.asking = asking{authority: s.authority, principal: principal, declared: access.Declared(ctx), at: s.present(v.head)}
 		if err := tx.begin(tx); err != nil {
@@ -144,12 +148,13 @@ func View[T any](ctx context.Context, s *Store, fn func(*ReadTx) (T, error)) (T,
 		if err := ctx.Err(); err != nil {
 			return err // a walk may have ended early
 		}
+		noteAsked(ctx, &tx.asking)
 		note(ctx, Position{Service: s.service, Incarnation: s.Incarnation(), Number: v.head.GetEventPosition()})
 		return nil
 	})
 	if err != nil { // what the closure had made is not for a caller who was refused
 		var none T
-		return none, err
+		return none, s.nearly(ctx, err)
 	}
 	return out, nil
 }

@@ -1,14 +1,13 @@
 package store
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"os"
 	"path/filepath"
 
 	"coso/services/platform/fault"
+	"coso/services/platform/logfile"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 )
@@ -18,9 +17,8 @@ import (
 // data file. When a checkpoint begins they change places. The files are not cut: new bytes over old ones need no change
 // of the file's size, which makes the sync cheap.
 //
-// A file is a sequence of records, each from a multiple of 8 bytes on: the number of the file's use, 8 bytes, length and
-// checksum, 4 bytes each, all big endian, and the payload: an entry. The first record of a use is a mark and synced alone.
-// What an earlier use has left carries another number and is never taken for a record of this one.
+// A file is a sequence of records (package logfile), numbered by the file's use, each with an entry. The first record of a
+// use is a mark and synced alone. What an earlier use has left carries another number and is never taken for a record of this one.
 //
 // A failed write or sync leaves open whether the record is there. Nothing more is written behind it: the next entry, which
 // may take the same place in the journal, goes into the other file, once everything before it is in the data file. Of two
@@ -41,14 +39,10 @@ type wal struct {
 }
 
 const (
-	walHeader = 16
-	walAlign  = 8
 	// walGrowth is by how much a file grows, filled with zeros; walKeep is the size beyond which it is cut at its next use.
 	walGrowth = 1 << 20
 	walKeep   = 16 << 20
 )
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func walPaths(dir, service string) [2]string {
 	return [2]string{filepath.Join(dir, service+".wal0"), filepath.Join(dir, service+".wal1")}
@@ -57,7 +51,7 @@ func walPaths(dir, service string) [2]string {
 // openWAL opens or makes the two files. Unavailable if another process has them.
 func openWAL(dir, service string) (w *wal, err error) {
 	w = &wal{
-		paths: walPaths(dir, service), sync: syncData,
+		paths: walPaths(dir, service), sync: logfile.Sync,
 		writeAt: func(f *os.File, b []byte, at int64) error { _, err := f.WriteAt(b, at); return err },
 	}
 	defer func() {
@@ -79,19 +73,10 @@ func openWAL(dir, service string) (w *wal, err error) {
 		}
 		w.sizes[i] = info.Size()
 	}
-	if err := syncFolder(dir); err != nil {
+	if err := logfile.SyncFolder(dir); err != nil {
 		return w, fault.Internal(err)
 	}
 	return w, nil
-}
-
-// syncFolder makes the names of new files durable.
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("open the data folder: %w", err)
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // mark is the payload of the first record of a use.
@@ -107,7 +92,7 @@ func (w *wal) append(entries ...[]byte) error {
 		entries = append([][]byte{mark}, entries...)
 	}
 	for _, entry := range entries {
-		b := record(nil, w.use, entry)
+		b := logfile.Append(nil, w.use, entry)
 		if err := w.write(b); err != nil {
 			w.broken = fmt.Errorf("write the log: %w", err)
 			return w.broken
@@ -132,20 +117,6 @@ func (w *wal) write(b []byte) error {
 		return err
 	}
 	return w.sync(f)
-}
-
-// record appends a record to b.
-func record(b []byte, use uint64, payload []byte) []byte {
-	b = binary.BigEndian.AppendUint64(b, use)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(payload))) //nolint:gosec // bounded by maxEntry
-	b = binary.BigEndian.AppendUint32(b, checksum(b[len(b)-12:], payload))
-	b = append(b, payload...)
-	return append(b, make([]byte, (walAlign-len(payload)%walAlign)%walAlign)...)
-}
-
-// checksum is that of a record's use, length and payload.
-func checksum(head, payload []byte) uint32 {
-	return crc32.Update(crc32.Checksum(head, castagnoli), castagnoli, payload)
 }
 
 // turn lets the other file take what comes. Everything in it is in the data file.

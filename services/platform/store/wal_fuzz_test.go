@@ -3,6 +3,8 @@ package store
 import (
 	"bytes"
 	"testing"
+
+	"coso/services/platform/logfile"
 )
 
 // Whatever lies in a log file, what is read of it was written as it is read: every entry stands in the file behind a header
@@ -10,11 +12,11 @@ import (
 func FuzzWAL(f *testing.F) {
 	incarnation := bytes.Repeat([]byte{7}, 16)
 	entry := append(entryBegins(incarnation), "the rest of an entry"...)
-	whole := record(record(record(nil, 5, mark), 5, entry), 5, entry)
+	whole := logfile.Append(logfile.Append(logfile.Append(nil, 5, mark), 5, entry), 5, entry)
 	f.Add([]byte(nil))
 	f.Add(whole)
 	f.Add(whole[:len(whole)-9])
-	f.Add(append(record(nil, 6, mark), whole[24:]...))
+	f.Add(append(logfile.Append(nil, 6, mark), whole[24:]...))
 	f.Add(append(make([]byte, 24), whole...))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		u := readUse("log", raw, incarnation)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +9,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"coso/services/platform/fault"
+	"coso/services/platform/logfile"
 )
 
 // walUse is what one use of a file has left.
@@ -46,14 +46,14 @@ func readWAL(paths [2]string, incarnation []byte) ([]walUse, error) {
 func readUse(path string, b, incarnation []byte) walUse {
 	u := walUse{path: path}
 	r, ok := cutRecord(b)
-	if ok && r.whole() {
-		u.use, b = r.use, r.rest
+	if ok && r.Whole() {
+		u.use, b = r.Number, r.Rest
 	}
 	for u.use > 0 {
-		if r, ok = cutRecord(b); !ok || !r.whole() || r.use != u.use {
+		if r, ok = cutRecord(b); !ok || !r.Whole() || r.Number != u.use {
 			break
 		}
-		u.entries, b = append(u.entries, r.payload), r.rest
+		u.entries, b = append(u.entries, r.Payload), r.Rest
 	}
 	u.search(b, incarnation)
 	return u
@@ -66,19 +66,19 @@ const maxSearch = 256 << 20
 // zeros, or what an earlier use has left.
 func (u *walUse) search(b, incarnation []byte) {
 	begins, marked := entryBegins(incarnation), u.use > 0
-	for left := maxSearch; len(b) >= walHeader && left > 0; {
+	for left := maxSearch; len(b) >= logfile.Header && left > 0; {
 		r, ok := cutRecord(b)
-		if !ok || marked && r.use != u.use || !bytes.HasPrefix(r.payload, begins) {
-			b = b[walAlign:]
+		if !ok || marked && r.Number != u.use || !bytes.HasPrefix(r.Payload, begins) {
+			b = b[logfile.Align:]
 			continue
 		}
-		left -= len(r.payload)
-		if !r.whole() {
-			b = b[walAlign:]
+		left -= len(r.Payload)
+		if !r.Whole() {
+			b = b[logfile.Align:]
 			continue
 		}
-		u.use = max(u.use, r.use)
-		u.behind, b = append(u.behind, r.payload), r.rest
+		u.use = max(u.use, r.Number)
+		u.behind, b = append(u.behind, r.Payload), r.Rest
 	}
 }
 
@@ -88,30 +88,5 @@ func entryBegins(incarnation []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(b, 2, protowire.BytesType), incarnation)
 }
 
-// rawRecord is a record as it lies in a file.
-type rawRecord struct {
-	use           uint64
-	head, payload []byte
-	sum           uint32
-	// rest is what follows it.
-	rest []byte
-}
-
-// cutRecord cuts a record off without looking at its checksum.
-func cutRecord(b []byte) (r rawRecord, ok bool) {
-	if len(b) < walHeader {
-		return r, false
-	}
-	n := int64(binary.BigEndian.Uint32(b[8:]))
-	padded := (n + walAlign - 1) / walAlign * walAlign
-	if n == 0 || n > 2*maxEntry || padded > int64(len(b)-walHeader) {
-		return r, false
-	}
-	return rawRecord{
-		use: binary.BigEndian.Uint64(b), head: b[:12], payload: b[walHeader : walHeader+n],
-		sum: binary.BigEndian.Uint32(b[12:]), rest: b[walHeader+padded:],
-	}, true
-}
-
-// whole says whether the record is as it was written.
-func (r *rawRecord) whole() bool { return r.use > 0 && r.sum == checksum(r.head, r.payload) }
+// cutRecord cuts a record off that could hold an entry.
+func cutRecord(b []byte) (logfile.Record, bool) { return logfile.Cut(b, 2*maxEntry) }

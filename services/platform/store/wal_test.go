@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"coso/services/platform/logfile"
+
 	bolt "go.etcd.io/bbolt"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
@@ -91,7 +93,7 @@ func TestNobodyReadsWhatMayBeLost(t *testing.T) {
 		t.Errorf("the repeated request: %v, %d events", err, killed.Head().GetEvents())
 	}
 
-	onLog(b, nil, syncData)
+	onLog(b, nil, logfile.Sync)
 	if _, err := create(caller(), b, enterprise(3, "units/u", "c"), "r-3"); err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +114,7 @@ func TestReadersDoNotWaitForTheDisk(t *testing.T) {
 	onLog(b, nil, func(f *os.File) error {
 		close(began)
 		<-ended
-		return syncData(f)
+		return logfile.Sync(f)
 	})
 	written := make(chan error, 1)
 	go func() {
@@ -132,7 +134,7 @@ func TestReadersDoNotWaitForTheDisk(t *testing.T) {
 	if err := <-written; err != nil {
 		t.Error(err)
 	}
-	onLog(b, nil, syncData)
+	onLog(b, nil, logfile.Sync)
 }
 
 // What was acknowledged is there after a kill at any moment: before, while and after a checkpoint, of which some fail.
@@ -263,7 +265,7 @@ func TestPowerCuts(t *testing.T) {
 }
 
 // A log that is damaged, of another store, or that does not go on where the file ends is refused by name, and nothing is
-// changed; what a kill has left half-written is not.
+// changed; what a kill has left half-written, which only the last record can be, is not: INV-WAL-ONE-OPEN.
 func TestADamagedLogIsRefused(t *testing.T) {
 	b := open(t, t.TempDir())
 	for i := range 6 {
@@ -280,9 +282,9 @@ func TestADamagedLogIsRefused(t *testing.T) {
 		var from int
 		for range n {
 			size := int(binary.BigEndian.Uint32(raw[from+8:]))
-			from += walHeader + (size+7)/8*8
+			from += logfile.Header + (size+7)/8*8
 		}
-		return int64(from) + walHeader
+		return int64(from) + logfile.Header
 	}
 	other := open(t, t.TempDir())
 	if _, err := create(caller(), other, enterprise(1, "units/u", "a"), ""); err != nil {

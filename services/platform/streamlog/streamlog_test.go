@@ -330,7 +330,7 @@ func TestOutcomes(t *testing.T) {
 			t.Errorf("an entry beyond what NATS takes: %v", err)
 		}
 	})
-	t.Run("NATS away", func(t *testing.T) {
+	t.Run("NATS away", func(t *testing.T) { // INV-LOG-WAY
 		c := newCluster(t, 1, nil)
 		l := c.make(c.log(), streamlog.Shape{})
 		c.stop(0)

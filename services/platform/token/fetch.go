@@ -9,14 +9,10 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"strings"
 )
 
 // maxDocument bounds what an issuer may answer, in bytes.
 const maxDocument = 256 << 10
-
-// discovery is where an issuer says where its keys are.
-const discovery = "/.well-known/openid-configuration"
 
 // fetcher asks one issuer.
 type fetcher struct {
@@ -74,8 +70,13 @@ func (f *fetcher) keys(ctx context.Context) (set keySet, unusable []error, err e
 	defer cancel()
 	from := f.o.JWKS
 	if from == "" {
-		if from, err = f.discover(ctx); err != nil {
+		document, err := f.discover(ctx)
+		if err != nil {
 			return nil, nil, err
+		}
+		from, _ = document.text("jwks_uri")
+		if err := secure(from); err != nil {
+			return nil, nil, fmt.Errorf("%s: jwks_uri %w", f.o.Issuer, err)
 		}
 	}
 	raw, err := f.get(ctx, from)
@@ -86,28 +87,6 @@ func (f *fetcher) keys(ctx context.Context) (set keySet, unusable []error, err e
 		return nil, nil, fmt.Errorf("%s: %w", from, err)
 	}
 	return set, unusable, nil
-}
-
-// discover asks the issuer where its keys are. Its answer must name it letter for letter, so that one issuer cannot speak for
-// another.
-func (f *fetcher) discover(ctx context.Context) (string, error) {
-	from := strings.TrimSuffix(f.o.Issuer, "/") + discovery
-	raw, err := f.get(ctx, from)
-	if err != nil {
-		return "", err
-	}
-	document, err := parseObject(raw)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", from, err)
-	}
-	if issuer, _ := document.text("issuer"); issuer != f.o.Issuer {
-		return "", fmt.Errorf("%s is of the issuer %.200q, want %q", from, issuer, f.o.Issuer)
-	}
-	keys, _ := document.text("jwks_uri")
-	if err := secure(keys); err != nil {
-		return "", fmt.Errorf("%s: jwks_uri %w", from, err)
-	}
-	return keys, nil
 }
 
 // get reads a small JSON document.

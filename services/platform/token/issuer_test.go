@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"coso/services/platform/access"
 	"coso/services/platform/fault"
 	"coso/services/platform/token"
 	"coso/services/platform/token/tokentest"
@@ -33,7 +32,7 @@ func TestOwnSubjects(t *testing.T) {
 		if !token.AccountID(id) {
 			t.Errorf("%q may be no account", id)
 		}
-		if c, err := own.Verifier().Verify(t.Context(), own.Token(id)); err != nil || c.Principal != "principals/"+id || c.Principal == access.Local {
+		if c, err := own.Verifier().Verify(t.Context(), own.Token(id)); err != nil || c.Principal != "principals/"+id || c.Principal == "principals/local" {
 			t.Errorf("%q: %+v, %v", id, c, err)
 		}
 	}

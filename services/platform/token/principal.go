@@ -13,6 +13,9 @@ import (
 // collection begins the name of every principal that a token can prove.
 const collection = "principals/"
 
+// former is under whose name old journals hold what was done before there were identities.
+const former = collection + "local"
+
 // hashed is the length of the part of a foreign name that stands for issuer and subject: 160 bits, base32hex.
 const hashed = 32
 
@@ -32,8 +35,11 @@ var (
 // added later could find its names taken by accounts, and an account made after an issuer was removed could take the name,
 // and with it the grants, of one of that issuer's users.
 func AccountID(id string) bool {
-	return accountID.MatchString(id) && collection+id != access.Local && collection+id != access.Operator && !foreignForm.MatchString(id)
+	return accountID.MatchString(id) && collection+id != former && collection+id != access.Operator && !foreignForm.MatchString(id)
 }
+
+// ForeignID reports whether an id is of the form that other issuers' users have, and therefore no account's.
+func ForeignID(id string) bool { return foreignForm.MatchString(id) }
 
 // foreignName returns the name of another issuer's user. It depends on issuer and subject alone, so that it stays the same,
 // and gives away neither. Issuers name their users as they like (mail addresses, numbers, capitals), hence the hash; 160

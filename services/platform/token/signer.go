@@ -75,7 +75,8 @@ type (
 	}
 )
 
-// Sign returns a new token for an account, with what a verifier will say of it. The life is rounded down to seconds and
+// Sign returns a new token for an account, or for another issuer's user by the id that they have here (ForeignID), with what a
+// verifier will say of it. The life is rounded down to seconds and
 // counts from the present second; it is at least one second and at most MaxLife. The scope narrows the token; empty: it is
 // not narrowed. Internal if the account's id, the life or the scope cannot be in a token, which the caller has to check,
 // or if no key of the ring signs any more.
@@ -83,7 +84,7 @@ func (s *Signer) Sign(account string, life time.Duration, scope Scope) (string, 
 	now := s.o.Now().UTC().Truncate(time.Second)
 	life = life.Truncate(time.Second)
 	switch {
-	case !AccountID(account):
+	case !AccountID(account) && !ForeignID(account):
 		return "", Claims{}, fault.Internal(fmt.Errorf("sign a token for %q, which is no account", account))
 	case life <= 0 || life > MaxLife:
 		return "", Claims{}, fault.Internal(fmt.Errorf("sign a token for %s, longer than nothing and at most %s is allowed", life, MaxLife))

@@ -236,7 +236,7 @@ func (i *Issuer) read(o object) (c Claims, notBefore time.Time, err error) {
 
 func (i *Issuer) knows(subject string) bool {
 	if i.own() {
-		return AccountID(subject)
+		return AccountID(subject) || ForeignID(subject) // who signed in by another issuer and has a session here
 	}
 	return validSubject(subject)
 }

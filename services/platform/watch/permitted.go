@@ -78,6 +78,6 @@ func mayHear(tx *store.ReadTx, power store.Power, subject string) (bool, error) 
 	if err != nil || !there {
 		return false, err
 	}
-	_, ok, err := power.At(of.reads, unit, "")
-	return ok, err
+	basis, err := power.At(of.reads, unit)
+	return basis.Held(), err
 }

@@ -106,7 +106,7 @@ func TestListenersHearTheirUnits(t *testing.T) {
 		h.give("2", "minh", "units/b", accesspb.Role_ROLE_AUDITOR)
 		h.give("3", "hoa", "", accesspb.Role_ROLE_VIEWER)
 		all := &feedpb.WatchEventsRequest{AfterSequence: proto.Uint64(0)}
-		lan, minh, hoa, nobody, local := h.watch(all, "lan"), h.watch(all, "minh"), h.watch(all, "hoa"), h.watch(all, "khach"), h.watch(all)
+		lan, minh, hoa, nobody, service := h.watch(all, "lan"), h.watch(all, "minh"), h.watch(all, "hoa"), h.watch(all, "khach"), h.watch(all)
 		hear := func(step string, want map[*listening][]string) {
 			h.Helper()
 			for who, subjects := range want {
@@ -117,8 +117,7 @@ func TestListenersHearTheirUnits(t *testing.T) {
 		}
 		four := []string{"units/city", "units/a", "units/b", "units/a1"}
 		hear("the past", map[*listening][]string{
-			lan: {"units/a", "units/a1"}, minh: {"units/b", "grants/2"}, hoa: four, nobody: {},
-			local: append(slices.Clone(four), "grants/1", "grants/2", "grants/3"),
+			lan: {"units/a", "units/a1"}, minh: {"units/b", "grants/2"}, hoa: four, nobody: {}, service: four,
 		})
 		h.found("x", "units/a1")
 		h.found("y", "units/b")

@@ -4,20 +4,19 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"slices"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"coso/services/platform/access"
 	"coso/services/platform/fault"
 	"coso/services/platform/rpc"
+	"coso/services/platform/rpc/rpctest"
 	"coso/services/platform/scope"
 	"coso/services/platform/store"
 	"coso/services/platform/token/tokentest"
@@ -44,8 +43,9 @@ type house struct {
 	units  *store.Table[*registrypb.Unit]
 	cells  *store.Table[*registrypb.Organisation]
 	grants *store.Table[*registrypb.Grant]
-	// own signs the tokens by which listeners prove who they are; one without is the local principal.
-	own *tokentest.Own
+	// own signs the tokens by which listeners prove who they are; one without is another service, award.
+	own     *tokentest.Own
+	network *rpctest.Network
 	feedpb.EventServiceClient
 }
 
@@ -56,9 +56,9 @@ func everyWay(t *testing.T, test func(h *house)) {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
 			h := newHouse(t)
-			conn := h.server.Conn()
+			conn := h.server.ConnOf(access.Service("award"))
 			if way == "tcp" {
-				conn = h.listen()
+				conn = h.network.Dial(h.network.Serve(h.server), "registry", "award")
 			}
 			h.EventServiceClient = feedpb.NewEventServiceClient(conn)
 			test(h)
@@ -69,23 +69,23 @@ func everyWay(t *testing.T, test func(h *house)) {
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	stamp := store.NewWholeStamp[*registrypb.Unit]("units-stamp")
-	byPrincipal := scope.NewByPrincipal()
+	byPrincipal, grantsStamp := scope.NewByPrincipal(), scope.NewGrantsStamp()
 	h := &house{
-		T: t, own: tokentest.Issuer(t),
+		T: t, own: tokentest.Issuer(t), network: rpctest.NewNetwork(t),
 		units:  store.NewTable("units", (*registrypb.Unit).GetName, store.In((*registrypb.Unit).GetName), stamp),
 		cells:  store.NewTable("organisations", (*registrypb.Organisation).GetName, store.In((*registrypb.Organisation).GetUnit)),
-		grants: store.NewTable("grants", (*registrypb.Grant).GetName, store.In((*registrypb.Grant).GetUnit), byPrincipal),
+		grants: store.NewTable("grants", (*registrypb.Grant).GetName, store.In((*registrypb.Grant).GetUnit), byPrincipal, grantsStamp),
 	}
 	logger := slog.New(slog.DiscardHandler)
 	var err error
 	h.store, err = store.Open(store.Options{
 		Dir: t.TempDir(), Service: "registry", Schema: store.NewSchema(h.units, h.cells, h.grants), Logger: logger, MapSize: 16 << 20,
-		Authority: scope.NewBook(h.units, stamp, h.grants, byPrincipal),
+		Authority: scope.NewBook(h.units, stamp, h.grants, byPrincipal, grantsStamp),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.server = rpc.New(rpc.Options{Service: "registry", Store: h.store, Logger: logger, Tokens: h.own.Verifier()})
+	h.server = rpc.New(rpc.Options{Service: "registry", Store: h.store, Logger: logger, Tokens: h.own.Verifier(), TLS: h.network.As("registry")})
 	feedpb.RegisterEventServiceServer(h.server, watch.New("registry", h.store))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
@@ -96,31 +96,6 @@ func newHouse(t *testing.T) *house {
 		}
 	})
 	return h
-}
-
-func (h *house) listen() grpc.ClientConnInterface {
-	lis, err := new(net.ListenConfig).Listen(h.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		h.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- h.server.Serve(context.WithoutCancel(h.Context()), lis) }()
-	conn, err := rpc.Dial(lis.Addr().String())
-	if err != nil {
-		h.Fatal(err)
-	}
-	h.Cleanup(func() {
-		if err := conn.Close(); err != nil {
-			h.Error(err)
-		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(h.Context()), 10*time.Second)
-		defer cancel()
-		h.server.Stop(ctx)
-		if err := <-served; err != nil {
-			h.Error(err)
-		}
-	})
-	return conn
 }
 
 func (h *house) acting() context.Context {
@@ -166,7 +141,7 @@ func (h *house) watch(req *feedpb.WatchEventsRequest, as ...string) *listening {
 	h.Helper()
 	ctx, cancel := context.WithCancel(h.Context())
 	if len(as) == 1 {
-		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+h.own.Token(as[0]))
+		ctx = tokentest.With(ctx, h.own.Token(as[0]))
 	}
 	h.Cleanup(cancel)
 	s, err := h.WatchEvents(ctx, req)

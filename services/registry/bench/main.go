@@ -20,8 +20,8 @@ import (
 const goal = 1.3
 
 func main() {
-	rounds := flag.Int("rounds", 9, "how often each measurement is taken, interleaved")
-	length := flag.Duration("length", 300*time.Millisecond, "how long one measurement takes")
+	rounds := flag.Int("rounds", 101, "how often each measurement is taken, interleaved")
+	length := flag.Duration("length", 25*time.Millisecond, "how long one measurement takes")
 	grants := flag.Int("grants", 10_000, "how many grants there are")
 	flag.Parse()
 	if err := measure(context.Background(), os.Stdout, *rounds, *length, *grants); err != nil {

@@ -15,6 +15,8 @@ import (
 	accesspb "coso/proto/gen/coso/access/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/platform/access"
+	"coso/services/platform/certs"
+	"coso/services/platform/mtls"
 	"coso/services/platform/rpc"
 	"coso/services/platform/store"
 	"coso/services/platform/token"
@@ -54,12 +56,14 @@ type office struct {
 	deepest string
 }
 
-// newOffice opens and fills a registry, guarded or not.
+// newOffice opens and fills a registry. Guarded, a clerk asks by the gateway and shows a token; else another service asks, by
+// its certificate or within the process, and nobody asks what it may do.
 func newOffice(ctx context.Context, dir string, guarded bool, grants int) (*office, error) {
 	logger := slog.New(slog.DiscardHandler)
 	o := &office{ctx: ctx}
 	options := store.Options{Dir: dir, Service: "registry", Schema: records.Schema, Logger: logger}
 	serving := rpc.Options{Service: "registry", Logger: logger}
+	from, neighbour := mtls.Gateway, access.Principal{}
 	if guarded {
 		options.Authority = records.Book
 		signer, verifier, err := keys()
@@ -73,23 +77,33 @@ func newOffice(ctx context.Context, dir string, guarded bool, grants int) (*offi
 		serving.Tokens = verifier
 		o.ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+compact)
 	} else {
-		o.ctx = access.With(ctx, access.Principal{Name: access.Local})
+		from, neighbour = "membership", access.Service("membership")
 	}
-	var err error
+	as, err := processes(dir)
+	if err != nil {
+		return nil, err
+	}
+	if serving.TLS, err = as("registry"); err != nil {
+		return nil, err
+	}
 	if o.store, err = store.Open(options); err != nil {
 		return nil, err
 	}
 	serving.Store = o.store
 	o.server = rpc.New(serving)
-	server.Register(o.server, o.store)
-	o.memory = clientsOf(o.server.Conn())
+	server.Register(o.server, o.store, nil) // nobody follows it
+	o.memory = clientsOf(o.server.ConnOf(neighbour))
 	lis, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, errors.Join(err, o.store.Close())
 	}
 	o.served = make(chan error, 1)
 	go func() { o.served <- o.server.Serve(ctx, lis) }()
-	if o.conn, err = rpc.Dial(lis.Addr().String()); err != nil {
+	self, err := as(from)
+	if err != nil {
+		return nil, err
+	}
+	if o.conn, err = rpc.DialService(lis.Addr().String(), "registry", self); err != nil {
 		return nil, err
 	}
 	o.network = clientsOf(o.conn)
@@ -97,6 +111,17 @@ func newOffice(ctx context.Context, dir string, guarded bool, grants int) (*offi
 		return nil, errors.Join(err, o.close(ctx))
 	}
 	return o, nil
+}
+
+// processes makes certificates beside the data, and answers who a process is by them.
+func processes(dir string) (as func(name string) (*mtls.Identity, error), err error) {
+	at := certs.Folder(dir)
+	if _, err := certs.Make(certs.Options{Dir: at, Days: 1, Now: time.Now()}); err != nil {
+		return nil, err
+	}
+	return func(name string) (*mtls.Identity, error) {
+		return mtls.Open(mtls.Options{Name: name, Files: certs.FilesOf(at, name)})
+	}, nil
 }
 
 func clientsOf(conn grpc.ClientConnInterface) clients {

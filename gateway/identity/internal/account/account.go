@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
+	historypb "coso/proto/gen/coso/history/v1"
 	identitypb "coso/proto/gen/coso/identity/v1"
 	"coso/services/platform/fault"
 )
@@ -75,9 +76,9 @@ func Create(asked *identitypb.Account, id string, at time.Time) (*identitypb.Acc
 }
 
 // Update changes cur to merged, which is cur with what the caller changed; caller is who does, e.g. `principals/lan`. No
-// event, and cur itself, if that is nothing. InvalidArgument without a display name, for a closing without a reason or a
+// event, and cur itself, if that is nothing. Of what is personal the record says when it was changed. InvalidArgument without a display name, for a closing without a reason or a
 // reason without a closing; FailedPrecondition for one's own account. An account that is opened again loses the reason.
-func Update(cur, merged *identitypb.Account, caller string) (*identitypb.Account, *identitypb.AccountUpdated, error) {
+func Update(cur, merged *identitypb.Account, caller string, at time.Time) (*identitypb.Account, *identitypb.AccountUpdated, error) {
 	next := proto.CloneOf(merged)
 	if cur.GetDisabled() && !next.GetDisabled() && next.GetDisabledReason() == cur.GetDisabledReason() {
 		next.DisabledReason = ""
@@ -93,7 +94,35 @@ func Update(cur, merged *identitypb.Account, caller string) (*identitypb.Account
 			return nil, nil, err
 		}
 	}
+	if next.GetDisplayName() != cur.GetDisplayName() {
+		next.DisplayNameTime = timestamppb.New(at)
+	}
+	if next.GetDisabledReason() != cur.GetDisabledReason() {
+		next.DisabledReasonTime = timestamppb.New(at)
+	}
 	return next, &identitypb.AccountUpdated{}, nil
+}
+
+// Changed names in a history what was changed of what is personal, of which the record says only when it was.
+func Changed(h *historypb.History) *historypb.History {
+	for _, r := range h.GetRevisions() {
+		for i, c := range r.GetChanges() {
+			if field, is := strings.CutSuffix(c.GetField(), "Time"); is && (field == "displayName" || field == "disabledReason") {
+				r.Changes[i] = &historypb.FieldChange{Field: field}
+			}
+		}
+	}
+	return h
+}
+
+// Ended notes what was ended of that with which the account is used; nil: nothing was.
+func Ended(cur *identitypb.Account, what *identitypb.AccountEnding) *identitypb.Account {
+	if what == nil {
+		return cur
+	}
+	next := proto.CloneOf(cur)
+	next.Ended = what
+	return next
 }
 
 // Reset gives an account a one-time password. FailedPrecondition for one's own account.

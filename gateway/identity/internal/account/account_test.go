@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"coso/services/platform/fault"
 
@@ -18,6 +19,7 @@ func lan() *identitypb.Account {
 	return &identitypb.Account{Name: "accounts/lan", Principal: "principals/lan", DisplayName: "Nguyễn Thị Lan"}
 }
 
+// INV-ACCOUNT-CLOSED-WHY, INV-ACCOUNT-NOT-OWN
 func TestUpdate(t *testing.T) {
 	closed := lan()
 	closed.Disabled, closed.DisabledReason = true, "Nghỉ hưu"
@@ -38,12 +40,18 @@ func TestUpdate(t *testing.T) {
 	} {
 		merged := proto.CloneOf(c.cur)
 		c.change(merged)
-		next, event, err := Update(c.cur, merged, c.caller)
+		next, event, err := Update(c.cur, merged, c.caller, now)
 		if c.reason != 0 {
 			if f := fault.From(err); err == nil || f.Reason != c.reason || f.Field != c.field {
 				t.Errorf("%s: %v", name, err)
 			}
 			continue
+		}
+		if merged.GetDisplayName() != c.cur.GetDisplayName() {
+			merged.DisplayNameTime = timestamppb.New(now)
+		}
+		if merged.GetDisabledReason() != c.cur.GetDisabledReason() {
+			merged.DisabledReasonTime = timestamppb.New(now)
 		}
 		if err != nil || event == nil || !proto.Equal(next, merged) {
 			t.Errorf("%s: %v, %v", name, next, err)
@@ -51,10 +59,10 @@ func TestUpdate(t *testing.T) {
 	}
 	opened := proto.CloneOf(closed)
 	opened.Disabled = false
-	if next, _, err := Update(closed, opened, "principals/chi"); err != nil || next.GetDisabledReason() != "" {
+	if next, _, err := Update(closed, opened, "principals/chi", now); err != nil || next.GetDisabledReason() != "" {
 		t.Errorf("opened again: %v, %v", next, err)
 	}
-	if same, event, err := Update(closed, proto.CloneOf(closed), "principals/lan"); same != closed || event != nil || err != nil {
+	if same, event, err := Update(closed, proto.CloneOf(closed), "principals/lan", now); same != closed || event != nil || err != nil {
 		t.Errorf("nothing changed: %v, %v, %v", same, event, err)
 	}
 }
@@ -82,7 +90,7 @@ func TestUnknownFieldsSurvive(t *testing.T) {
 	cur.ProtoReflect().SetUnknown(newer)
 	merged := proto.CloneOf(cur)
 	merged.DisplayName = "Lan"
-	updated, _, err := Update(cur, merged, "principals/chi")
+	updated, _, err := Update(cur, merged, "principals/chi", now)
 	if err != nil {
 		t.Fatal(err)
 	}

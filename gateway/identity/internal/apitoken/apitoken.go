@@ -6,10 +6,10 @@
 // a look at any data. Kept is the SHA-256 alone: nobody guesses 256 bits, so a slow hash would protect nothing more.
 //
 // INV-API-TOKEN-ENDS: every API token expires within 366 days.
+// INV-API-TOKEN-BOUNDED: an account has so many API tokens, those that have ended among them.
 package apitoken
 
 import (
-	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
@@ -39,8 +39,12 @@ const Prefix = "coso_"
 const (
 	// Most is how many API tokens of an account are in use at once.
 	Most = 20
+	// MostKept is how many of an account there are, those that have ended among them.
+	MostKept = 60
 	// kept is how long one that has ended is shown.
 	kept = 90 * 24 * time.Hour
+	// forgottenAtOnce bounds how many are forgotten with one command.
+	forgottenAtOnce = 200
 	// longest is how long one holds at most.
 	longest = 366 * 24 * time.Hour
 
@@ -130,19 +134,29 @@ func Used(cur *identitypb.ApiToken, at time.Time) *identitypb.ApiToken {
 }
 
 // Over reports whether an API token ended so long ago that it is forgotten.
-func Over(t *identitypb.ApiToken, at time.Time) bool {
+func Over(t *identitypb.ApiToken, at time.Time) bool { return at.Sub(end(t)) > kept }
+
+// end is when an API token ends: when it was revoked, or expires.
+func end(t *identitypb.ApiToken) time.Time {
 	end := t.GetExpireTime().AsTime()
 	if revoked := t.GetRevokeTime(); revoked != nil && revoked.AsTime().Before(end) {
-		end = revoked.AsTime()
+		return revoked.AsTime()
 	}
-	return at.Sub(end) > kept
+	return end
 }
 
-// Shown are those of some API tokens that are not forgotten, the last made first.
-func Shown(all []*identitypb.ApiToken, at time.Time) []*identitypb.ApiToken {
-	shown := slices.DeleteFunc(slices.Clone(all), func(t *identitypb.ApiToken) bool { return Over(t, at) })
-	slices.SortFunc(shown, func(a, b *identitypb.ApiToken) int {
-		return cmp.Or(b.GetCreateTime().AsTime().Compare(a.GetCreateTime().AsTime()), cmp.Compare(a.GetName(), b.GetName()))
-	})
-	return shown
+// Surplus are those of an account's API tokens to be forgotten when another one is made: those that are over, and those that
+// ended first of more than an account may have. Of very many some are left for the next time.
+func Surplus(all []*identitypb.ApiToken, at time.Time) []*identitypb.ApiToken {
+	byEnd := slices.Clone(all)
+	slices.SortFunc(byEnd, func(a, b *identitypb.ApiToken) int { return end(a).Compare(end(b)) })
+	var out []*identitypb.ApiToken
+	for i, t := range byEnd {
+		left := len(byEnd) - i
+		if Good(t, at) == nil || !Over(t, at) && left < MostKept || len(out) == forgottenAtOnce {
+			break
+		}
+		out = append(out, t)
+	}
+	return out
 }

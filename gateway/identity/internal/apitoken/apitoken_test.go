@@ -2,6 +2,7 @@ package apitoken
 
 import (
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -47,7 +48,7 @@ func FuzzHash(f *testing.F) {
 	})
 }
 
-func token(end time.Time) *identitypb.ApiToken {
+func until(end time.Time) *identitypb.ApiToken {
 	return &identitypb.ApiToken{DisplayName: "x", ExpireTime: timestamppb.New(end)}
 }
 
@@ -58,7 +59,7 @@ func TestExpiry(t *testing.T) {
 		good bool
 	}{{-1, false}, {0, false}, {1, true}, {366 * 24 * time.Hour, true}, {366*24*time.Hour + 1, false}} {
 		life, good := c.life, c.good
-		made, err := Create(token(now.Add(life)), "apiTokens/a", "accounts/lan", nil, now)
+		made, err := Create(until(now.Add(life)), "apiTokens/a", "accounts/lan", nil, now)
 		if good != (err == nil) || err != nil && fault.ReasonOf(err) != faultpb.Reason_REASON_API_TOKEN_EXPIRY {
 			t.Errorf("%s: %v", life, err)
 		}
@@ -71,21 +72,21 @@ func TestExpiry(t *testing.T) {
 func TestEndedOnesLeaveRoom(t *testing.T) {
 	var has []*identitypb.ApiToken
 	for range Most - 1 {
-		has = append(has, token(now.Add(time.Hour)))
+		has = append(has, until(now.Add(time.Hour)))
 	}
-	has = append(has, token(now), Revoke(token(now.Add(time.Hour)), now))
-	if _, err := Create(token(now.Add(time.Hour)), "apiTokens/a", "accounts/lan", has, now); err != nil {
+	has = append(has, until(now), Revoke(until(now.Add(time.Hour)), now))
+	if _, err := Create(until(now.Add(time.Hour)), "apiTokens/a", "accounts/lan", has, now); err != nil {
 		t.Error(err)
 	}
-	has = append(has, token(now.Add(time.Hour)))
-	if _, err := Create(token(now.Add(time.Hour)), "apiTokens/a", "accounts/lan", has, now); fault.ReasonOf(err) != faultpb.Reason_REASON_TOO_MANY_API_TOKENS {
+	has = append(has, until(now.Add(time.Hour)))
+	if _, err := Create(until(now.Add(time.Hour)), "apiTokens/a", "accounts/lan", has, now); fault.ReasonOf(err) != faultpb.Reason_REASON_TOO_MANY_API_TOKENS {
 		t.Error(err)
 	}
 }
 
 func TestUseIsNotedByTheDay(t *testing.T) {
 	midnight := time.Date(2026, 11, 22, 17, 0, 0, 0, time.UTC) // in Viet Nam
-	first := Used(token(midnight.Add(time.Hour)), midnight.Add(-time.Second))
+	first := Used(until(midnight.Add(time.Hour)), midnight.Add(-time.Second))
 	if first == nil || Used(first, midnight.Add(-time.Nanosecond)) != nil {
 		t.Fatalf("%v", first)
 	}
@@ -95,14 +96,52 @@ func TestUseIsNotedByTheDay(t *testing.T) {
 }
 
 func TestRevokedOnceAndForgottenLater(t *testing.T) {
-	ended := Revoke(token(now.Add(time.Hour)), now)
+	ended := Revoke(until(now.Add(time.Hour)), now)
 	if again := Revoke(ended, now.Add(time.Minute)); again.GetRevokeTime().AsTime() != now {
 		t.Errorf("%v", again)
 	}
-	if Over(ended, now.Add(kept)) || !Over(ended, now.Add(kept+1)) || Over(token(now.Add(time.Hour)), now.Add(kept+1)) {
+	if Over(ended, now.Add(kept)) || !Over(ended, now.Add(kept+1)) || Over(until(now.Add(time.Hour)), now.Add(kept+1)) {
 		t.Error("forgotten at another time")
 	}
-	if shown := Shown([]*identitypb.ApiToken{ended}, now.Add(kept+1)); len(shown) != 0 {
-		t.Errorf("%v", shown)
+}
+
+// INV-API-TOKEN-BOUNDED: what ended first is forgotten first, what is in use never.
+func TestSurplus(t *testing.T) {
+	var all []*identitypb.ApiToken
+	for i := range 300 {
+		made := until(now.Add(24 * time.Hour))
+		if i >= Most {
+			made.RevokeTime = timestamppb.New(now.Add(time.Duration(i-500) * time.Minute))
+		}
+		all = append(all, made)
+	}
+	for i, want := range []int{200, 42, 1, 1} {
+		gone := Surplus(all, now)
+		if len(gone) != want {
+			t.Fatalf("%d: %d of %d are forgotten, want %d", i, len(gone), len(all), want)
+		}
+		for _, one := range gone {
+			if Good(one, now) == nil {
+				t.Fatal("one in use is forgotten")
+			}
+			for _, left := range all[Most:] {
+				if !slices.Contains(gone, left) && left.GetRevokeTime().AsTime().Before(one.GetRevokeTime().AsTime()) {
+					t.Fatal("one that ended later is forgotten first")
+				}
+			}
+		}
+		all = slices.DeleteFunc(all, func(one *identitypb.ApiToken) bool { return slices.Contains(gone, one) })
+		another := until(now.Add(24 * time.Hour))
+		another.RevokeTime = timestamppb.New(now.Add(time.Duration(i) * time.Second))
+		all = append(all, another)
+	}
+	if len(all) != MostKept {
+		t.Errorf("%d are left", len(all))
+	}
+	for _, one := range all {
+		one.RevokeTime = timestamppb.New(now)
+	}
+	if gone := Surplus(all, now.Add(kept+1)); len(gone) != MostKept {
+		t.Errorf("%d are forgotten of what is over", len(gone))
 	}
 }

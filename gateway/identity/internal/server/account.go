@@ -7,7 +7,6 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"coso/gateway/identity/internal/account"
-	"coso/gateway/identity/internal/apitoken"
 	"coso/gateway/identity/internal/password"
 	"coso/gateway/identity/internal/records"
 	"coso/services/platform/fault"
@@ -159,14 +158,16 @@ func (s *Server) UpdateAccount(ctx context.Context, req *identitypb.UpdateAccoun
 		if err != nil {
 			return nil, err
 		}
-		next, event, err := account.Update(cur, merged, c.principal)
+		next, event, err := account.Update(cur, merged, c.principal, tx.At())
 		if err != nil || event == nil {
 			return next, fault.In("account", err)
 		}
 		if next.GetDisabled() {
-			if err := shutOut(tx, next.GetName()); err != nil {
+			gone, err := shutOut(tx, next.GetName(), "")
+			if err != nil {
 				return nil, err
 			}
+			next = account.Ended(next, gone)
 		}
 		return putAccount(tx, next, event)
 	})
@@ -241,27 +242,11 @@ func resetPassword(tx *store.Tx, name, caller string, hash *identitypb.PasswordH
 	if err := records.Passwords.Put(tx, account.OneTime(was, name, hash, tx.At())); err != nil {
 		return nil, err
 	}
-	if err := shutOut(tx, name); err != nil {
+	gone, err := shutOut(tx, name, "")
+	if err != nil {
 		return nil, err
 	}
-	return putAccount(tx, next, event)
-}
-
-// shutOut ends the sessions of an account and revokes its API tokens: whoever has one of them has it no longer.
-func shutOut(tx *store.Tx, name string) error {
-	if err := forgetAll(tx, name, ""); err != nil {
-		return err
-	}
-	has, err := all(records.APITokens.By(tx, records.APITokensByAccount, store.Text(name)))
-	if err != nil {
-		return err
-	}
-	for _, t := range has {
-		if err := records.APITokens.Put(tx, apitoken.Revoke(t, tx.At())); err != nil {
-			return err
-		}
-	}
-	return nil
+	return putAccount(tx, account.Ended(next, gone), event)
 }
 
 // ListAccountHistory answers who changed an account, when and what.
@@ -270,6 +255,7 @@ func (s *Server) ListAccountHistory(ctx context.Context, req *identitypb.ListAcc
 		if err := tx.Require(reads, everywhere); err != nil {
 			return nil, err
 		}
-		return records.Accounts.History(tx, req)
+		found, err := records.Accounts.History(tx, req)
+		return account.Changed(found), err
 	})
 }

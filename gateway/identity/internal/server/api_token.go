@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"coso/gateway/identity/internal/account"
@@ -31,7 +32,7 @@ func (s *Server) CreateApiToken(ctx context.Context, req *identitypb.CreateApiTo
 	name := apitoken.Collection + rpc.NewID("")
 	secret, hash := apitoken.NewSecret()
 	made, err := store.Update(as(ctx, c.principal), s.store, req, func(tx *store.Tx) (*identitypb.ApiToken, error) {
-		if _, err := c.sessionIn(tx); err != nil {
+		if _, err := c.accountIn(tx); err != nil {
 			return nil, err
 		}
 		others, err := all(records.APITokens.By(tx, records.APITokensByAccount, store.Text(c.account())))
@@ -42,7 +43,7 @@ func (s *Server) CreateApiToken(ctx context.Context, req *identitypb.CreateApiTo
 		if err != nil {
 			return nil, fault.In("apiToken", err)
 		}
-		if err := forgetOver(tx, others); err != nil {
+		if err := forgetTokens(tx, apitoken.Surplus(others, tx.At())); err != nil {
 			return nil, err
 		}
 		if err := records.APIProofs.Put(tx, &identitypb.ApiTokenPrivate{Hash: hash, Name: name}); err != nil {
@@ -56,12 +57,9 @@ func (s *Server) CreateApiToken(ctx context.Context, req *identitypb.CreateApiTo
 	return &identitypb.CreateApiTokenResponse{ApiToken: made, Secret: secret}, nil
 }
 
-// forgetOver removes what ended long ago.
-func forgetOver(tx *store.Tx, has []*identitypb.ApiToken) error {
-	for _, t := range has {
-		if !apitoken.Over(t, tx.At()) {
-			continue
-		}
+// forgetTokens removes API tokens that have ended.
+func forgetTokens(tx *store.Tx, gone []*identitypb.ApiToken) error {
+	for _, t := range gone {
 		if err := records.APITokens.Delete(tx, t.GetName()); err != nil {
 			return err
 		}
@@ -79,20 +77,18 @@ func forgetOver(tx *store.Tx, has []*identitypb.ApiToken) error {
 }
 
 // ListApiTokens answers the caller's API tokens.
-func (s *Server) ListApiTokens(ctx context.Context, _ *identitypb.ListApiTokensRequest) (*identitypb.ListApiTokensResponse, error) { //nolint:revive,staticcheck // named by the contract
+func (s *Server) ListApiTokens(ctx context.Context, req *identitypb.ListApiTokensRequest) (*identitypb.ListApiTokensResponse, error) { //nolint:revive,staticcheck // named by the contract
 	c, err := s.callerOf(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*identitypb.ListApiTokensResponse, error) {
-		if _, err := c.sessionIn(tx); err != nil {
+		if _, err := c.accountIn(tx); err != nil {
 			return nil, err
 		}
-		has, err := all(records.APITokens.By(tx, records.APITokensByAccount, store.Text(c.account())))
-		if err != nil {
-			return nil, err
-		}
-		return &identitypb.ListApiTokensResponse{ApiTokens: apitoken.Shown(has, s.Now())}, nil
+		of := store.Having(records.APITokensByAccount, store.Text(c.account()))
+		found, next, err := records.APITokens.List(tx, req, of, func(t *identitypb.ApiToken) bool { return !apitoken.Over(t, s.Now()) })
+		return &identitypb.ListApiTokensResponse{ApiTokens: found, NextPageToken: next}, err
 	})
 }
 
@@ -103,7 +99,7 @@ func (s *Server) RevokeApiToken(ctx context.Context, req *identitypb.RevokeApiTo
 		return nil, err
 	}
 	return store.Update(as(ctx, c.principal), s.store, req, func(tx *store.Tx) (*identitypb.ApiToken, error) {
-		if _, err := c.sessionIn(tx); err != nil {
+		if _, err := c.accountIn(tx); err != nil {
 			return nil, err
 		}
 		cur, there, err := records.APITokens.Find(tx, req.GetName())
@@ -114,7 +110,13 @@ func (s *Server) RevokeApiToken(ctx context.Context, req *identitypb.RevokeApiTo
 			return nil, fault.NotFound(faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "name", "name", req.GetName())
 		}
 		next := apitoken.Revoke(cur, tx.At())
-		return next, records.APITokens.Put(tx, next)
+		if proto.Equal(next, cur) {
+			return cur, nil
+		}
+		if err := records.APITokens.Put(tx, next); err != nil {
+			return nil, err
+		}
+		return next, noteEnded(tx, c.account(), ending(tx, 0, next.GetName()))
 	})
 }
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -8,6 +9,7 @@ import (
 
 	"coso/gateway/identity/internal/account"
 	"coso/gateway/identity/internal/records"
+	"coso/gateway/internal/source"
 	"coso/services/platform/access"
 	"coso/services/platform/fault"
 	"coso/services/platform/store"
@@ -17,12 +19,9 @@ import (
 	identitypb "coso/proto/gen/coso/identity/v1"
 )
 
-// SourceHeader is the metadata in which the gateway says from which address a client comes.
-const SourceHeader = "coso-source"
-
 // sourceOf is the address from which a call comes; "" for one from the server itself.
 func sourceOf(ctx context.Context) string {
-	return strings.Join(metadata.ValueFromIncomingContext(ctx, SourceHeader), ",")
+	return strings.Join(metadata.ValueFromIncomingContext(ctx, source.Header), ",")
 }
 
 // caller is who calls: by the chain, and by the own token that came with the call, if one did.
@@ -37,9 +36,9 @@ type caller struct {
 func (s *Server) callerOf(ctx context.Context) (caller, error) {
 	p, _ := access.From(ctx)
 	c := caller{principal: p.Name}
-	for _, header := range metadata.ValueFromIncomingContext(ctx, "authorization") {
-		scheme, compact, _ := strings.Cut(header, " ")
-		if !strings.EqualFold(scheme, "bearer") {
+	for _, header := range metadata.ValueFromIncomingContext(ctx, token.Header) {
+		compact, ok := token.Bearer(header)
+		if !ok {
 			continue
 		}
 		claims, err := s.Verifier.Verify(ctx, compact)
@@ -53,14 +52,17 @@ func (s *Server) callerOf(ctx context.Context) (caller, error) {
 
 // account is the name of the caller's account; "" if there is none.
 func (c caller) account() string {
-	if !c.own {
+	if !c.own || token.ForeignID(c.claims.Subject) {
 		return ""
 	}
 	return account.Collection + c.claims.Subject
 }
 
+// owner is whose the caller's sessions are: the account, or the principal who signed in here by another issuer.
+func (c caller) owner() string { return cmp.Or(c.account(), c.principal) }
+
 // sessionIn finds the session of the caller's token. Unauthenticated (SESSION_ENDED) for one that has ended;
-// PermissionDenied (SESSION_NEEDED) for a caller who did not sign in here with a password.
+// PermissionDenied (SESSION_NEEDED) for a caller who did not sign in here.
 func (c caller) sessionIn(r store.Reader) (string, error) {
 	if !c.own || c.claims.Scope.Has(access.ScopeAPI) {
 		return "", fault.PermissionDenied(faultpb.Reason_REASON_SESSION_NEEDED, "")
@@ -69,6 +71,16 @@ func (c caller) sessionIn(r store.Reader) (string, error) {
 		return proof.GetName(), err
 	}
 	return "", fault.Unauthenticated(faultpb.Reason_REASON_SESSION_ENDED, "")
+}
+
+// accountIn is sessionIn for what only an account has: a password, API tokens. PermissionDenied (ACCOUNT_NEEDED) for who signed
+// in by another issuer.
+func (c caller) accountIn(r store.Reader) (string, error) {
+	in, err := c.sessionIn(r)
+	if err == nil && c.account() == "" {
+		err = fault.PermissionDenied(faultpb.Reason_REASON_ACCOUNT_NEEDED, "")
+	}
+	return in, err
 }
 
 // GetCaller answers who calls.
@@ -84,6 +96,9 @@ func (s *Server) GetCaller(ctx context.Context, _ *identitypb.GetCallerRequest) 
 	out.ExpireTime = moment(c.claims.Expires)
 	if c.claims.Scope != "" {
 		out.Scope = strings.Fields(string(c.claims.Scope))
+	}
+	if out.GetAccount() == "" {
+		return s.foreignCaller(ctx, c, out)
 	}
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*identitypb.Caller, error) {
 		whole, err := wholeAccount(tx, out.GetAccount())

@@ -24,11 +24,11 @@ func SetFirst(tx *store.Tx, hash *identitypb.PasswordHash, oneTime bool) error {
 			return err
 		}
 	}
-	if err := forgetAll(tx, name, ""); err != nil {
+	if _, err := forgetAll(tx, name, ""); err != nil {
 		return err
 	}
 	if !oneTime {
-		_, err = choosePassword(tx, name, hash)
+		_, err = choosePassword(tx, name, hash, nil)
 		return err
 	}
 	was, _, err := records.Passwords.Find(tx, name)

@@ -17,6 +17,7 @@ import (
 	"coso/gateway/identity/internal/records"
 	"coso/gateway/identity/internal/session"
 	identitypb "coso/proto/gen/coso/identity/v1"
+	operatorpb "coso/proto/gen/coso/operator/v1"
 	"coso/services/platform/access"
 	"coso/services/platform/store"
 	"coso/services/platform/token"
@@ -35,7 +36,7 @@ type Verifier interface {
 	Verify(ctx context.Context, compact string) (token.Claims, error)
 }
 
-// Options are what the methods stand on; all are required.
+// Options are what the methods stand on; all are required but those that say what they are without.
 type Options struct {
 	// Limits say how long sessions hold.
 	Limits session.Limits
@@ -45,6 +46,8 @@ type Options struct {
 	Signer   Signer
 	Verifier Verifier
 	Issuer   string
+	// Foreign verifies what the issuer says by which people sign in who have no account; nil: there is none.
+	Foreign *token.Identities
 	// Now is the clock.
 	Now func() time.Time
 }
@@ -53,7 +56,9 @@ type Options struct {
 type Server struct {
 	identitypb.UnimplementedAccountServiceServer
 	identitypb.UnimplementedSessionServiceServer
+	identitypb.UnimplementedSignInServiceServer
 	identitypb.UnimplementedApiTokenServiceServer
+	operatorpb.UnimplementedWayInServiceServer
 
 	Options
 
@@ -77,7 +82,9 @@ func (s *Server) Register(r grpc.ServiceRegistrar, over *store.Store) {
 	s.store = over
 	identitypb.RegisterAccountServiceServer(r, s)
 	identitypb.RegisterSessionServiceServer(r, s)
+	identitypb.RegisterSignInServiceServer(r, s)
 	identitypb.RegisterApiTokenServiceServer(r, s)
+	operatorpb.RegisterWayInServiceServer(r, s)
 }
 
 // as is a context in which the service or a proved account acts, whatever the chain made of the caller: whoever signs in is
@@ -116,19 +123,21 @@ func forget(tx *store.Tx, name string) error {
 	return store.CancelTimer(tx, name)
 }
 
-// forgetAll removes the sessions of an account, but one.
-func forgetAll(tx *store.Tx, account, but string) error {
-	open, err := all(records.Sessions.By(tx, records.SessionsByAccount, store.Text(account)))
+// forgetAll removes the sessions of an owner, but one, and says how many there were.
+func forgetAll(tx *store.Tx, owner, but string) (int, error) {
+	open, err := all(records.Sessions.By(tx, records.SessionsByOwner, store.Text(owner)))
 	if err != nil {
-		return err
+		return 0, err
 	}
+	gone := 0
 	for _, s := range open {
 		if s.GetName() == but {
 			continue
 		}
 		if err := forget(tx, s.GetName()); err != nil {
-			return err
+			return 0, err
 		}
+		gone++
 	}
-	return nil
+	return gone, nil
 }

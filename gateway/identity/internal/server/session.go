@@ -21,7 +21,7 @@ func ended() error { return fault.Unauthenticated(faultpb.Reason_REASON_SESSION_
 
 // presented finds the session that a refresh token is of, and says what it is to it. Unauthenticated if there is no such
 // session any more, or the token was never its.
-func presented(r store.Reader, name string, hash []byte) (*identitypb.Session, *identitypb.SessionPrivate, session.Use, error) {
+func presented(r store.Reader, name string, token session.Secret) (*identitypb.Session, *identitypb.SessionPrivate, session.Use, error) {
 	of, there, err := records.Sessions.Find(r, name)
 	if err != nil {
 		return nil, nil, session.Foreign, err
@@ -33,7 +33,7 @@ func presented(r store.Reader, name string, hash []byte) (*identitypb.Session, *
 	if err != nil {
 		return nil, nil, session.Foreign, err
 	}
-	use := session.Judge(proof, hash)
+	use := session.Judge(proof, token)
 	if use == session.Foreign {
 		err = fault.Unauthenticated(faultpb.Reason_REASON_REFRESH_TOKEN_INVALID, "")
 	}
@@ -42,40 +42,43 @@ func presented(r store.Reader, name string, hash []byte) (*identitypb.Session, *
 
 // RefreshSession gives new tokens for a refresh token.
 func (s *Server) RefreshSession(ctx context.Context, req *identitypb.RefreshSessionRequest) (*identitypb.SessionTokens, error) {
-	name, hash, ok := session.Read(req.GetRefreshToken())
+	name, refresh, ok := session.Read(req.GetRefreshToken())
 	if !ok {
 		return nil, fault.Unauthenticated(faultpb.Reason_REASON_REFRESH_TOKEN_INVALID, "")
 	}
-	c, err := store.View(ctx, s.store, func(tx *store.ReadTx) (credentials, error) {
-		of, _, _, err := presented(tx, name, hash)
+	h, err := store.View(ctx, s.store, func(tx *store.ReadTx) (holder, error) {
+		of, _, _, err := presented(tx, name, refresh)
 		if err != nil {
-			return credentials{}, err
+			return holder{}, err
 		}
-		return readCredentials(tx, of.GetAccount())
+		return s.holderOf(tx, of)
 	})
 	if err != nil {
 		return nil, err
 	}
-	signed, claims, err := s.Signer.Sign(ctx, account.ID(c.record.GetName()), s.Limits.Token, c.scope())
+	signed, claims, err := s.Signer.Sign(ctx, h.id(), s.Limits.Token, h.scope())
 	if err != nil {
 		return nil, err
 	}
-	next := session.NewSecret(name[len(session.Collection):])
+	next := refresh.Next()
 	issued := &identitypb.IssuedToken{Id: claims.ID, ExpireTime: moment(claims.Expires)}
 	source := sourceOf(ctx)
 	// A session without a name: it was ended, which must take effect, and the caller refused.
 	of, err := store.Update(as(ctx, claims.Principal), s.store, nil, func(tx *store.Tx) (*identitypb.Session, error) {
-		if err := c.unchanged(tx); err != nil {
+		if err := h.unchanged(tx); err != nil {
 			return nil, ended() // what the token would say is not true any more
 		}
-		of, proof, use, err := presented(tx, name, hash)
+		of, proof, use, err := presented(tx, name, refresh)
 		switch {
 		case err != nil:
 			return nil, err
 		case session.Ended(of, tx.At()):
 			return nil, ended()
 		case use == session.UsedUp:
-			return &identitypb.Session{}, forget(tx, name)
+			if err := forget(tx, name); err != nil {
+				return nil, err
+			}
+			return &identitypb.Session{}, noteEnded(tx, of.GetAccount(), ending(tx, 1))
 		}
 		of, proof = session.Refresh(of, proof, next, source, issued, s.Limits, tx.At())
 		return of, keepSession(tx, of, proof)
@@ -118,11 +121,11 @@ func (s *Server) EndSession(ctx context.Context, req *identitypb.EndSessionReque
 // byRefreshToken finds the session of a refresh token, used up or not.
 func byRefreshToken(refreshToken string) func(store.Reader) (string, error) {
 	return func(r store.Reader) (string, error) {
-		name, hash, ok := session.Read(refreshToken)
+		name, refresh, ok := session.Read(refreshToken)
 		if !ok {
 			return "", fault.Unauthenticated(faultpb.Reason_REASON_REFRESH_TOKEN_INVALID, "")
 		}
-		of, _, _, err := presented(r, name, hash)
+		of, _, _, err := presented(r, name, refresh)
 		return of.GetName(), err
 	}
 }
@@ -135,7 +138,7 @@ func (c caller) ownSession(name string) func(store.Reader) (string, error) {
 			return current, err
 		}
 		of, there, err := records.Sessions.Find(r, name)
-		if err == nil && (!there || of.GetAccount() != c.account()) {
+		if err == nil && (!there || session.Owner(of) != c.owner()) {
 			err = fault.NotFound(faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "name", "name", name)
 		}
 		return name, err
@@ -153,7 +156,7 @@ func (s *Server) ListSessions(ctx context.Context, _ *identitypb.ListSessionsReq
 		if err != nil {
 			return nil, err
 		}
-		has, err := all(records.Sessions.By(tx, records.SessionsByAccount, store.Text(c.account())))
+		has, err := all(records.Sessions.By(tx, records.SessionsByOwner, store.Text(c.owner())))
 		if err != nil {
 			return nil, err
 		}
@@ -172,7 +175,7 @@ func (s *Server) ChangePassword(ctx context.Context, req *identitypb.ChangePassw
 	if err != nil {
 		return nil, err
 	}
-	if _, err := store.View(ctx, s.store, func(tx *store.ReadTx) (string, error) { return c.sessionIn(tx) }); err != nil {
+	if _, err := store.View(ctx, s.store, func(tx *store.ReadTx) (string, error) { return c.accountIn(tx) }); err != nil {
 		return nil, err
 	}
 	user := account.ID(c.account())
@@ -204,7 +207,7 @@ func (s *Server) ChangePassword(ctx context.Context, req *identitypb.ChangePassw
 	if err != nil {
 		return nil, err
 	}
-	_, err = store.Update(as(ctx, c.principal), s.store, nil, func(tx *store.Tx) (*identitypb.Account, error) {
+	done, err := store.Update(as(ctx, c.principal), s.store, nil, func(tx *store.Tx) (*identitypb.Account, error) {
 		for _, key := range forgiven {
 			if err := records.Failures.Delete(tx, key); err != nil {
 				return nil, err
@@ -217,16 +220,29 @@ func (s *Server) ChangePassword(ctx context.Context, req *identitypb.ChangePassw
 		if err != nil {
 			return nil, err
 		}
-		if err := forgetAll(tx, c.account(), current); err != nil {
+		gone, err := shutOut(tx, c.account(), current)
+		if err != nil {
 			return nil, err
 		}
-		return choosePassword(tx, c.account(), hash)
+		return choosePassword(tx, c.account(), hash, gone)
 	})
-	return &identitypb.ChangePasswordResponse{}, err
+	if err != nil {
+		return nil, err
+	}
+	return &identitypb.ChangePasswordResponse{RevokedApiTokens: revokedWith(done)}, nil
 }
 
-// choosePassword gives an account a password that its owner chose.
-func choosePassword(tx *store.Tx, name string, hash *identitypb.PasswordHash) (*identitypb.Account, error) {
+// revokedWith is how many API tokens were revoked when an account's password was last set.
+func revokedWith(a *identitypb.Account) int32 {
+	gone := a.GetEnded()
+	if !gone.GetTime().AsTime().Equal(a.GetPasswordTime().AsTime()) {
+		return 0
+	}
+	return int32(len(gone.GetApiTokens())) //nolint:gosec // apitoken.Most at most
+}
+
+// choosePassword gives an account a password that its owner chose; gone is what was ended with the one before.
+func choosePassword(tx *store.Tx, name string, hash *identitypb.PasswordHash, gone *identitypb.AccountEnding) (*identitypb.Account, error) {
 	c, err := readCredentials(tx, name)
 	if err != nil {
 		return nil, err
@@ -235,5 +251,5 @@ func choosePassword(tx *store.Tx, name string, hash *identitypb.PasswordHash) (*
 		return nil, err
 	}
 	next, event := account.Set(c.record, false, tx.At())
-	return records.Accounts.Put(tx, next, event)
+	return records.Accounts.Put(tx, account.Ended(next, gone), event)
 }

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"net/netip"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -12,6 +11,7 @@ import (
 	"coso/gateway/identity/internal/lockout"
 	"coso/gateway/identity/internal/records"
 	"coso/gateway/identity/internal/session"
+	"coso/gateway/internal/source"
 	"coso/services/platform/access"
 	"coso/services/platform/civil"
 	"coso/services/platform/fault"
@@ -23,20 +23,8 @@ import (
 	identitypb "coso/proto/gen/coso/identity/v1"
 )
 
-// networkOf is what counts as one source of failures: an address, or the network of an IPv6 address, of which a single
-// attacker has a whole one (RFC 6177).
-func networkOf(ctx context.Context) string {
-	source := sourceOf(ctx)
-	at, err := netip.ParseAddr(source)
-	if err != nil || !at.Unmap().Is6() {
-		return source
-	}
-	network, err := at.WithZone("").Prefix(64)
-	if err != nil {
-		return source
-	}
-	return network.String()
-}
+// networkOf is what counts as one source of failures.
+func networkOf(ctx context.Context) string { return source.Network(sourceOf(ctx)) }
 
 // credentials are an account and how it signs in.
 type credentials struct {
@@ -203,9 +191,9 @@ func (c credentials) unchanged(tx *store.Tx) error {
 	return nil
 }
 
-// makeRoom ends the sessions that an account has too many, if another one begins.
-func makeRoom(tx *store.Tx, account string) error {
-	has, err := all(records.Sessions.By(tx, records.SessionsByAccount, store.Text(account)))
+// makeRoom ends the sessions that an owner has too many, if another one begins.
+func makeRoom(tx *store.Tx, owner string) error {
+	has, err := all(records.Sessions.By(tx, records.SessionsByOwner, store.Text(owner)))
 	if err != nil {
 		return err
 	}

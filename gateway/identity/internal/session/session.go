@@ -1,10 +1,14 @@
 // Package session is the rules of sessions: how long they hold, and what they are proved by. The rules are pure but for the
 // randomness of new secrets.
 //
-// A refresh token is the session's id and a secret of 256 random bits. Of the secret only the SHA-256 is kept: nobody
-// guesses 256 bits, so a slow hash would cost memory and protect nothing more.
+// A refresh token is the session's id and a secret of two halves of 256 random bits: one that all refresh tokens of the session
+// have, one of its own. Of each only the SHA-256 is kept: nobody guesses 256 bits, so a slow hash would cost memory and protect
+// nothing more. Whoever has the first half without the second that is good now had a refresh token of the session, however
+// long ago: nothing of the used-up ones needs to be remembered, and nothing can be made to be forgotten.
 //
 // INV-SESSION-ONCE: a refresh token is good once; who comes with one that is used up ends the session, for then two have had it.
+// INV-SESSION-FOREIGN: the gateway alone begins sessions of another issuer's users, each for an ID token that proves it, and
+// none under the name of an account.
 // INV-SESSION-ENDS: a session ends when it was not used for some time, and at the latest some time after its beginning.
 package session
 
@@ -14,8 +18,8 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"encoding/binary"
 	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -24,19 +28,21 @@ import (
 	identitypb "coso/proto/gen/coso/identity/v1"
 )
 
-// Collection begins the names of sessions.
-const Collection = "sessions/"
+// Collection begins the names of sessions, principals those of who signs in by another issuer.
+const (
+	Collection = "sessions/"
+	principals = "principals/"
+)
 
-// Most is how many sessions an account has at once; another one ends the one not used for longest.
+// Most is how many sessions anybody has at once; another one ends the one not used for longest.
 const Most = 20
 
 const (
-	// maxUsed bounds how many used-up refresh tokens a session remembers; one older than that is merely none.
-	maxUsed = 1024
 	// maxTokens bounds how many signed tokens of a session are known at once.
 	maxTokens = 32
 
-	secretSize = 32
+	// halfSize is the size of each half of a secret.
+	halfSize = 32
 )
 
 // Limits say how long a session holds.
@@ -45,31 +51,47 @@ type Limits struct {
 	Token, Idle, Longest time.Duration
 }
 
-// Secret is a new refresh token, of the session with this id.
+// Secret is a refresh token.
 type Secret struct {
-	// Text is what its holder gets, Hash what is kept.
-	Text string
-	Hash []byte
+	// Text is what its holder gets; Family and Hash are what is kept, of the half that all of the session have and its own.
+	Text         string
+	Family, Hash []byte
+
+	id     string
+	family []byte
 }
 
-// NewSecret makes a refresh token for a session of this id.
-func NewSecret(id string) Secret {
-	secret := make([]byte, secretSize)
-	_, _ = rand.Read(secret) // never fails
-	return Secret{Text: id + "." + base64.RawURLEncoding.EncodeToString(secret), Hash: hashOf(secret)}
+// NewSecret makes the first refresh token of a session of this id.
+func NewSecret(id string) Secret { return secretOf(id, random(), random()) }
+
+// Next makes the refresh token that takes the place of one.
+func (s Secret) Next() Secret { return secretOf(s.id, s.family, random()) }
+
+func random() []byte {
+	half := make([]byte, halfSize)
+	_, _ = rand.Read(half) // never fails
+	return half
 }
 
-// Read takes a refresh token apart: the session's name, and the hash of the secret.
-func Read(refreshToken string) (name string, hash []byte, ok bool) {
-	at := len(refreshToken) - base64.RawURLEncoding.EncodedLen(secretSize) - 1
+func secretOf(id string, family, own []byte) Secret {
+	return Secret{
+		Text:   id + "." + base64.RawURLEncoding.EncodeToString(slices.Concat(family, own)),
+		Family: hashOf(family), Hash: hashOf(own), id: id, family: family,
+	}
+}
+
+// Read takes a refresh token apart, and says of which session it claims to be. Not ok for what is none, or is of an older form.
+func Read(refreshToken string) (name string, s Secret, ok bool) {
+	at := len(refreshToken) - base64.RawURLEncoding.EncodedLen(2*halfSize) - 1
 	if at <= 0 || refreshToken[at] != '.' {
-		return "", nil, false
+		return "", Secret{}, false
 	}
 	secret, err := base64.RawURLEncoding.Strict().DecodeString(refreshToken[at+1:])
-	if err != nil || len(secret) != secretSize {
-		return "", nil, false
+	if err != nil || len(secret) != 2*halfSize {
+		return "", Secret{}, false
 	}
-	return Collection + refreshToken[:at], hashOf(secret), true
+	id := refreshToken[:at]
+	return Collection + id, secretOf(id, secret[:halfSize], secret[halfSize:]), true
 }
 
 func hashOf(secret []byte) []byte {
@@ -77,14 +99,21 @@ func hashOf(secret []byte) []byte {
 	return sum[:]
 }
 
-// Begin begins a session of an account.
+// Owner is whose a session is: an account, or a principal who signed in by another issuer.
+func Owner(s *identitypb.Session) string { return cmp.Or(s.GetAccount(), s.GetPrincipal()) }
+
+// Begin begins a session of an account, or of a principal who signed in by another issuer.
 func Begin(
-	name, account, source string, s Secret, issued *identitypb.IssuedToken, l Limits, at time.Time,
+	name, owner, source string, s Secret, issued *identitypb.IssuedToken, l Limits, at time.Time,
 ) (*identitypb.Session, *identitypb.SessionPrivate) {
+	account, principal := owner, ""
+	if strings.HasPrefix(owner, principals) {
+		account, principal = "", owner
+	}
 	return &identitypb.Session{
-		Name: name, Account: account, Source: source, CreateTime: timestamppb.New(at), UseTime: timestamppb.New(at),
+		Name: name, Account: account, Principal: principal, Source: source, CreateTime: timestamppb.New(at), UseTime: timestamppb.New(at),
 		IdleExpireTime: timestamppb.New(at.Add(min(l.Idle, l.Longest))), ExpireTime: timestamppb.New(at.Add(l.Longest)),
-	}, &identitypb.SessionPrivate{Name: name, RefreshHash: s.Hash, Tokens: []*identitypb.IssuedToken{issued}}
+	}, &identitypb.SessionPrivate{Name: name, FamilyHash: s.Family, RefreshHash: s.Hash, Tokens: []*identitypb.IssuedToken{issued}}
 }
 
 // Ended reports whether a session has ended by a moment.
@@ -97,7 +126,7 @@ type Use int
 
 // What a refresh token can be.
 const (
-	// Foreign: it was never the session's, or so long ago that nobody remembers.
+	// Foreign: it was never the session's.
 	Foreign Use = iota
 	// Good: it is the session's now.
 	Good
@@ -105,18 +134,16 @@ const (
 	UsedUp
 )
 
-// Judge says what the refresh token with this hash is to a session.
-func Judge(p *identitypb.SessionPrivate, hash []byte) Use {
+// Judge says what a refresh token is to a session.
+func Judge(p *identitypb.SessionPrivate, s Secret) Use {
 	switch {
-	case subtle.ConstantTimeCompare(p.GetRefreshHash(), hash) == 1:
-		return Good
-	case slices.Contains(p.GetUsed(), short(hash)):
+	case subtle.ConstantTimeCompare(p.GetFamilyHash(), s.Family) != 1:
+		return Foreign
+	case subtle.ConstantTimeCompare(p.GetRefreshHash(), s.Hash) != 1:
 		return UsedUp
 	}
-	return Foreign
+	return Good
 }
-
-func short(hash []byte) uint64 { return binary.BigEndian.Uint64(hash) }
 
 // Refresh goes on with a session: its refresh token is used up, and the next one good.
 func Refresh(
@@ -125,8 +152,6 @@ func Refresh(
 	s, p = proto.CloneOf(s), proto.CloneOf(p)
 	s.UseTime, s.Source = timestamppb.New(at), source
 	s.IdleExpireTime = timestamppb.New(earlier(at.Add(l.Idle), s.GetExpireTime().AsTime()))
-	p.Used = append(p.GetUsed(), short(p.GetRefreshHash()))
-	p.Used = p.GetUsed()[max(0, len(p.GetUsed())-maxUsed):]
 	p.RefreshHash = next.Hash
 	p.Tokens = slices.DeleteFunc(p.GetTokens(), func(t *identitypb.IssuedToken) bool { return !at.Before(t.GetExpireTime().AsTime()) })
 	p.Tokens = append(p.GetTokens(), issued)

@@ -1,8 +1,8 @@
 package session
 
 import (
-	"bytes"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -24,47 +24,49 @@ func issued(id string, at time.Time) *identitypb.IssuedToken {
 
 func TestRefreshTokens(t *testing.T) {
 	s := NewSecret("0198f0c2-5a4b-7c3d-8e9f-0a1b2c3d4e5f")
-	name, hash, ok := Read(s.Text)
-	if !ok || name != "sessions/0198f0c2-5a4b-7c3d-8e9f-0a1b2c3d4e5f" || !bytes.Equal(hash, s.Hash) {
-		t.Fatalf("%s %x %v", name, hash, ok)
+	name, read, ok := Read(s.Text)
+	if !ok || name != "sessions/0198f0c2-5a4b-7c3d-8e9f-0a1b2c3d4e5f" || !reflect.DeepEqual(read, s) {
+		t.Fatalf("%s %v %v", name, read, ok)
 	}
+	older := "0198f0c2-5a4b-7c3d-8e9f-0a1b2c3d4e5f." + strings.Repeat("A", 43)
 	if strings.Contains(s.Text, fmt.Sprintf("%x", s.Hash)) || NewSecret("0198f0c2-5a4b-7c3d-8e9f-0a1b2c3d4e5f").Text == s.Text {
 		t.Error("not a secret")
 	}
-	for _, bad := range []string{"", ".", "a", "a.", s.Text[:len(s.Text)-1], s.Text + "A", strings.Replace(s.Text, ".", "-", 1), s.Text[:len(s.Text)-1] + "=", s.Text[36:]} {
+	for _, bad := range []string{older, "", ".", "a", "a.", s.Text[:len(s.Text)-1], s.Text + "A", strings.Replace(s.Text, ".", "-", 1), s.Text[:len(s.Text)-1] + "=", s.Text[36:]} {
 		if _, _, ok := Read(bad); ok {
 			t.Errorf("%q was read", bad)
 		}
 	}
 }
 
-// INV-SESSION-ONCE: of all the refresh tokens that a session had, the last is good, and the others are used up.
+// INV-SESSION-ONCE: of all the refresh tokens that a session had, the last is good, and the others are used up, however many
+// there were; what is kept of them does not grow.
 func TestEachRefreshTokenIsGoodOnce(t *testing.T) {
 	secret := NewSecret("x")
 	s, p := Begin("sessions/x", "accounts/lan", "192.0.2.1", secret, issued("t", start), limits, start)
-	past := [][]byte{}
-	for i := range maxUsed + 10 {
-		if Judge(p, secret.Hash) != Good {
+	past := []Secret{}
+	for i := range 3000 {
+		if Judge(p, secret) != Good {
 			t.Fatal("the last is not good")
 		}
-		past = append(past, secret.Hash)
-		secret = NewSecret("x")
+		past = append(past, secret)
+		secret = secret.Next()
 		at := start.Add(time.Duration(i) * time.Second)
 		s, p = Refresh(s, p, secret, "192.0.2.2", issued(fmt.Sprint("t", i), at), limits, at)
 	}
-	for i, hash := range past {
-		want := UsedUp
-		if i < 10 { // so long ago that nobody remembers
-			want = Foreign
-		}
-		if got := Judge(p, hash); got != want {
+	for i, used := range past {
+		if got := Judge(p, used); got != UsedUp {
 			t.Fatalf("%d: %v", i, got)
 		}
 	}
-	if Judge(p, NewSecret("x").Hash) != Foreign {
+	if Judge(p, NewSecret("x")) != Foreign {
 		t.Error("another's is taken for its own")
 	}
-	if n := len(p.GetTokens()); n != maxTokens || proto.Size(p) > 16<<10 {
+	p.FamilyHash = nil // a session of an older version
+	if Judge(p, secret) != Foreign {
+		t.Error("a session that knows no family takes a token")
+	}
+	if n := len(p.GetTokens()); n != maxTokens || proto.Size(p) > 1024 {
 		t.Errorf("%d tokens, %d bytes", n, proto.Size(p))
 	}
 }

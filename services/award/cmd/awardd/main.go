@@ -16,8 +16,8 @@ type flags struct {
 	daemon.Service   `embed:""`
 	daemon.Following `embed:""`
 
-	Registry string `help:"Address of registry, which is followed; loopback only without --tls-cert." default:"127.0.0.1:8101"`
-	Planning string `help:"Address of planning, which is followed; loopback only without --tls-cert." default:"127.0.0.1:8103"`
+	Registry string `help:"Address of registry, which is followed." default:"127.0.0.1:8101"`
+	Planning string `help:"Address of planning, which is followed." default:"127.0.0.1:8103"`
 }
 
 // Sources are the addresses of the followed services.

@@ -14,11 +14,14 @@ import (
 	awardpb "coso/proto/gen/coso/award/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
 	"coso/services/award"
+	"coso/services/award/internal/records"
 	"coso/services/platform/access"
 	"coso/services/platform/feed"
 	"coso/services/platform/feed/feedtest"
 	"coso/services/platform/run"
+	"coso/services/platform/scope/scopetest"
 	"coso/services/platform/store"
+	"coso/services/platform/token/tokentest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, feedtest.Leaks()...) }
@@ -101,32 +104,34 @@ func evidence(target string, version, actual int64) *planningpb.Evidence {
 	}
 }
 
-// council is award, perhaps at work.
+// council is award, perhaps at work, as lan reaches it, who may see everything.
 type council struct {
 	awardpb.NominationServiceClient
 	*run.Service
-	t    *testing.T
-	srv  *feedtest.Server
-	dir  string
-	stop func()
+	t      *testing.T
+	srv    *feedtest.Server
+	issuer *tokentest.Own
+	dir    string
+	stop   func()
 }
 
 // newCouncil starts award with relay and follower.
 func newCouncil(t *testing.T, srv *feedtest.Server) *council {
 	t.Helper()
-	c := &council{t: t, srv: srv, dir: t.TempDir()}
+	c := &council{t: t, srv: srv, issuer: tokentest.Issuer(t), dir: t.TempDir()}
 	c.open()
+	scopetest.Give(t, c.Store(), records.Grants, scopetest.Administrator("lan"))
 	c.stop = runs(t, func(ctx context.Context) error { return c.Part(srv.JetStream(), nil).Run(ctx, func() {}) })
 	return c
 }
 
 func (c *council) open() {
 	c.t.Helper()
-	s, err := award.New(run.Options{Dir: c.dir, Logger: quiet})
+	s, err := award.New(run.Options{Dir: c.dir, Logger: quiet, Tokens: c.issuer.Verifier()})
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.Service, c.NominationServiceClient = s, awardpb.NewNominationServiceClient(s.Conn())
+	c.Service, c.NominationServiceClient = s, awardpb.NewNominationServiceClient(c.issuer.As("lan", s.Conn()))
 }
 
 // restart stops award, lets meanwhile do something to its store, and starts it again.

@@ -8,7 +8,7 @@
 //	figures       coso.award.v1.CurrentFigure, by target
 //	units         coso.registry.v1.Unit
 //	grants        coso.registry.v1.Grant
-//	    principal   principal                the grants of somebody
+//	    principal-end principal, end         the grants of somebody by their ends
 //
 // Nominations are records: journalled, and every change is announced. Figures are copies of what planning announced last,
 // without events; a nomination shows its target's when it is read.
@@ -34,19 +34,22 @@ var NominationsByPeriod = store.NewIndex("period", one((*awardpb.Nomination).Get
 var Figures = store.NewCopy("figures", (*awardpb.CurrentFigure).GetTarget)
 
 // Units are copies of registry's units, by name.
-var Units = store.NewCopy("units", (*registrypb.Unit).GetName, UnitsStamp)
+var Units = store.NewCopy("units", (*registrypb.Unit).GetName, store.In((*registrypb.Unit).GetName), UnitsStamp)
 
 // UnitsStamp marks the units as they are.
 var UnitsStamp = store.NewWholeStamp[*registrypb.Unit]("units-stamp")
 
 // Grants are copies of registry's grants, by name.
-var Grants = store.NewCopy("grants", (*registrypb.Grant).GetName, GrantsByPrincipal)
+var Grants = store.NewCopy("grants", (*registrypb.Grant).GetName, GrantsByPrincipal, GrantsStamp)
 
-// GrantsByPrincipal finds the grants of somebody.
+// GrantsByPrincipal finds the grants of somebody that have not ended.
 var GrantsByPrincipal = scope.NewByPrincipal()
 
+// GrantsStamp marks the grants of somebody as they are.
+var GrantsStamp = scope.NewGrantsStamp()
+
 // Book answers what principals may do.
-var Book = scope.NewBook(Units, UnitsStamp, Grants, GrantsByPrincipal)
+var Book = scope.NewBook(Units, UnitsStamp, Grants, GrantsByPrincipal, GrantsStamp)
 
 // Schema is the whole store.
 var Schema = store.NewSchema(Nominations, Figures, Units, Grants)

@@ -138,5 +138,5 @@ func shut(t *testing.T, s *store.Store) {
 }
 
 func caller() context.Context {
-	return access.WithMethod(access.With(context.Background(), access.Principal{Name: access.Local}), "/test/Put")
+	return access.WithMethod(access.With(context.Background(), access.Principal{Name: "principals/lan"}), "/test/Put")
 }

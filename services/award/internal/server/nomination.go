@@ -4,12 +4,10 @@ import (
 	"context"
 
 	awardpb "coso/proto/gen/coso/award/v1"
-	faultpb "coso/proto/gen/coso/fault/v1"
 	historypb "coso/proto/gen/coso/history/v1"
 	"coso/services/award/internal/nomination"
 	"coso/services/award/internal/records"
 	"coso/services/platform/access"
-	"coso/services/platform/fault"
 	"coso/services/platform/store"
 )
 
@@ -44,7 +42,7 @@ func (s *Server) ListNominations(
 		if err != nil {
 			return nil, err
 		}
-		if err := knownUnit(tx, req.GetUnit()); err != nil {
+		if err := records.Book.KnownUnit(tx, "unit", req.GetUnit()); err != nil {
 			return nil, err
 		}
 		found, next, err := records.Nominations.List(tx, req, nominationRange(req, scope), func(n *awardpb.Nomination) bool {
@@ -57,19 +55,6 @@ func (s *Server) ListNominations(
 		}
 		return &awardpb.ListNominationsResponse{Nominations: found, NextPageToken: next}, err
 	})
-}
-
-// knownUnit refuses a filter by a unit that award has not heard of: NotFound. An empty list would look as if the unit had
-// nothing to show.
-func knownUnit(tx *store.ReadTx, name string) error {
-	if name == "" {
-		return nil
-	}
-	_, ok, err := records.Units.Find(tx, name)
-	if err == nil && !ok {
-		err = fault.NotFound(faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "unit", "name", name)
-	}
-	return err
 }
 
 func nominationRange(req *awardpb.ListNominationsRequest, scope store.Scope) store.Range[*awardpb.Nomination] {

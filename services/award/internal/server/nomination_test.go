@@ -22,12 +22,14 @@ import (
 	"coso/services/platform/access"
 	"coso/services/platform/fault"
 	"coso/services/platform/run"
+	"coso/services/platform/scope/scopetest"
 	"coso/services/platform/store"
+	"coso/services/platform/token/tokentest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// desk is award as an office reaches it: the whole service in memory.
+// desk is award as lan reaches it, who may see everything: the whole service in memory.
 type desk struct {
 	awardpb.NominationServiceClient
 	store *store.Store
@@ -35,7 +37,8 @@ type desk struct {
 
 func open(t *testing.T) *desk {
 	t.Helper()
-	s, err := award.New(run.Options{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	issuer := tokentest.Issuer(t)
+	s, err := award.New(run.Options{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler), Tokens: issuer.Verifier()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +50,8 @@ func open(t *testing.T) *desk {
 			t.Errorf("close: %v", err)
 		}
 	})
-	return &desk{awardpb.NewNominationServiceClient(s.Conn()), s.Store()}
+	scopetest.Give(t, s.Store(), records.Grants, scopetest.Administrator("lan"))
+	return &desk{awardpb.NewNominationServiceClient(issuer.As("lan", s.Conn())), s.Store()}
 }
 
 // nominate puts what the follower would have put.

@@ -16,7 +16,7 @@ type flags struct {
 	daemon.Service   `embed:""`
 	daemon.Following `embed:""`
 
-	Registry string `help:"Address of registry, which is followed; loopback only without --tls-cert." default:"127.0.0.1:8101"`
+	Registry string `help:"Address of registry, which is followed." default:"127.0.0.1:8101"`
 }
 
 // Sources are the addresses of the followed services.

@@ -17,6 +17,7 @@ import (
 	"coso/services/platform/feed/feedtest"
 	"coso/services/platform/run"
 	"coso/services/platform/store"
+	"coso/services/platform/token/tokentest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, feedtest.Leaks()...) }
@@ -45,7 +46,7 @@ func newRegistry(t *testing.T, js jetstream.JetStream) *registry {
 // says announces events in one entry and answers its position.
 func (r *registry) says(events ...proto.Message) []store.Position {
 	r.t.Helper()
-	ctx, recorder := store.Record(access.With(r.t.Context(), access.Principal{Name: access.Local}))
+	ctx, recorder := store.Record(access.With(r.t.Context(), access.Service("registry")))
 	_, err := store.Update(ctx, r.store, nil, func(tx *store.Tx) (*registrypb.Unit, error) {
 		for _, e := range events {
 			if err := tx.Emit(e, "units/any"); err != nil {
@@ -63,17 +64,19 @@ func (r *registry) says(events ...proto.Message) []store.Position {
 // office is membership at work, relay and follower running.
 type office struct {
 	*run.Service
-	t *testing.T
+	t      *testing.T
+	issuer *tokentest.Own
 }
 
 func newOffice(t *testing.T, js jetstream.JetStream) *office {
 	t.Helper()
-	s, err := membership.New(run.Options{Dir: t.TempDir(), Clock: morning, Logger: quiet})
+	issuer := tokentest.Issuer(t)
+	s, err := membership.New(run.Options{Dir: t.TempDir(), Clock: morning, Logger: quiet, Tokens: issuer.Verifier()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	runs(t, func(ctx context.Context) error { return s.Part(js, nil).Run(ctx, func() {}) })
-	return &office{s, t}
+	return &office{s, t, issuer}
 }
 
 func morning() time.Time { return time.Date(2020, 11, 30, 2, 0, 0, 0, time.UTC) }

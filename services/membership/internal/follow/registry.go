@@ -3,7 +3,8 @@
 package follow
 
 import (
-	membershippb "coso/proto/gen/coso/membership/v1"
+	"slices"
+
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/membership/internal/records"
 	"coso/services/platform/feed"
@@ -13,34 +14,13 @@ import (
 
 // Registry follows what registry announces of units and organisations.
 func Registry() feed.Follower {
-	return feed.Follower{Source: "registry", Fresh: []string{
-		membershippb.IntakeService_CreateIntake_FullMethodName,
-		membershippb.IntakeService_BatchCreateIntakes_FullMethodName,
-		membershippb.IntakeService_UpdateIntake_FullMethodName,
-	}, Handlers: append(scope.FollowGrants(records.Grants), []feed.Handler{
-		feed.On(unit[*registrypb.UnitCreated]),
-		feed.On(unit[*registrypb.UnitUpdated]),
-		feed.On(unit[*registrypb.UnitReparented]),
-		feed.On(unit[*registrypb.UnitClosed]),
-		feed.On(unit[*registrypb.UnitClosingCorrected]),
-		feed.On(unit[*registrypb.UnitPlacementRemoved]),
+	return feed.Follower{Source: "registry", Handlers: slices.Concat(scope.FollowGrants(records.Grants), scope.FollowUnits(records.Units), []feed.Handler{
 		feed.On(organisation[*registrypb.OrganisationFounded]),
 		feed.On(organisation[*registrypb.OrganisationUpdated]),
 		feed.On(organisation[*registrypb.OrganisationDissolved]),
 		feed.On(organisation[*registrypb.OrganisationDissolutionCorrected]),
 		feed.On(organisation[*registrypb.OrganisationWithdrawn]),
-	}...)}
-}
-
-// aboutUnit is an event that carries a unit after a change.
-type aboutUnit interface{ GetUnit() *registrypb.Unit }
-
-func unit[E aboutUnit](tx *store.Tx, e E, _ feed.Envelope) error {
-	cur, _, err := records.Units.Find(tx, e.GetUnit().GetName())
-	if err != nil || !feed.Newer(cur, e.GetUnit()) {
-		return err
-	}
-	return records.Units.Put(tx, e.GetUnit())
+	})}
 }
 
 // aboutOrganisation is an event that carries an organisation after a change.

@@ -17,6 +17,7 @@ import (
 	"coso/services/platform/fault"
 	"coso/services/platform/feed/feedtest"
 	"coso/services/platform/rpc"
+	"coso/services/platform/scope/scopetest"
 	"coso/services/platform/store"
 )
 
@@ -118,7 +119,7 @@ func TestOnlyNewerRevisionsApply(t *testing.T) {
 func TestIntakesRestOnWhatRegistryAnnounced(t *testing.T) {
 	srv := feedtest.NATS(t)
 	r, o := newRegistry(t, srv.JetStream()), newOffice(t, srv.JetStream())
-	client := membershippb.NewIntakeServiceClient(o.Conn())
+	client := membershippb.NewIntakeServiceClient(o.issuer.As("lan", o.Conn()))
 	report := func(after []store.Position) error {
 		ctx := metadata.AppendToOutgoingContext(t.Context(), rpc.PositionHeader, store.FormatPositions(after))
 		_, err := client.CreateIntake(ctx, &membershippb.CreateIntakeRequest{Intake: &membershippb.Intake{
@@ -129,7 +130,7 @@ func TestIntakesRestOnWhatRegistryAnnounced(t *testing.T) {
 	}
 	reason := func(err error) faultpb.Reason { return fault.ReasonOf(fault.FromStatus(status.Convert(err))) }
 
-	at := r.says(&registrypb.UnitCreated{Unit: unit(1, "Quận ủy Tây Hồ", "")})
+	at := r.says(&registrypb.UnitCreated{Unit: unit(1, "Quận ủy Tây Hồ", "")}, &registrypb.GrantGiven{Grant: scopetest.Administrator("lan")})
 	o.hears(at) // the first message may wait for the stream to be made
 	if got := reason(report(at)); got != faultpb.Reason_REASON_ORGANISATION_UNKNOWN {
 		t.Errorf("before the founding: %s", got)

@@ -7,6 +7,7 @@ import (
 	faultpb "coso/proto/gen/coso/fault/v1"
 	membershippb "coso/proto/gen/coso/membership/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/dated"
 	"coso/services/platform/fault"
 )
 
@@ -27,7 +28,7 @@ func checkUnit(in *membershippb.Intake, u *registrypb.Unit) error {
 	if u == nil {
 		return fault.FailedPrecondition(faultpb.Reason_REASON_UNIT_UNKNOWN, "unit", "name", in.GetUnit())
 	}
-	if !holds(u.GetValidFrom(), u.GetClosedOn(), in.GetAdmittedOn()) {
+	if !dated.InForce(u, in.GetAdmittedOn()) {
 		return fault.FailedPrecondition(faultpb.Reason_REASON_UNIT_NOT_IN_FORCE, "unit",
 			"name", u.GetName(), "date", in.GetAdmittedOn())
 	}
@@ -45,7 +46,7 @@ func checkOrganisation(in *membershippb.Intake, o *registrypb.Organisation) erro
 	case o.GetState() == registrypb.OrganisationState_ORGANISATION_STATE_WITHDRAWN:
 		return fault.FailedPrecondition(faultpb.Reason_REASON_ORGANISATION_NOT_ACTIVE, "organisation",
 			"name", o.GetName())
-	case !holds(o.GetFoundedOn(), o.GetDissolvedOn(), in.GetAdmittedOn()):
+	case !dated.Holds(o.GetFoundedOn(), o.GetDissolvedOn(), in.GetAdmittedOn()):
 		return fault.FailedPrecondition(faultpb.Reason_REASON_ADMITTED_OUTSIDE_ORGANISATION, "admittedOn",
 			"value", in.GetAdmittedOn(), "name", o.GetName())
 	case !admits(o.GetKind(), in.GetKind()):
@@ -54,10 +55,6 @@ func checkOrganisation(in *membershippb.Intake, o *registrypb.Organisation) erro
 	}
 	return nil
 }
-
-// holds says whether a day lies in [from, end); no end: for good. Legal dates compare as their texts do
-// (INV-DATE-ORDER).
-func holds(from, end, day string) bool { return from <= day && (end == "" || day < end) }
 
 // admits says whether organisations of a kind take in persons of a kind. A kind that only a newer registry knows is
 // not judged.

@@ -9,8 +9,8 @@
 // INV-INTAKE-WITHDRAWN-FINAL: a withdrawn intake never changes again.
 // INV-INTAKE-UNKNOWN-FIELDS: what a newer version wrote survives every rule.
 //
-// A rule judges what is known when the intake is written. What the registry corrects later does not undo an intake; the
-// next correction of the intake is judged by what is known then.
+// A rule judges what is known when the intake is written, and again, if it was put aside in an operation, when it takes effect.
+// What the registry corrects later does not undo an intake; the next correction of the intake is judged by what is known then.
 package intake
 
 import (
@@ -38,7 +38,7 @@ func Report(
 	next := proto.CloneOf(asked)
 	next.Name = name
 	next.State = membershippb.IntakeState_INTAKE_STATE_REPORTED
-	if err := check(next, refs, today); err != nil {
+	if err := Check(next, refs, today); err != nil {
 		return nil, nil, err
 	}
 	return next, &membershippb.IntakeReported{}, nil
@@ -55,7 +55,7 @@ func Update(
 	if proto.Equal(cur, merged) {
 		return cur, nil, nil
 	}
-	if err := check(merged, refs, today); err != nil {
+	if err := Check(merged, refs, today); err != nil {
 		return nil, nil, err
 	}
 	return merged, &membershippb.IntakeUpdated{}, nil
@@ -78,8 +78,8 @@ func withdrawn(cur *membershippb.Intake) error {
 	return fault.FailedPrecondition(faultpb.Reason_REASON_INTAKE_WITHDRAWN, "name", "name", cur.GetName())
 }
 
-// check is what holds for every intake that is not withdrawn.
-func check(in *membershippb.Intake, refs Refs, today civil.Date) error {
+// Check judges what holds for every intake that is not withdrawn, on what it names. Errors as Report.
+func Check(in *membershippb.Intake, refs Refs, today civil.Date) error {
 	day, err := civil.Field("admittedOn", in.GetAdmittedOn())
 	if err != nil {
 		return err

@@ -8,7 +8,7 @@
 //	units           coso.registry.v1.Unit
 //	organisations   coso.registry.v1.Organisation
 //	grants          coso.registry.v1.Grant
-//	    principal     principal              the grants of somebody
+//	    principal-end principal, end         the grants of somebody by their ends
 //
 // Intakes are records: journalled, and every change is announced. Units, organisations and grants are copies of what registry
 // last announced of them: journalled too, by package follow, and announced by registry alone.
@@ -31,25 +31,28 @@ var IntakesByUnit = store.NewIndex("unit", known((*membershippb.Intake).GetUnit)
 var IntakesByOrganisation = store.NewIndex("organisation", known((*membershippb.Intake).GetOrganisation))
 
 // Units are copies of registry's units, by name.
-var Units = store.NewCopy("units", (*registrypb.Unit).GetName, UnitsStamp)
+var Units = store.NewCopy("units", (*registrypb.Unit).GetName, store.In((*registrypb.Unit).GetName), UnitsStamp)
 
 // UnitsStamp marks the units as they are.
 var UnitsStamp = store.NewWholeStamp[*registrypb.Unit]("units-stamp")
 
 // Organisations are copies of registry's organisations, withdrawn ones included, by name.
-var Organisations = store.NewCopy("organisations", (*registrypb.Organisation).GetName)
+var Organisations = store.NewCopy("organisations", (*registrypb.Organisation).GetName, store.In((*registrypb.Organisation).GetUnit))
 
 // Grants are copies of registry's grants, by name.
-var Grants = store.NewCopy("grants", (*registrypb.Grant).GetName, GrantsByPrincipal)
+var Grants = store.NewCopy("grants", (*registrypb.Grant).GetName, GrantsByPrincipal, GrantsStamp)
 
-// GrantsByPrincipal finds the grants of somebody.
+// GrantsByPrincipal finds the grants of somebody that have not ended.
 var GrantsByPrincipal = scope.NewByPrincipal()
 
+// GrantsStamp marks the grants of somebody as they are.
+var GrantsStamp = scope.NewGrantsStamp()
+
 // Book answers what principals may do.
-var Book = scope.NewBook(Units, UnitsStamp, Grants, GrantsByPrincipal)
+var Book = scope.NewBook(Units, UnitsStamp, Grants, GrantsByPrincipal, GrantsStamp)
 
 // Schema is the whole store.
-var Schema = store.NewSchema(Intakes, Units, Organisations, Grants)
+var Schema = store.NewSchema(Intakes.Judged(newIntakes), Units, Organisations, Grants)
 
 // known makes the one index entry of a record from one of its fields, none where the field is empty.
 func known[T any](field func(T) string) func(T) []store.Key {

@@ -48,7 +48,7 @@ func reportIntake(tx *store.Tx, req *membershippb.CreateIntakeRequest, name stri
 	if err := tx.Require(access.IntakesRecord, req.GetIntake().GetUnit()); err != nil {
 		return nil, err
 	}
-	refs, err := intakeRefs(tx, req.GetIntake())
+	refs, err := records.IntakeRefs(tx)(req.GetIntake())
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (s *Server) ListIntakes(
 		if err != nil {
 			return nil, err
 		}
-		if err := knownUnit(tx, "unit", req.GetUnit()); err != nil {
+		if err := records.Book.KnownUnit(tx, "unit", req.GetUnit()); err != nil {
 			return nil, err
 		}
 		found, next, err := records.Intakes.List(tx, req, intakeRange(req, scope), func(in *membershippb.Intake) bool {
@@ -141,7 +141,7 @@ func (s *Server) UpdateIntake(
 		if err := tx.Require(access.IntakesRecord, merged.GetUnit()); err != nil {
 			return nil, err
 		}
-		refs, err := intakeRefs(tx, merged)
+		refs, err := records.IntakeRefs(tx)(merged)
 		if err != nil {
 			return nil, err
 		}
@@ -178,13 +178,4 @@ func (s *Server) ListIntakeHistory(
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*historypb.History, error) {
 		return records.Intakes.HistoryFor(tx, access.IntakesRead, req)
 	})
-}
-
-// intakeRefs reads the copies of what an intake names.
-func intakeRefs(tx *store.Tx, in *membershippb.Intake) (refs intake.Refs, err error) {
-	if refs.Unit, _, err = records.Units.Find(tx, in.GetUnit()); err != nil {
-		return refs, err
-	}
-	refs.Organisation, _, err = records.Organisations.Find(tx, in.GetOrganisation())
-	return refs, err
 }

@@ -203,16 +203,16 @@ func TestListIntakeHistory(t *testing.T) {
 	}
 	const service = "/coso.membership.v1.IntakeService/"
 	want := []change{
-		{3, "principals/local", service + "WithdrawIntake", "state"},
-		{3, "principals/local", service + "WithdrawIntake", "withdrawalReason"},
-		{2, "principals/local", service + "UpdateIntake", "memberCount"},
-		{1, "principals/local", service + "CreateIntake", "admittedOn"},
-		{1, "principals/local", service + "CreateIntake", "kind"},
-		{1, "principals/local", service + "CreateIntake", "memberCount"},
-		{1, "principals/local", service + "CreateIntake", "organisation"},
-		{1, "principals/local", service + "CreateIntake", "ownerCount"},
-		{1, "principals/local", service + "CreateIntake", "state"},
-		{1, "principals/local", service + "CreateIntake", "unit"},
+		{3, "principals/lan", service + "WithdrawIntake", "state"},
+		{3, "principals/lan", service + "WithdrawIntake", "withdrawalReason"},
+		{2, "principals/lan", service + "UpdateIntake", "memberCount"},
+		{1, "principals/lan", service + "CreateIntake", "admittedOn"},
+		{1, "principals/lan", service + "CreateIntake", "kind"},
+		{1, "principals/lan", service + "CreateIntake", "memberCount"},
+		{1, "principals/lan", service + "CreateIntake", "organisation"},
+		{1, "principals/lan", service + "CreateIntake", "ownerCount"},
+		{1, "principals/lan", service + "CreateIntake", "state"},
+		{1, "principals/lan", service + "CreateIntake", "unit"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("history (-want +got):\n%s", diff)

@@ -13,24 +13,28 @@ import (
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 	membershippb "coso/proto/gen/coso/membership/v1"
+	operationpb "coso/proto/gen/coso/operation/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/membership"
 	"coso/services/membership/internal/records"
 	"coso/services/platform/access"
 	"coso/services/platform/fault"
 	"coso/services/platform/run"
+	"coso/services/platform/scope/scopetest"
 	"coso/services/platform/store"
+	"coso/services/platform/token/tokentest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const today = "2020-11-30"
 
-// desk is membership as an office reaches it: the whole service in memory, with copies of three units and three
+// desk is membership as lan reaches it, an administrator: the whole service in memory, with copies of three units and three
 // organisations.
 type desk struct {
 	membershippb.IntakeServiceClient
-	store *store.Store
+	operations operationpb.OperationServiceClient
+	store      *store.Store
 }
 
 func open(t *testing.T) *desk {
@@ -39,8 +43,9 @@ func open(t *testing.T) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
+	issuer := tokentest.Issuer(t)
 	s, err := membership.New(run.Options{
-		Dir: t.TempDir(), Clock: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler),
+		Dir: t.TempDir(), Clock: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler), Tokens: issuer.Verifier(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +58,9 @@ func open(t *testing.T) *desk {
 			t.Errorf("close: %v", err)
 		}
 	})
-	d := &desk{membershippb.NewIntakeServiceClient(s.Conn()), s.Store()}
+	conn := issuer.As("lan", s.Conn())
+	d := &desk{membershippb.NewIntakeServiceClient(conn), operationpb.NewOperationServiceClient(conn), s.Store()}
+	scopetest.Give(t, d.store, records.Grants, scopetest.Administrator("lan"))
 	d.copyRegistry(t)
 	return d
 }

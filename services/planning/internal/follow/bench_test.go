@@ -17,11 +17,14 @@ import (
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/planning"
+	"coso/services/planning/internal/records"
 	"coso/services/platform/access"
 	"coso/services/platform/feed"
 	"coso/services/platform/feed/feedtest"
 	"coso/services/platform/run"
+	"coso/services/platform/scope/scopetest"
 	"coso/services/platform/store"
+	"coso/services/platform/token/tokentest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, feedtest.Leaks()...) }
@@ -72,30 +75,33 @@ func (s *source) says(events ...proto.Message) []store.Position {
 	return recorder.Positions()
 }
 
-// office is planning at work, with its clients.
+// office is planning at work, with the clients of quan, an administrator, and of dung, who is another and approves.
 type office struct {
 	planningpb.IndicatorServiceClient
 	planningpb.PeriodServiceClient
 	planningpb.TargetServiceClient
 	planningpb.ProgressServiceClient
 	*run.Service
-	t    *testing.T
-	srv  *feedtest.Server
-	dir  string
-	stop func()
+	t      *testing.T
+	srv    *feedtest.Server
+	issuer *tokentest.Own
+	dir    string
+	dung   planningpb.TargetServiceClient
+	stop   func()
 }
 
 // newOffice starts planning with relay and followers, on 15 December 2020.
 func newOffice(t *testing.T, srv *feedtest.Server) *office {
 	t.Helper()
-	o := &office{t: t, srv: srv, dir: t.TempDir()}
+	o := &office{t: t, srv: srv, issuer: tokentest.Issuer(t), dir: t.TempDir()}
+	o.open()
+	scopetest.Give(t, o.Store(), records.Grants, scopetest.Administrator("quan"), scopetest.Administrator("dung"))
 	o.start()
 	return o
 }
 
 func (o *office) start() {
 	o.t.Helper()
-	o.open()
 	part := o.Part(o.srv.JetStream(), nil)
 	o.stop = runs(o.t, func(ctx context.Context) error { return part.Run(ctx, func() {}) })
 }
@@ -103,17 +109,19 @@ func (o *office) start() {
 func (o *office) open() {
 	o.t.Helper()
 	s, err := planning.New(run.Options{
-		Dir: o.dir, Logger: quiet,
+		Dir: o.dir, Logger: quiet, Tokens: o.issuer.Verifier(),
 		Clock: func() time.Time { return time.Date(2020, 12, 15, 8, 0, 0, 0, time.UTC) },
 	})
 	if err != nil {
 		o.t.Fatal(err)
 	}
 	o.Service = s
-	o.IndicatorServiceClient = planningpb.NewIndicatorServiceClient(s.Conn())
-	o.PeriodServiceClient = planningpb.NewPeriodServiceClient(s.Conn())
-	o.TargetServiceClient = planningpb.NewTargetServiceClient(s.Conn())
-	o.ProgressServiceClient = planningpb.NewProgressServiceClient(s.Conn())
+	conn := o.issuer.As("quan", s.Conn())
+	o.IndicatorServiceClient = planningpb.NewIndicatorServiceClient(conn)
+	o.PeriodServiceClient = planningpb.NewPeriodServiceClient(conn)
+	o.TargetServiceClient = planningpb.NewTargetServiceClient(conn)
+	o.ProgressServiceClient = planningpb.NewProgressServiceClient(conn)
+	o.dung = planningpb.NewTargetServiceClient(o.issuer.As("dung", s.Conn()))
 }
 
 // restart stops planning, lets meanwhile do something to its store, and starts it again.
@@ -127,6 +135,7 @@ func (o *office) restart(meanwhile func(s *store.Store) error) {
 	if err := o.Close(); err != nil {
 		o.t.Fatal(err)
 	}
+	o.open()
 	o.start()
 }
 
@@ -174,9 +183,11 @@ func (o *office) assigns(unit, indicator string, value int64) {
 		Unit: "units/" + unit, Indicator: "indicators/" + indicator, Period: "periods/2020",
 	}})
 	o.must(err)
-	_, err = o.AssignTarget(o.t.Context(), &planningpb.AssignTargetRequest{
+	proposed, err := o.AssignTarget(o.t.Context(), &planningpb.AssignTargetRequest{
 		Name: "targets/" + id, AssignedValue: new(value), AssignedDecision: "345-QĐ/TU",
 	})
+	o.must(err)
+	_, err = o.dung.ApproveTarget(o.t.Context(), &planningpb.ApproveTargetRequest{Name: proposed.GetName(), Etag: proposed.GetEtag()})
 	o.must(err)
 }
 

@@ -8,6 +8,8 @@
 package follow
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/proto"
 
 	membershippb "coso/proto/gen/coso/membership/v1"
@@ -27,25 +29,13 @@ func Followers(a *records.Atlas) []feed.Follower {
 
 func registry(a *records.Atlas) feed.Follower {
 	b := &batch{atlas: a}
-	return feed.Follower{Source: "registry", After: b.judge, Fresh: []string{
-		planningpb.TargetService_CreateTarget_FullMethodName,
-		planningpb.TargetService_BatchCreateTargets_FullMethodName,
-		planningpb.TargetService_AssignTarget_FullMethodName,
-		planningpb.TargetService_ApproveTarget_FullMethodName,
-		planningpb.TargetService_BatchApproveTargets_FullMethodName,
-	}, Handlers: append(scope.FollowGrants(records.Grants), []feed.Handler{
-		onUnit[*registrypb.UnitCreated](b),
-		onUnit[*registrypb.UnitUpdated](b),
-		onUnit[*registrypb.UnitReparented](b),
-		onUnit[*registrypb.UnitClosed](b),
-		onUnit[*registrypb.UnitClosingCorrected](b),
-		onUnit[*registrypb.UnitPlacementRemoved](b),
+	return feed.Follower{Source: "registry", After: b.judge, Handlers: slices.Concat(scope.FollowGrants(records.Grants), scope.OnUnits(b.unit), []feed.Handler{
 		onOrganisation[*registrypb.OrganisationFounded](b),
 		onOrganisation[*registrypb.OrganisationUpdated](b),
 		onOrganisation[*registrypb.OrganisationDissolved](b),
 		onOrganisation[*registrypb.OrganisationDissolutionCorrected](b),
 		onOrganisation[*registrypb.OrganisationWithdrawn](b),
-	}...)}
+	})}
 }
 
 func membership(a *records.Atlas) feed.Follower {
@@ -61,13 +51,8 @@ func membership(a *records.Atlas) feed.Follower {
 	}}
 }
 
-func onUnit[E interface {
-	proto.Message
-	GetUnit() *registrypb.Unit
-}](b *batch) feed.Handler {
-	return feed.On(func(tx *store.Tx, e E, _ feed.Envelope) error {
-		return b.touched(tx).ReplaceUnit(tx, e.GetUnit())
-	})
+func (b *batch) unit(tx *store.Tx, next *registrypb.Unit) error {
+	return b.touched(tx).ReplaceUnit(tx, next)
 }
 
 func onOrganisation[E interface {

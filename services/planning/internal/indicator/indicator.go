@@ -14,6 +14,7 @@ import (
 	"slices"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 	membershippb "coso/proto/gen/coso/membership/v1"
@@ -30,7 +31,8 @@ func Create(asked *planningpb.Indicator, name string) (*planningpb.Indicator, *p
 	for i, kind := range next.GetKinds() {
 		if !Measures(next.GetMeasure(), kind) {
 			field := fmt.Sprintf("kinds[%d]", i)
-			return nil, nil, fault.InvalidArgument(faultpb.Reason_REASON_INDICATOR_KIND_UNKNOWN, field, "value", kind)
+			return nil, nil, fault.InvalidArgument(faultpb.Reason_REASON_INDICATOR_KIND_UNKNOWN, field,
+				append(fault.FormOfWord(kind, kindsOf(next.GetMeasure())).Params(), "value", kind)...)
 		}
 	}
 	return next, &planningpb.IndicatorCreated{}, nil
@@ -51,15 +53,24 @@ func Update(cur, merged *planningpb.Indicator) (*planningpb.Indicator, *planning
 
 // Measures says whether a kind, a bare word such as `BASE_CELL`, is one that a measure distinguishes.
 func Measures(measure planningpb.Measure, kind string) bool {
-	var number int32
+	return slices.Contains(kindsOf(measure), kind)
+}
+
+// kindsOf are the kinds that a measure distinguishes.
+func kindsOf(measure planningpb.Measure) []string {
+	var kinds protoreflect.EnumDescriptor
 	switch measure {
 	case planningpb.Measure_MEASURE_ORGANISATIONS_FOUNDED:
-		number = registrypb.OrganisationKind_value["ORGANISATION_KIND_"+kind]
+		kinds = registrypb.OrganisationKind(0).Descriptor()
 	case planningpb.Measure_MEASURE_MEMBERS_ADMITTED, planningpb.Measure_MEASURE_OWNERS_ADMITTED:
-		number = membershippb.IntakeKind_value["INTAKE_KIND_"+kind]
+		kinds = membershippb.IntakeKind(0).Descriptor()
 	case planningpb.Measure_MEASURE_UNSPECIFIED:
 	}
-	return number != 0 // 0 is UNSPECIFIED
+	if kinds == nil { // a measure of a newer version, too
+		return nil
+	}
+	words, _ := fault.Words(kinds)
+	return words
 }
 
 // Counts says whether an indicator adds up a fact.

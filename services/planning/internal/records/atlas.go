@@ -14,6 +14,7 @@ import (
 	"coso/services/planning/internal/progress"
 	"coso/services/planning/internal/unit"
 	"coso/services/platform/civil"
+	"coso/services/platform/dated"
 	"coso/services/platform/fault"
 	"coso/services/platform/store"
 )
@@ -157,7 +158,7 @@ func (a *Atlas) gazetteerWith(r store.Reader, tree string) (*gazetteer, error) {
 	g, err := a.gazetteer(r)
 	if err == nil && !g.has(tree) {
 		err = fault.InvalidArgument(faultpb.Reason_REASON_ENUM_UNKNOWN, "tree",
-			"value", tree, "known", fault.List(slices.Sorted(maps.Keys(g.trees))))
+			append(fault.FormOfWord(tree, slices.Sorted(maps.Keys(g.trees))).Params(), "value", tree)...)
 	}
 	return g, err
 }
@@ -192,11 +193,11 @@ func (g *gazetteer) forest(tree string, day civil.Date) (*forest, error) {
 				return nil, 0, fault.Internal(err)
 			}
 			f.closed[i], above[i] = last != day, -1
-			parent, ok := unit.Parent(u, tree, last)
-			if !ok || !unit.InForce(u, last) {
+			placed := dated.Placed(u, tree, last.String())
+			if placed == nil || !dated.InForce(u, last.String()) {
 				continue
 			}
-			if at, known := g.at[string(store.Text(parent))]; known {
+			if at, known := g.at[string(store.Text(placed.GetParent()))]; known {
 				above[i] = at
 				f.first[at+2]++
 			}

@@ -16,13 +16,13 @@
 //	  crossings    targets/{id}             → Crossing: what was last announced of the target, and its figure
 //	                                        once it was exceeded
 //	  grants       grants/{id}              → registry's Grant, as last announced
-//	    principal  principal
+//	    principal-end  principal, end       the grants of somebody by their ends
 //
 //	derived (built anew from their sources when their versions change)
 //	  counters     year, unit               → what the unit has reached by each day of the year, by measure and kind
 //	               0                        → the stamp of the facts
 //	  ledger       unit, line, day, source  → one fact, for those who ask what a figure counted
-//	  …-stamp      of units, indicators; of targets by period
+//	  …-stamp      of units, indicators; of targets by period, of grants by principal
 //	                                        → what there is of them, in 32 bytes
 //
 // INV-COUNT-SUM: the counters are at any time what a recount of the facts gives.
@@ -42,24 +42,27 @@ import (
 
 // The tables of records.
 var (
-	Indicators = store.NewTable("indicators", (*planningpb.Indicator).GetName, store.In(everybodys[*planningpb.Indicator]), indicatorStamp)
-	Periods    = store.NewTable("periods", (*planningpb.Period).GetName, store.In(everybodys[*planningpb.Period]))
+	Indicators = store.NewTable("indicators", (*planningpb.Indicator).GetName, store.In(everybodys[*planningpb.Indicator]), store.Catalogue[*planningpb.Indicator](), indicatorStamp)
+	Periods    = store.NewTable("periods", (*planningpb.Period).GetName, store.In(everybodys[*planningpb.Period]), store.Catalogue[*planningpb.Period]())
 	Targets    = store.NewTable("targets", (*planningpb.Target).GetName, store.In((*planningpb.Target).GetUnit), TargetsByPlan, TargetsByUnit, TargetsByPeriod, TargetsByIndicator, targetStamp)
 )
 
 // The copies of what other services announce, and of what was announced to them.
 var (
-	Units     = store.NewCopy("units", (*registrypb.Unit).GetName, unitStamp)
+	Units     = store.NewCopy("units", (*registrypb.Unit).GetName, store.In((*registrypb.Unit).GetName), unitStamp)
 	Facts     = store.NewCopy("facts", (*planningpb.FactSet).GetSource, Counters, Ledger)
 	Crossings = store.NewCopy("crossings", (*planningpb.Crossing).GetTarget)
-	Grants    = store.NewCopy("grants", (*registrypb.Grant).GetName, GrantsByPrincipal)
+	Grants    = store.NewCopy("grants", (*registrypb.Grant).GetName, GrantsByPrincipal, GrantsStamp)
 )
 
-// GrantsByPrincipal finds the grants of somebody.
+// GrantsByPrincipal finds the grants of somebody that have not ended.
 var GrantsByPrincipal = scope.NewByPrincipal()
 
+// GrantsStamp marks the grants of somebody as they are.
+var GrantsStamp = scope.NewGrantsStamp()
+
 // Book answers what principals may do.
-var Book = scope.NewBook(Units, unitStamp, Grants, GrantsByPrincipal)
+var Book = scope.NewBook(Units, unitStamp, Grants, GrantsByPrincipal, GrantsStamp)
 
 // everybodys: the catalogue belongs to the whole installation.
 func everybodys[T any](T) string { return "" }
@@ -100,4 +103,4 @@ func Resting(tx *store.Tx, in *store.Index[*planningpb.Target], key string) (*pl
 }
 
 // Schema is everything planning's store holds.
-var Schema = store.NewSchema(Indicators, Periods, Targets, Units, Facts, Crossings, Grants)
+var Schema = store.NewSchema(Indicators, Periods, Targets.Judged(newTargets), Units, Facts, Crossings, Grants)

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 var theAtlas = NewAtlas()
 
 func caller() context.Context {
-	return access.With(context.Background(), access.Principal{Name: access.Local})
+	return access.With(context.Background(), access.Principal{Name: "principals/lan"})
 }
 
 // failing is what a test and a property have in common.

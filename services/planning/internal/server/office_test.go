@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
+	operationpb "coso/proto/gen/coso/operation/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/planning"
@@ -24,23 +25,26 @@ import (
 	"coso/services/platform/access"
 	"coso/services/platform/fault"
 	"coso/services/platform/run"
+	"coso/services/platform/scope/scopetest"
 	"coso/services/platform/store"
 	"coso/services/platform/token/tokentest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// office is a client of a planning service with a store of its own, on 15 December 2020.
+// office is a client of a planning service with a store of its own, on 15 December 2020: quan, an administrator. What he
+// proposes, dung approves, who is another.
 type office struct {
 	testing.TB
 	planningpb.IndicatorServiceClient
 	planningpb.PeriodServiceClient
 	planningpb.TargetServiceClient
 	planningpb.ProgressServiceClient
-	store  *store.Store
-	issuer *tokentest.Own
-	now    time.Time
-	facts  int
+	operations operationpb.OperationServiceClient
+	store      *store.Store
+	issuer     *tokentest.Own
+	now        time.Time
+	facts      int
 }
 
 func open(t testing.TB) *office {
@@ -62,10 +66,13 @@ func open(t testing.TB) *office {
 		}
 	})
 	o.store = service.Store()
-	o.IndicatorServiceClient = planningpb.NewIndicatorServiceClient(service.Conn())
-	o.PeriodServiceClient = planningpb.NewPeriodServiceClient(service.Conn())
-	o.TargetServiceClient = planningpb.NewTargetServiceClient(service.Conn())
-	o.ProgressServiceClient = planningpb.NewProgressServiceClient(service.Conn())
+	scopetest.Give(t, o.store, records.Grants, scopetest.Administrator("quan"), scopetest.Administrator("dung"))
+	conn := o.issuer.As("quan", service.Conn())
+	o.IndicatorServiceClient = planningpb.NewIndicatorServiceClient(conn)
+	o.PeriodServiceClient = planningpb.NewPeriodServiceClient(conn)
+	o.TargetServiceClient = planningpb.NewTargetServiceClient(conn)
+	o.ProgressServiceClient = planningpb.NewProgressServiceClient(conn)
+	o.operations = operationpb.NewOperationServiceClient(conn)
 	return o
 }
 
@@ -169,9 +176,19 @@ func (o *office) assign(id string, value int64) {
 	if _, err := o.GetTarget(o.Context(), &planningpb.GetTargetRequest{Name: "targets/" + id}); err != nil {
 		must(o.CreateTarget(o.Context(), askTarget(id, "units/"+id, value)))(o)
 	}
-	must(o.AssignTarget(o.Context(), &planningpb.AssignTargetRequest{
+	must(o.assignIn(&planningpb.AssignTargetRequest{
 		Name: "targets/" + id, AssignedValue: new(value), AssignedDecision: "345-QĐ/TU",
 	}))(o)
+}
+
+// assignIn assigns what is asked, by two people.
+func (o *office) assignIn(req *planningpb.AssignTargetRequest) (*planningpb.Target, error) {
+	o.Helper()
+	proposed, err := o.AssignTarget(o.Context(), req)
+	if err != nil {
+		return nil, err
+	}
+	return o.approve("dung", proposed)
 }
 
 // progress is the one line of hanoi's catalogue.

@@ -13,6 +13,7 @@ import (
 	"coso/services/planning/internal/unit"
 	"coso/services/platform/access"
 	"coso/services/platform/civil"
+	"coso/services/platform/dated"
 	"coso/services/platform/fault"
 	"coso/services/platform/store"
 )
@@ -131,7 +132,7 @@ func unitOn(r store.Reader, name string, day civil.Date) error {
 		return err
 	case !ok:
 		return fault.NotFound(faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "unit", "name", name)
-	case !unit.InForce(u, day):
+	case !dated.InForce(u, day.String()):
 		return fault.NotFound(faultpb.Reason_REASON_UNIT_NOT_IN_FORCE, "unit", "name", name, "date", day.String())
 	}
 	return nil

@@ -132,8 +132,8 @@ func TestProgressBeforeThePeriod(t *testing.T) {
 	o := hanoi(t)
 	must(o.CreatePeriod(t.Context(), askPeriod("2021", "2021-01-01", "2021-11-30", "2021-12-31")))(t)
 	for _, c := range []struct{ period, asOf, says string }{
-		{"periods/2020", "2019-12-31", "The reporting period periods/2020 begins on 2020-01-01, so nothing is counted in it as of 2019-12-31; choose 2020-01-01 or a later day."},
-		{"periods/2021", "2020-12-15", "The reporting period periods/2021 begins on 2021-01-01, so nothing is counted in it as of 2020-12-15; choose 2021-01-01 or a later day."},
+		{"periods/2020", "2019-12-31", "The reporting period 2020 begins on 2020-01-01, so nothing is counted in it as of 2019-12-31; choose 2020-01-01 or a later day."},
+		{"periods/2021", "2020-12-15", "The reporting period 2021 begins on 2021-01-01, so nothing is counted in it as of 2020-12-15; choose 2021-01-01 or a later day."},
 	} {
 		_, err := o.GetProgress(t.Context(), &planningpb.GetProgressRequest{Unit: "units/ha-noi", Period: c.period, AsOf: c.asOf})
 		wantRefused(t, err, codes.FailedPrecondition, faultpb.Reason_REASON_PERIOD_NOT_BEGUN, "asOf")

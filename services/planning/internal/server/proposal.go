@@ -15,24 +15,18 @@ import (
 	"coso/services/platform/store"
 )
 
-// AssignTarget proposes the value that is to count. What whoever is alone proposes counts at once, and is judged.
+// AssignTarget proposes the value that is to count.
 func (s *Server) AssignTarget(ctx context.Context, req *planningpb.AssignTargetRequest) (*planningpb.Target, error) {
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*planningpb.Target, error) {
 		cur, err := records.Targets.CurrentFor(tx, access.TargetsPropose, req.GetName(), req.GetEtag())
 		if err != nil {
 			return nil, err
 		}
-		next, proposed, assigned, err := target.Propose(cur, req, foureyes.Act{By: tx.Actor(), At: tx.At(), Request: req.GetRequestId()})
-		switch {
-		case err != nil:
-			return nil, err
-		case assigned == nil:
-			return records.Targets.Put(tx, next, proposed)
-		}
-		if next, err = records.Targets.Put(tx, next, assigned); err != nil {
+		next, event, err := target.Propose(cur, req, foureyes.Act{By: tx.Actor(), At: tx.At(), Request: req.GetRequestId()})
+		if err != nil {
 			return nil, err
 		}
-		return next, s.atlas.Judge(tx, next)
+		return records.Targets.Put(tx, next, event)
 	})
 }
 
@@ -143,9 +137,9 @@ func (d *decider) may(t *planningpb.Target) bool {
 		return false
 	}
 	by := d.by
-	instead, ok, err := d.power.At(access.TargetsApprove, t.GetUnit(), "")
-	if d.err = err; instead != "" {
-		by.OnBehalfOf = instead
+	basis, err := d.power.At(access.TargetsApprove, t.GetUnit())
+	if d.err = err; !basis.Own && basis.Held() {
+		by.OnBehalfOf = basis.Steads[0] // as Tx.Actor has it
 	}
-	return ok && target.Decidable(t, by)
+	return basis.Held() && target.Decidable(t, by)
 }

@@ -6,60 +6,42 @@ import (
 	"testing"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/emptypb"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	accesspb "coso/proto/gen/coso/access/v1"
 	faultpb "coso/proto/gen/coso/fault/v1"
 	planningpb "coso/proto/gen/coso/planning/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/planning/internal/records"
-	"coso/services/platform/access"
 	"coso/services/platform/fault"
-	"coso/services/platform/store"
+	"coso/services/platform/scope/scopetest"
+	"coso/services/platform/token/tokentest"
 )
 
 // as is a context in which somebody who signed in calls.
 func (o *office) as(account string) context.Context {
 	o.Helper()
-	return metadata.AppendToOutgoingContext(o.Context(), "authorization", "Bearer "+o.issuer.Token(account))
-}
-
-// grants takes over a grant of registry; of is the grant under which a substitute has it, if he is one.
-func (o *office) grants(account string, role accesspb.Role, unit, onBehalfOf string) {
-	o.Helper()
-	g := &registrypb.Grant{
-		Principal: "principals/" + account, Role: role, Unit: unit, StartTime: timestamppb.New(o.now.AddDate(-1, 0, 0)), Revision: 1,
-	}
-	g.Name = fmt.Sprintf("grants/%s-%d-%s", account, role, onBehalfOf)
-	if onBehalfOf != "" {
-		g.OnBehalfOf = "principals/" + onBehalfOf
-	}
-	ctx := access.With(o.Context(), access.Service("planning"))
-	_, err := store.Update(ctx, o.store, nil, func(tx *store.Tx) (*emptypb.Empty, error) {
-		return &emptypb.Empty{}, records.Grants.Put(tx, g)
-	})
-	if err != nil {
-		o.Fatal(err)
-	}
+	return tokentest.With(o.Context(), o.issuer.Token(account))
 }
 
 // committee is hanoi with people: lan and hoa plan and minh approves in all of it, tuan in Tây Hồ alone; van stands in for hoa
-// and for minh, and an administrator may do everything. Both units have a target without a value.
+// and for minh. Both units have a target without a value.
 func committee(t testing.TB) *office {
 	t.Helper()
 	o := hanoi(t)
 	planner, approver := accesspb.Role_ROLE_PLANNER, accesspb.Role_ROLE_APPROVER
-	o.grants("lan", planner, "units/ha-noi", "")
-	o.grants("hoa", planner, "units/ha-noi", "")
-	o.grants("minh", approver, "units/ha-noi", "")
-	o.grants("tuan", approver, "units/tay-ho", "")
-	o.grants("van", planner, "units/ha-noi", "hoa")
-	o.grants("van", approver, "units/ha-noi", "minh")
-	o.grants("quan", accesspb.Role_ROLE_ADMINISTRATOR, "", "")
+	instead := func(of string, g *registrypb.Grant) *registrypb.Grant {
+		g.OnBehalfOf = "principals/" + of
+		return g
+	}
+	scopetest.Give(t, o.store, records.Grants,
+		scopetest.Grant("lan", planner, "units/ha-noi"),
+		scopetest.Grant("hoa", planner, "units/ha-noi"),
+		scopetest.Grant("minh", approver, "units/ha-noi"),
+		scopetest.Grant("tuan", approver, "units/tay-ho"),
+		instead("hoa", scopetest.Grant("van", planner, "units/ha-noi")),
+		instead("minh", scopetest.Grant("van", approver, "units/ha-noi")))
 	must(o.CreateTarget(o.as("lan"), askTarget("tay-ho", "units/tay-ho", 6)))(t)
 	must(o.CreateTarget(o.as("lan"), askTarget("ha-noi", "units/ha-noi", 70)))(t)
 	return o
@@ -209,7 +191,7 @@ func TestProposalRefusals(t *testing.T) {
 			return err
 		}, codes.InvalidArgument, faultpb.Reason_REASON_FIELD_REQUIRED, "etag"},
 		{"nothing proposed", func() error { _, err := o.approve("minh", none); return err }, codes.FailedPrecondition, faultpb.Reason_REASON_NOTHING_PROPOSED, ""},
-		{"in another unit", func() error { _, err := o.approve("tuan", none); return err }, codes.PermissionDenied, faultpb.Reason_REASON_PERMISSION_DENIED_IN_UNIT, ""},
+		{"in another unit", func() error { _, err := o.approve("tuan", none); return err }, codes.PermissionDenied, faultpb.Reason_REASON_PERMISSION_DENIED_OR_MISSING, "name"},
 		{"rejected without a reason", func() error {
 			_, err := o.RejectTarget(o.as("minh"), &planningpb.RejectTargetRequest{Name: second.GetName()})
 			return err
@@ -225,7 +207,7 @@ func TestProposalRefusals(t *testing.T) {
 		{"one of a batch is not proposed", approving("minh", of(second), of(none)), codes.FailedPrecondition, faultpb.Reason_REASON_NOTHING_PROPOSED, "requests[1]"},
 		{"one of a batch is stale", approving("minh", of(first)), codes.Aborted, faultpb.Reason_REASON_ETAG_STALE, "requests[0].etag"},
 		{"twice in a batch", approving("minh", of(second), of(second)), codes.InvalidArgument, faultpb.Reason_REASON_DUPLICATE_IN_BATCH, "requests[1].name"},
-		{"one of a batch in another unit", approving("tuan", of(second), of(none)), codes.PermissionDenied, faultpb.Reason_REASON_PERMISSION_DENIED_IN_UNIT, "requests[1]"},
+		{"one of a batch in another unit", approving("tuan", of(second), of(none)), codes.PermissionDenied, faultpb.Reason_REASON_PERMISSION_DENIED_OR_MISSING, "requests[1].name"},
 		{"a request id in a batch", approving("minh", &planningpb.ApproveTargetRequest{Name: second.GetName(), Etag: second.GetEtag(), RequestId: "r"}), codes.InvalidArgument, faultpb.Reason_REASON_REQUEST_ID_IN_BATCH, "requests[0].requestId"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -298,14 +280,4 @@ func TestProposalsAreTriedOut(t *testing.T) {
 		must(o.RejectTarget(o.as("minh"), &planningpb.RejectTargetRequest{Name: p.GetName(), Reason: "x", ValidateOnly: true}))(t)
 		must(o.WithdrawTargetProposal(o.as("lan"), &planningpb.WithdrawTargetProposalRequest{Name: p.GetName(), ValidateOnly: true}))(t)
 	})
-}
-
-// Where nobody signs in, one person on one machine assigns at once.
-func TestAlone(t *testing.T) {
-	o := hanoi(t)
-	o.assign("tay-ho", 6)
-	got := must(o.GetTarget(t.Context(), &planningpb.GetTargetRequest{Name: "targets/tay-ho"}))(t)
-	if got.GetAssignedValue() != 6 || got.GetVersion() != 1 || got.GetProposal() != nil {
-		t.Errorf("assigned alone: %v", got)
-	}
 }

@@ -131,8 +131,8 @@ func TestRequestIDIsForOneRequest(t *testing.T) {
 	}
 	must(o.AssignTarget(t.Context(), req))(t)
 	o.unchanged(func() {
-		if again := must(o.AssignTarget(t.Context(), req))(t); again.GetVersion() != 1 {
-			t.Errorf("assigned twice: %v", again)
+		if again := must(o.AssignTarget(t.Context(), req))(t); again.GetRevision() != 2 {
+			t.Errorf("proposed twice: %v", again)
 		}
 		other := proto.CloneOf(req)
 		other.AssignedValue = proto.Int64(7)

@@ -45,7 +45,7 @@ func registerTarget(tx *store.Tx, req *planningpb.CreateTargetRequest, name stri
 	if err := tx.Require(access.TargetsRegister, req.GetTarget().GetUnit()); err != nil {
 		return nil, err
 	}
-	refs, err := targetRefs(tx, req.GetTarget())
+	refs, err := records.TargetRefs(tx)(req.GetTarget())
 	if err != nil {
 		return nil, err
 	}
@@ -55,18 +55,6 @@ func registerTarget(tx *store.Tx, req *planningpb.CreateTargetRequest, name stri
 	}
 	next, err = records.Targets.Create(tx, next, event)
 	return next, fault.In("target", err)
-}
-
-// targetRefs reads the records that a target names.
-func targetRefs(tx *store.Tx, t *planningpb.Target) (refs target.Refs, err error) {
-	if refs.Unit, _, err = records.Units.Find(tx, t.GetUnit()); err != nil {
-		return refs, err
-	}
-	if refs.Indicator, _, err = records.Indicators.Find(tx, t.GetIndicator()); err != nil {
-		return refs, err
-	}
-	refs.Period, _, err = records.Periods.Find(tx, t.GetPeriod())
-	return refs, err
 }
 
 // GetTarget answers one target.
@@ -83,7 +71,7 @@ func (s *Server) ListTargets(ctx context.Context, req *planningpb.ListTargetsReq
 		if err != nil {
 			return nil, err
 		}
-		if err := knownUnit(tx, "unit", req.GetUnit()); err != nil {
+		if err := records.Book.KnownUnit(tx, "unit", req.GetUnit()); err != nil {
 			return nil, err
 		}
 		decides, err := deciding(tx, req)

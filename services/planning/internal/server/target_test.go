@@ -21,7 +21,7 @@ func TestLifeOfATarget(t *testing.T) {
 	if made.AssignedValue != nil || made.GetVersion() != 0 || made.GetRegisteredValue() != 5 {
 		t.Errorf("registered %v", made)
 	}
-	assigned := must(o.AssignTarget(t.Context(), &planningpb.AssignTargetRequest{
+	assigned := must(o.assignIn(&planningpb.AssignTargetRequest{
 		Name: "targets/t", AssignedValue: proto.Int64(6), AssignedDecision: "345-QĐ/TU", Etag: made.GetEtag(),
 	}))(t)
 	if assigned.GetAssignedValue() != 6 || assigned.GetVersion() != 1 || assigned.GetAssignedDecision() != "345-QĐ/TU" {
@@ -38,7 +38,7 @@ func TestLifeOfATarget(t *testing.T) {
 		t.Error(diff)
 	}
 	h := must(o.ListTargetHistory(t.Context(), &planningpb.ListTargetHistoryRequest{Name: "targets/t"}))(t)
-	if len(h.GetRevisions()) != 3 || h.GetRevisions()[1].GetMethod() != "/coso.planning.v1.TargetService/AssignTarget" {
+	if len(h.GetRevisions()) != 4 || h.GetRevisions()[1].GetMethod() != "/coso.planning.v1.TargetService/ApproveTarget" || h.GetRevisions()[1].GetPrincipal() != "principals/dung" {
 		t.Errorf("history %v", h)
 	}
 }
@@ -84,6 +84,7 @@ func TestListTargets(t *testing.T) {
 	}
 }
 
+// INV-TARGET-ONE, for two in one batch.
 func TestBatchIsAllOrNone(t *testing.T) {
 	o := hanoi(t)
 	o.unchanged(func() {

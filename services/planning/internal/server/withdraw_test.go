@@ -15,14 +15,14 @@ func (o *office) withdrawTarget(id string) (*planningpb.Target, error) {
 	return o.WithdrawTarget(o.Context(), &planningpb.WithdrawTargetRequest{Name: "targets/" + id, Reason: byMistake})
 }
 
-// A target entered in error takes its crossings back, holds nothing up, and its unit may register another one.
+// INV-TARGET-ONE: a target entered in error takes its crossings back, holds nothing up, and its unit may register another one.
 func TestWithdrawTarget(t *testing.T) {
 	o := hanoi(t)
 	o.founded("units/tay-ho", "2020-05-19", 7)
 	o.assign("tay-ho", 6)
 	o.announces(func() {
 		got := must(o.withdrawTarget("tay-ho"))(t)
-		if got.GetState() != planningpb.TargetState_TARGET_STATE_WITHDRAWN || got.GetWithdrawalReason() != byMistake || got.GetRevision() != 3 {
+		if got.GetState() != planningpb.TargetState_TARGET_STATE_WITHDRAWN || got.GetWithdrawalReason() != byMistake || got.GetRevision() != 4 {
 			t.Errorf("withdrawn: %v", got)
 		}
 	}, "TargetExcessWithdrawn targets/tay-ho v1 7/6 Quận ủy Tây Hồ", "TargetReachWithdrawn targets/tay-ho v1 7/6 Quận ủy Tây Hồ")
@@ -44,7 +44,7 @@ func TestWithdrawTarget(t *testing.T) {
 	})
 	must(o.CreateTarget(t.Context(), askTarget("tay-ho-2", "units/tay-ho", 8)))(t)
 	o.announces(func() {
-		must(o.AssignTarget(t.Context(), &planningpb.AssignTargetRequest{
+		must(o.assignIn(&planningpb.AssignTargetRequest{
 			Name: "targets/tay-ho-2", AssignedValue: new(int64(8)), AssignedDecision: "346-QĐ/TU",
 		}))(t)
 	}, "TargetReached targets/tay-ho-2 v1 8/8 Quận ủy Tây Hồ")

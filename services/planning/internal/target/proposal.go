@@ -8,25 +8,21 @@ import (
 	"coso/services/platform/foureyes"
 )
 
-// Propose notes the value that is to count, with the decision that says so. It replaces what was proposed before and not
-// decided, and the event says what that was. What whoever is alone proposes counts at once: the second event is set then
-// instead of the first, INV-TARGET-FOUR-EYES. FailedPrecondition TARGET_WITHDRAWN once withdrawn.
+// Propose notes the value that is to count, with the decision that says so; it counts once somebody else approves it,
+// INV-TARGET-FOUR-EYES. It replaces what was proposed before and not decided, and the event says what that was.
+// FailedPrecondition TARGET_WITHDRAWN once withdrawn.
 func Propose(
 	cur *planningpb.Target, cmd *planningpb.AssignTargetRequest, a foureyes.Act,
-) (*planningpb.Target, *planningpb.TargetAssignmentProposed, *planningpb.TargetAssigned, error) {
+) (*planningpb.Target, *planningpb.TargetAssignmentProposed, error) {
 	if Withdrawn(cur) {
-		return nil, nil, nil, refuse(cur)
+		return nil, nil, refuse(cur)
 	}
 	next := proto.CloneOf(cur)
 	next.Rejection = nil
 	next.Proposal = &planningpb.TargetProposal{
 		AssignedValue: cmd.GetAssignedValue(), AssignedDecision: cmd.GetAssignedDecision(), Proposed: foureyes.Propose(a),
 	}
-	if access.Alone(a.By) {
-		next, event := assign(next)
-		return next, nil, event, nil
-	}
-	return next, &planningpb.TargetAssignmentProposed{Replaced: cur.GetProposal()}, nil, nil
+	return next, &planningpb.TargetAssignmentProposed{Replaced: cur.GetProposal()}, nil
 }
 
 // Approve lets what is proposed count: the next version, INV-TARGET-ASSIGNED. PermissionDenied FOUR_EYES for whoever proposed
@@ -35,16 +31,11 @@ func Approve(cur *planningpb.Target, by access.Principal) (*planningpb.Target, *
 	if err := decidable(cur, by); err != nil {
 		return nil, nil, err
 	}
-	next, event := assign(proto.CloneOf(cur))
-	return next, event, nil
-}
-
-// assign lets what is proposed for a target count, INV-TARGET-ASSIGNED.
-func assign(t *planningpb.Target) (*planningpb.Target, *planningpb.TargetAssigned) {
-	t.AssignedValue, t.AssignedDecision = new(t.GetProposal().GetAssignedValue()), t.GetProposal().GetAssignedDecision()
-	t.Version++
-	t.Proposal = nil
-	return t, &planningpb.TargetAssigned{}
+	next := proto.CloneOf(cur)
+	next.AssignedValue, next.AssignedDecision = new(next.GetProposal().GetAssignedValue()), next.GetProposal().GetAssignedDecision()
+	next.Version++
+	next.Proposal = nil
+	return next, &planningpb.TargetAssigned{}, nil
 }
 
 // Reject puts what is proposed aside, and says why. Refused as Approve is.

@@ -38,9 +38,9 @@ func registered() *planningpb.Target {
 
 func TestProposedAndApproved(t *testing.T) {
 	cur := registered()
-	proposed, event, assigned, err := target.Propose(cur, assigning(6), foureyes.Act{By: lan, At: at, Request: "r-1"})
-	if err != nil || event == nil || event.GetReplaced() != nil || assigned != nil {
-		t.Fatal(event, assigned, err)
+	proposed, event, err := target.Propose(cur, assigning(6), foureyes.Act{By: lan, At: at, Request: "r-1"})
+	if err != nil || event == nil || event.GetReplaced() != nil {
+		t.Fatal(event, err)
 	}
 	want := registered()
 	want.Proposal = &planningpb.TargetProposal{
@@ -68,8 +68,8 @@ func TestProposedAndApproved(t *testing.T) {
 }
 
 func TestProposalIsReplaced(t *testing.T) {
-	first, _, _, _ := target.Propose(registered(), assigning(6), foureyes.Act{By: lan, At: at})
-	second, event, _, err := target.Propose(first, assigning(7), foureyes.Act{By: minh, At: at})
+	first, _, _ := target.Propose(registered(), assigning(6), foureyes.Act{By: lan, At: at})
+	second, event, err := target.Propose(first, assigning(7), foureyes.Act{By: minh, At: at})
 	if err != nil || !proto.Equal(event.GetReplaced(), first.GetProposal()) || second.GetProposal().GetAssignedValue() != 7 {
 		t.Errorf("%v, %v, %v", second, event, err)
 	}
@@ -79,7 +79,7 @@ func TestProposalIsReplaced(t *testing.T) {
 }
 
 func TestRejected(t *testing.T) {
-	first, _, _, _ := target.Propose(registered(), assigning(6), foureyes.Act{By: lan, At: at})
+	first, _, _ := target.Propose(registered(), assigning(6), foureyes.Act{By: lan, At: at})
 	cmd := &planningpb.RejectTargetRequest{Reason: "vượt khả năng"}
 	if _, _, err := target.Reject(first, cmd, lan); fault.ReasonOf(err) != faultpb.Reason_REASON_FOUR_EYES {
 		t.Errorf("rejected by the proposer: %v", err)
@@ -90,14 +90,14 @@ func TestRejected(t *testing.T) {
 	if diff := cmp.Diff(want, got, protocmp.Transform()); err != nil || event == nil || diff != "" {
 		t.Fatal(err, diff)
 	}
-	again, _, _, _ := target.Propose(got, assigning(5), foureyes.Act{By: lan, At: at})
+	again, _, _ := target.Propose(got, assigning(5), foureyes.Act{By: lan, At: at})
 	if again.GetRejection() != nil {
 		t.Errorf("proposed anew: %v", again)
 	}
 }
 
 func TestProposalIsWithdrawn(t *testing.T) {
-	first, _, _, _ := target.Propose(registered(), assigning(6), foureyes.Act{By: lan, At: at})
+	first, _, _ := target.Propose(registered(), assigning(6), foureyes.Act{By: lan, At: at})
 	if _, _, err := target.WithdrawProposal(first, minh); fault.ReasonOf(err) != faultpb.Reason_REASON_PROPOSAL_NOT_ONES_OWN {
 		t.Errorf("taken back by another: %v", err)
 	}
@@ -145,9 +145,9 @@ func touches(a, b []string) bool {
 func (o *office) propose(t *rapid.T) {
 	by := actor(t)
 	o.value = rapid.Int64Range(0, 5).Draw(t, "value")
-	next, event, assigned, err := target.Propose(o.cur, assigning(o.value), foureyes.Act{By: by, At: at})
-	if err != nil || event == nil || assigned != nil || (event.GetReplaced() != nil) != (o.by != nil) {
-		t.Fatalf("%v %v %v", event, assigned, err)
+	next, event, err := target.Propose(o.cur, assigning(o.value), foureyes.Act{By: by, At: at})
+	if err != nil || event == nil || (event.GetReplaced() != nil) != (o.by != nil) {
+		t.Fatalf("%v %v", event, err)
 	}
 	o.cur, o.by = next, names(by)
 }

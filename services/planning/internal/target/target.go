@@ -5,7 +5,7 @@
 // INV-TARGET-ONE: a unit has at most one target per indicator and period, withdrawn ones aside (kept by the table's unique index).
 // INV-TARGET-ASSIGNED: the assigned value changes only by an assignment with its decision, and each one is a version.
 // INV-TARGET-FOUR-EYES: no value counts that one person alone brought about: it was proposed by one and approved by another
-// who saw it, unless whoever proposed is alone (access.Alone).
+// who saw it.
 // INV-TARGET-WITHDRAWN-FINAL: a withdrawn target never changes again, and none rests on a withdrawn indicator or period.
 // INV-TARGET-UNKNOWN-FIELDS: what a newer version wrote survives every rule.
 package target
@@ -31,21 +31,29 @@ type Refs struct {
 func Register(asked *planningpb.Target, name string, refs Refs) (*planningpb.Target, *planningpb.TargetRegistered, error) {
 	next := proto.CloneOf(asked)
 	next.Name = name
-	switch {
-	case refs.Unit == nil:
-		return nil, nil, fault.FailedPrecondition(faultpb.Reason_REASON_UNIT_UNKNOWN, "unit", "name", next.GetUnit())
-	case refs.Indicator == nil:
-		return nil, nil, fault.FailedPrecondition(faultpb.Reason_REASON_INDICATOR_UNKNOWN, "indicator", "name", next.GetIndicator())
-	case refs.Period == nil:
-		return nil, nil, fault.FailedPrecondition(faultpb.Reason_REASON_PERIOD_UNKNOWN, "period", "name", next.GetPeriod())
-	case refs.Indicator.GetState() == planningpb.IndicatorState_INDICATOR_STATE_WITHDRAWN:
-		return nil, nil, fault.FailedPrecondition(faultpb.Reason_REASON_INDICATOR_WITHDRAWN, "indicator", "name", next.GetIndicator())
-	case refs.Period.GetState() == planningpb.PeriodState_PERIOD_STATE_WITHDRAWN:
-		return nil, nil, fault.FailedPrecondition(faultpb.Reason_REASON_PERIOD_WITHDRAWN, "period", "name", next.GetPeriod())
+	if err := Check(next, refs); err != nil {
+		return nil, nil, err
 	}
 	next.AssignedValue, next.AssignedDecision, next.Version = nil, "", 0
 	next.Proposal, next.Rejection = nil, nil
 	return next, &planningpb.TargetRegistered{}, nil
+}
+
+// Check judges a new target on what it names. Errors as Register.
+func Check(t *planningpb.Target, refs Refs) error {
+	switch {
+	case refs.Unit == nil:
+		return fault.FailedPrecondition(faultpb.Reason_REASON_UNIT_UNKNOWN, "unit", "name", t.GetUnit())
+	case refs.Indicator == nil:
+		return fault.FailedPrecondition(faultpb.Reason_REASON_INDICATOR_UNKNOWN, "indicator", "name", t.GetIndicator())
+	case refs.Period == nil:
+		return fault.FailedPrecondition(faultpb.Reason_REASON_PERIOD_UNKNOWN, "period", "name", t.GetPeriod())
+	case refs.Indicator.GetState() == planningpb.IndicatorState_INDICATOR_STATE_WITHDRAWN:
+		return fault.FailedPrecondition(faultpb.Reason_REASON_INDICATOR_WITHDRAWN, "indicator", "name", t.GetIndicator())
+	case refs.Period.GetState() == planningpb.PeriodState_PERIOD_STATE_WITHDRAWN:
+		return fault.FailedPrecondition(faultpb.Reason_REASON_PERIOD_WITHDRAWN, "period", "name", t.GetPeriod())
+	}
+	return nil
 }
 
 // Update changes cur to merged, which is cur with what the caller changed: the registered value. No event, and cur itself,

@@ -28,7 +28,7 @@ func TestWithdraw(t *testing.T) {
 	}
 	_, _, again := target.Withdraw(got, cmd)
 	_, _, updated := target.Update(got, proto.CloneOf(got))
-	_, _, _, proposed := target.Propose(got, &planningpb.AssignTargetRequest{AssignedValue: proto.Int64(1)}, foureyes.Act{By: lan})
+	_, _, proposed := target.Propose(got, &planningpb.AssignTargetRequest{AssignedValue: proto.Int64(1)}, foureyes.Act{By: lan})
 	_, _, approved := target.Approve(got, minh)
 	_, _, rejected := target.Reject(got, &planningpb.RejectTargetRequest{}, minh)
 	_, _, takenBack := target.WithdrawProposal(got, lan)

@@ -19,8 +19,8 @@ import (
 )
 
 // natsPlaces are addresses as nats.Connect takes them, without all but host and port. It answers an error for what is no
-// address of NATS that may be used: without certificates, on this machine.
-func natsPlaces(addresses string, certificates TLS) ([]rpc.Place, error) {
+// address of NATS.
+func natsPlaces(addresses string) ([]rpc.Place, error) {
 	var places []rpc.Place
 	for one := range strings.SplitSeq(addresses, ",") {
 		u, err := url.Parse(strings.TrimSpace(one))
@@ -35,7 +35,7 @@ func natsPlaces(addresses string, certificates TLS) ([]rpc.Place, error) {
 			port = "4222"
 		}
 		place := rpc.Place{Setting: "nats", Addr: net.JoinHostPort(u.Hostname(), port)}
-		if err := certificates.Address(place.Setting, place.Addr); err != nil {
+		if err := Address(place.Setting, place.Addr); err != nil {
 			return nil, err
 		}
 		if !slices.Contains(places, place) {
@@ -45,13 +45,29 @@ func natsPlaces(addresses string, certificates TLS) ([]rpc.Place, error) {
 	return places, nil
 }
 
+// Bus is the setting of a process that announces and follows by NATS.
+type Bus struct {
+	NATS string `name:"nats" help:"Address of NATS, which carries the change events; several separated by commas." default:"nats://127.0.0.1:4222"`
+}
+
+// Check answers the addresses, and what is wrong with them.
+func (b Bus) Check() ([]rpc.Place, error) { return natsPlaces(b.NATS) }
+
+// Connect makes a connection for the process of a name, which proves to be id, to a NATS that need not be there: it is tried for
+// ever. away says, once there is an error, why there is no connection; end closes it.
+func (b Bus) Connect(name string, id *mtls.Identity, logger *slog.Logger) (js jetstream.JetStream, away func() error, end func(), err error) {
+	c, js, err := connect(b.NATS, name, id, logger)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return js, c.away, c.Close, nil
+}
+
 // bus is a connection to NATS.
 type bus struct {
 	*nats.Conn
 
 	addresses string
-	// id is who this process is to NATS; nil: nobody has to prove it.
-	id *mtls.Identity
 	// refusal is why NATS or this process broke off the last attempt, and what to do; nil: not for what one of them showed.
 	refusal atomic.Pointer[string]
 }
@@ -60,7 +76,7 @@ type bus struct {
 // away: what is to be announced waits in the journal.
 func connect(addresses, service string, id *mtls.Identity, logger *slog.Logger) (*bus, jetstream.JetStream, error) {
 	logger = logger.With("part", "nats")
-	b := &bus{addresses: addresses, id: id}
+	b := &bus{addresses: addresses}
 	o := append(proving(service, id), nats.Name("coso "+service),
 		nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(500*time.Millisecond),
 		nats.ReconnectJitter(200*time.Millisecond, 200*time.Millisecond), nats.ReconnectBufSize(-1), nats.Timeout(2*time.Second),
@@ -68,7 +84,7 @@ func connect(addresses, service string, id *mtls.Identity, logger *slog.Logger) 
 		nats.ConnectHandler(func(c *nats.Conn) { logger.Info("connected", "to", c.ConnectedUrlRedacted()) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
-				logger.Warn("NATS is away; change events wait in the journal", "error", b.explained(err))
+				logger.Warn("NATS is away; change events wait in the journal", "error", explained(err))
 			}
 		}),
 		nats.ReconnectHandler(func(c *nats.Conn) { logger.Info("connected again", "to", c.ConnectedUrlRedacted()) }),
@@ -76,7 +92,7 @@ func connect(addresses, service string, id *mtls.Identity, logger *slog.Logger) 
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { logger.Warn("NATS complains", "error", err) }))
 	var err error
 	if b.Conn, err = nats.Connect(addresses, o...); err != nil {
-		return nil, nil, fmt.Errorf("NATS: %w", b.explained(err))
+		return nil, nil, fmt.Errorf("NATS: %w", explained(err))
 	}
 	js, err := jetstream.New(b.Conn)
 	if err != nil {
@@ -91,7 +107,7 @@ func connect(addresses, service string, id *mtls.Identity, logger *slog.Logger) 
 
 // tried takes the outcome of an attempt that failed.
 func (b *bus) tried(logger *slog.Logger, err error) {
-	why := b.explained(err).Error()
+	why := explained(err).Error()
 	if why == err.Error() { // the server is away, no more
 		b.refusal.Store(nil)
 		return
@@ -101,12 +117,9 @@ func (b *bus) tried(logger *slog.Logger, err error) {
 	}
 }
 
-// proving are the options with which a process proves to NATS who it is; none without an identity. What it subscribes to
-// for answers is its own: with its credentials it can read nobody else's.
+// proving are the options with which a process proves to NATS who it is. What it subscribes to for answers is its own: with its
+// credentials it can read nobody else's.
 func proving(service string, id *mtls.Identity) []nats.Option {
-	if id == nil {
-		return nil
-	}
 	return []nats.Option{
 		nats.Secure(id.Calling(mtls.NATS)), nats.ClientTLSConfig(id.Certificate, id.Roots),
 		nats.CustomInboxPrefix("_INBOX." + service), // as its permissions have it
@@ -114,10 +127,8 @@ func proving(service string, id *mtls.Identity) []nats.Option {
 }
 
 // explained is why NATS is away, with what to do about it.
-func (b *bus) explained(err error) error {
+func explained(err error) error {
 	switch {
-	case b.id == nil && errors.Is(err, nats.ErrTLS):
-		return fmt.Errorf("NATS speaks TLS there; give this process --tls-cert, --tls-key and --tls-ca, which coso certs makes: %w", err)
 	case errors.Is(err, nats.ErrSecureConnWanted):
 		return fmt.Errorf("NATS speaks clear text there; start it with the nats.conf that coso certs makes: %w", err)
 	case errors.Is(err, nats.ErrAuthorization):
@@ -125,7 +136,7 @@ func (b *bus) explained(err error) error {
 	}
 	said := mtls.Explain(mtls.NATS, err)
 	if errors.Is(err, nats.ErrTLS) && said.Error() == err.Error() { // it closed before its reason could be read
-		return fmt.Errorf("NATS refuses what this process shows; it asks for a certificate of its CA, by --tls-cert, --tls-key and --tls-ca: %w", err)
+		return fmt.Errorf("NATS refuses what this process shows; it asks for a certificate of its CA: %w", err)
 	}
 	return said
 }

@@ -34,7 +34,6 @@ func TestWhyNATSIsAway(t *testing.T) {
 		want       string
 	}{
 		{"TLS to clear text", nil, as(own, "registry"), "NATS speaks clear text there; start it with the nats.conf that coso certs makes"},
-		{"clear text to TLS", as(own, "nats"), nil, "NATS speaks TLS there; give this process --tls-cert, --tls-key and --tls-ca"},
 		{"another CA", as(foreign, "nats"), as(own, "registry"), "all processes need files of one CA"},
 		{"another process in its place", as(own, "award"), as(own, "registry"), "award answers at the address of nats"},
 	} {

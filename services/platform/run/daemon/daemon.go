@@ -6,6 +6,8 @@
 // INV-DAEMON-STOP-ENDS: SIGTERM or SIGINT lets what is under way finish and ends the process in bounded time; a second
 // signal ends it at once.
 // INV-DAEMON-CHECKED: nothing is opened before all settings are checked; every one that is wrong is named.
+// INV-DAEMON-PROVED: no process of a service, nor the gateway's, starts without a certificate of its own, and each verifies the
+// tokens of those for whom it acts: there is no setting that turns either off.
 package daemon
 
 import (
@@ -53,7 +55,7 @@ type Program struct {
 }
 
 // everywhere is what --help says of every process.
-const everywhere = "It listens on loopback addresses only, but where processes prove to each other who they are (--tls-cert). Settings come from flags, the environment and a file, in this order."
+const everywhere = "Processes prove to each other who they are, by certificates that coso certs makes (--tls-cert). Settings come from flags, the environment and a file, in this order."
 
 // Main runs a program with the process's arguments and signals, and answers its exit code: 0 after an orderly end.
 func Main(p Program) int {

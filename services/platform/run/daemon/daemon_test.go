@@ -6,8 +6,10 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -26,8 +28,17 @@ type flags struct {
 
 func (f *flags) Sources() map[string]string { return map[string]string{"registry": f.Registry} }
 
-// execute runs the command line of a service that must not be opened.
+// execute runs the command line of a service that must not be opened. It has certificates where the arguments name none.
 func execute(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	if !slices.Contains(args, "--tls-cert") {
+		args = append(proofs(issued(t, t.TempDir(), time.Now()), "planning"), args...)
+	}
+	return bare(t, args...)
+}
+
+// bare is execute without certificates beside the arguments.
+func bare(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
 	err := daemon.Execute(t.Context(), daemon.Of("planning", nil, 8103, "1.2.3", &flags{}), args, &out, &out)
@@ -67,13 +78,15 @@ func TestCheckConfigShowsWhatIsSetAndWhereFrom(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("COSO_PLANNINGD_ASK_EVERY", "1s")
-	got, err := execute(t, "--check-config", "--config", file, "--data", filepath.Join(dir, "data", "coso"))
+	data := filepath.Join(dir, "data", "coso")
+	issued(t, filepath.Join(data, "certs"), time.Now())
+	got, err := bare(t, "--check-config", "--config", file, "--data", data)
 	if err != nil {
 		t.Error(err)
 	}
 	same(t, "check-config.golden", dir, got)
-	if _, err := os.Stat(filepath.Join(dir, "data")); err == nil {
-		t.Error("a check made the data folder")
+	if there, err := os.ReadDir(data); err != nil || len(there) != 1 {
+		t.Errorf("a check made something in the data folder: %v, %v", there, err)
 	}
 }
 
@@ -83,13 +96,13 @@ func TestCheckConfigNamesEveryWrongSetting(t *testing.T) { // INV-DAEMON-CHECKED
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := execute(t, "--check-config", "--data", filepath.Join(file, "data"), "--grpc", "0.0.0.0:8103", "--ops", "127.0.0.1", "--nats", "http://ann:secret@127.0.0.1:80",
-		"--registry", "192.0.2.1:8101", "--ask-every", "10m", "--checkpoint-every", "0s")
+	_, err := execute(t, "--check-config", "--data", filepath.Join(file, "data"), "--grpc", "planning", "--ops", "127.0.0.1", "--nats", "http://ann:secret@127.0.0.1:80",
+		"--registry", "192.0.2.1:http", "--ask-every", "10m", "--checkpoint-every", "0s")
 	if err == nil {
 		t.Fatal("all is well")
 	}
 	same(t, "check-config-wrong.golden", dir, err.Error()+"\n")
-	if _, started := execute(t, "--grpc", "0.0.0.0:8103"); started == nil || !strings.Contains(started.Error(), "--grpc") {
+	if _, started := execute(t, "--grpc", "planning"); started == nil || !strings.Contains(started.Error(), "--grpc") {
 		t.Errorf("started without a check: %v", started)
 	}
 }
@@ -139,7 +152,7 @@ func TestAStartThatCannotBe(t *testing.T) {
 		{[]string{"--data", file}, "--data: the data folder " + file + " cannot be: " + file + " is a file; name a folder"},
 		{[]string{"--data", data, "--grpc", at, "--ops", "127.0.0.1:0"}, "--grpc: another program listens on port "},
 		{[]string{"--data", data, "--grpc", "127.0.0.1:0", "--ops", at}, "--ops: another program listens on port "},
-		{[]string{"--data", data, "--grpc", "coso.example:8103"}, `--grpc: "coso.example:8103" has the name of a machine, and names are not looked up`},
+		{[]string{"--data", data, "--ops", "coso.example:8203"}, `--ops: "coso.example:8203" has the name of a machine, and names are not looked up`},
 		{[]string{"--data", data, "--config", filepath.Join(dir, "none.json")}, "the file of settings " + filepath.Join(dir, "none.json") + ": it is not there"},
 		{[]string{"--data", data, "--max-copy-age", "300"}, `--max-copy-age: "300" is no length of time; write a number and its unit`},
 	} {
@@ -154,7 +167,7 @@ func TestAStartThatCannotBe(t *testing.T) {
 
 func TestHelpAndVersion(t *testing.T) {
 	for arg, wants := range map[string][]string{
-		"--help":     {"loopback addresses only", "--max-copy-age=5m", "$COSO_PLANNINGD_MAX_COPY_AGE", `--grpc="127.0.0.1:8103"`, `--ops="127.0.0.1:8203"`},
+		"--help":     {"by certificates that coso certs makes", "--max-copy-age=5m", "$COSO_PLANNINGD_MAX_COPY_AGE", `--grpc="127.0.0.1:8103"`, `--ops="127.0.0.1:8203"`},
 		"--version":  {"planningd 1.2.3\n"},
 		"--settings": {"| `--registry` | `COSO_PLANNINGD_REGISTRY` | `127.0.0.1:8101` | Address of registry. |\n"},
 	} {

@@ -24,8 +24,8 @@ import (
 // Service are the settings of a service's process.
 type Service struct {
 	Data        settings.Folder `help:"Data folder; default: coso in the user's data folder." placeholder:"DIR"`
-	GRPC        string          `name:"grpc" help:"Address of the service itself; loopback only without --tls-cert." default:"${grpc}"`
-	NATS        string          `name:"nats" help:"Address of NATS, which carries the change events; several separated by commas; loopback only without --tls-cert." default:"nats://127.0.0.1:4222"`
+	GRPC        string          `name:"grpc" help:"Address of the service itself." default:"${grpc}"`
+	Bus         `embed:""`
 	TLS         `embed:""`
 	Keys        `embed:""`
 	Checkpoints `embed:""`
@@ -87,7 +87,7 @@ func Of(name string, made func(run.Options) (*run.Service, error), port int, ver
 	p := &process{name: name, made: made, model: model, s: model.service()}
 	return Program{
 		Name: name + "d", Version: version, Flags: model, Common: &p.s.Common,
-		About:    "Serves coso's " + name + " by gRPC on this machine.",
+		About:    "Serves coso's " + name + " by gRPC.",
 		Defaults: map[string]string{"grpc": fmt.Sprintf("127.0.0.1:%d", port), "ops": fmt.Sprintf("127.0.0.1:%d", port+100)},
 		Complete: p.complete, Check: p.check, Run: p.run,
 	}
@@ -101,22 +101,25 @@ type process struct {
 	s     *Service
 }
 
-func (p *process) complete() (err error) {
+func (p *process) complete() error {
 	if p.s.Data == "" {
-		var dir string
-		dir, err = run.DataFolder()
+		dir, err := run.DataFolder()
+		if err != nil {
+			return err
+		}
 		p.s.Data = settings.Folder(dir)
 	}
-	return err
+	p.s.TLS = p.s.Completed(string(p.s.Data), p.name)
+	return nil
 }
 
 func (p *process) check() error {
-	places, err := natsPlaces(p.s.NATS, p.s.TLS)
-	wrong := []error{named("data", run.Usable(string(p.s.Data))), p.s.Address("grpc", p.s.GRPC), err, p.s.CheckAs(p.name)}
+	places, err := natsPlaces(p.s.NATS)
+	wrong := []error{named("data", run.Usable(string(p.s.Data))), Address("grpc", p.s.GRPC), err, p.s.CheckAs(p.name)}
 	places = append(places, rpc.Place{Setting: "grpc", Addr: p.s.GRPC}, rpc.Place{Setting: "ops", Addr: p.s.Ops})
 	sources := p.model.Sources()
 	for _, source := range slices.Sorted(maps.Keys(sources)) {
-		wrong = append(wrong, p.s.Address(source, sources[source]))
+		wrong = append(wrong, Address(source, sources[source]))
 		places = append(places, rpc.Place{Setting: source, Addr: sources[source]})
 	}
 	wrong = append(wrong, rpc.Apart(places...), p.s.Keys.Check(), p.s.Checkpoints.Check())
@@ -146,7 +149,7 @@ func (p *process) run(ctx context.Context, logger *slog.Logger) (err error) {
 	var open closers
 	defer func() { err = errors.Join(err, open.close()) }()
 	dir := string(p.s.Data)
-	web, err := open.listen(ctx, "ops", p.s.Ops, nil)
+	web, err := open.listen(ctx, "ops", p.s.Ops, rpc.Listen)
 	if err != nil {
 		return err
 	}
@@ -154,7 +157,7 @@ func (p *process) run(ctx context.Context, logger *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	lis, err := open.listen(ctx, "grpc", p.s.GRPC, id)
+	lis, err := open.listen(ctx, "grpc", p.s.GRPC, rpc.ListenNetwork)
 	if err != nil {
 		return err
 	}
@@ -180,7 +183,7 @@ func (p *process) run(ctx context.Context, logger *slog.Logger) (err error) {
 		return errors.Join(err, s.Close())
 	}
 	ready := &ops.Readiness{
-		Whole: []ops.Peer{{Name: p.name, Conn: s.Conn(), Sound: s.Store().Healthy, Signed: s.Signed}}, Reached: peers, Bus: bus.away,
+		Whole: []ops.Peer{{Name: p.name, Conn: s.ConnOf(p.name), Sound: s.Store().Healthy, Signed: s.Signed, Recorded: s.Recorded}}, Reached: peers, Bus: bus.away,
 	}
 	logger.InfoContext(ctx, "starts", "service", p.name, "grpc", lis.Addr().String(), "ops", web.Addr().String(), "data", dir)
 	return run.All(ctx, logger,
@@ -203,10 +206,7 @@ func (p *process) open(logger *slog.Logger, id *mtls.Identity, tokens *Tokens) (
 	if err := run.Whole(dir, p.name); err != nil {
 		return nil, err
 	}
-	o := run.Options{Dir: dir, Logger: logger, TLS: id, Checkpoints: p.s.Checkpoints.Options()}
-	if id == nil || SignInRequired { // else the gateway's certificate would vouch for nobody already
-		o.Tokens = tokens.Verifier
-	}
+	o := run.Options{Dir: dir, Logger: logger, TLS: id, Tokens: tokens.Verifier, Checkpoints: p.s.Checkpoints.Options()}
 	if f := following(p.model); f != nil {
 		o.AskEvery, o.MaxCopyAge = f.AskEvery, f.MaxCopyAge
 	}
@@ -251,8 +251,8 @@ func (c *closers) close() error {
 }
 
 // listen opens the listener of a setting, which is closed in the end if nobody has closed it before.
-func (c *closers) listen(ctx context.Context, setting, addr string, id *mtls.Identity) (net.Listener, error) {
-	lis, err := rpc.ListenAs(ctx, addr, id)
+func (c *closers) listen(ctx context.Context, setting, addr string, on func(context.Context, string) (net.Listener, error)) (net.Listener, error) {
+	lis, err := on(ctx, addr)
 	if err != nil {
 		return nil, named(setting, err)
 	}

@@ -13,16 +13,6 @@ import (
 	"coso/services/platform/token"
 )
 
-// SignInRequired says whether whoever proves nothing is refused. As long as it is false, callers without a token are the local
-// principal, as before there were identities.
-const SignInRequired = false
-
-// The installation's own tokens carry this as `iss` and `aud`.
-const (
-	ownIssuer   = "coso"
-	ownAudience = "coso"
-)
-
 // Keys are the settings of a service that verifies tokens.
 type Keys struct {
 	URL     string `name:"keys" help:"Where the gateway publishes the keys of the tokens that it signs; https, or http on this machine." default:"http://127.0.0.1:8080/.well-known/jwks.json" placeholder:"URL"`
@@ -79,14 +69,14 @@ func (k Keys) Open(logger *slog.Logger) (*Tokens, error) {
 	if wrong != nil {
 		t = &Tokens{}
 	}
-	keys, err := t.read(token.RemoteOptions{Issuer: ownIssuer, JWKS: k.URL, Logger: logger, PauseBetween: time.Second})
+	keys, err := t.read(token.RemoteOptions{Issuer: token.OwnIssuer, JWKS: k.URL, Logger: logger, PauseBetween: time.Second})
 	if err != nil {
 		wrong = errors.Join(wrong, fmt.Errorf("--keys: %w", err))
 	}
 	if wrong != nil {
 		return nil, wrong
 	}
-	own := token.Issuer{URL: ownIssuer, Audience: ownAudience, Algorithms: []token.Algorithm{token.EdDSA}, Keys: keys}
+	own := token.Issuer{URL: token.OwnIssuer, Audience: token.OwnAudience, Algorithms: []token.Algorithm{token.EdDSA}, Keys: keys}
 	t.Verifier, err = token.NewVerifier(token.Options{Issuers: append([]token.Issuer{own}, t.Foreign...), Now: time.Now})
 	return t, err
 }

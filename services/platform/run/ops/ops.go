@@ -1,7 +1,7 @@
 // Package ops is what a process shows to whoever runs it: whether it lives, whether it does all it is for, and its metrics.
 //
 // INV-OPS-READY-IS-TRUE: a process is ready while its services serve, its relays publish, its followers follow, no copy is
-// too old, its journals are signed, and NATS and the services it needs answer; otherwise it says each thing that is missing or stale. A process
+// too old, its journals are signed, readings of personal data are recorded, and NATS and the services it needs answer; otherwise it says each thing that is missing or stale. A process
 // that is not ready still serves what it can, so a supervisor restarts by /livez alone.
 package ops
 

@@ -12,6 +12,7 @@ import (
 	"coso/services/platform/run/ops"
 )
 
+// INV-OPS-READY-IS-TRUE
 func TestWhatAProcessShows(t *testing.T) {
 	var bus error
 	server := ops.Server(slog.New(slog.DiscardHandler), &ops.Readiness{Bus: func() error { return bus }}, http.NotFoundHandler())

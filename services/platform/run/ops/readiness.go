@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	feedpb "coso/proto/gen/coso/feed/v1"
+	"coso/services/platform/civil"
 	"coso/services/platform/rpc"
 )
 
@@ -32,6 +33,8 @@ type Peer struct {
 	Sound func() error
 	// Signed says why the service's journal could not be signed, where that is known in the process; nil: it is not.
 	Signed func() error
+	// Recorded says why it cannot be recorded who reads personal data, where that is known in the process; nil: it is not.
+	Recorded func() error
 }
 
 // Readiness answers whether a process does all it is for. It is safe for concurrent use.
@@ -93,7 +96,7 @@ func (r *Readiness) note() string {
 
 func reached(ctx context.Context, p Peer) error {
 	_, err := healthpb.NewHealthClient(p.Conn).Check(ctx, &healthpb.HealthCheckRequest{})
-	return unanswered(p, err)
+	return errors.Join(unanswered(p, err), records(p))
 }
 
 func unanswered(p Peer, err error) error {
@@ -121,7 +124,7 @@ func (r *Readiness) whole(ctx context.Context, p Peer) error {
 	if err != nil {
 		return unanswered(p, err)
 	}
-	return errors.Join(r.relays(p, feed.GetRelay()), follows(p, feed, header.Get(rpc.CopyAgeHeader)), signs(p))
+	return errors.Join(r.relays(p, feed.GetRelay()), follows(p, feed, header.Get(rpc.CopyAgeHeader)), signs(p), records(p))
 }
 
 func signs(p Peer) error {
@@ -131,12 +134,19 @@ func signs(p Peer) error {
 	return fmt.Errorf("%s: %w", p.Name, p.Signed())
 }
 
+func records(p Peer) error {
+	if p.Recorded == nil || p.Recorded() == nil {
+		return nil
+	}
+	return fmt.Errorf("%s shows no personal data, since it cannot record who reads it: %w", p.Name, p.Recorded())
+}
+
 func (r *Readiness) relays(p Peer, relay *feedpb.RelayStatus) error {
 	if why := relay.GetAlarm(); why != "" {
 		return fmt.Errorf("%s: its relay stopped: %s", p.Name, why)
 	}
 	if since, stuck := r.stuck(p.Name, relay); stuck {
-		return fmt.Errorf("%s: its relay has published nothing since %s, though there are events to publish", p.Name, since.Format(time.RFC3339))
+		return fmt.Errorf("%s: its relay has published nothing since %s, though there are events to publish", p.Name, civil.Moment(since))
 	}
 	return nil
 }

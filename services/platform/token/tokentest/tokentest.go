@@ -4,12 +4,16 @@
 package tokentest
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 
 	accesspb "coso/proto/gen/coso/access/v1"
 	"coso/services/platform/token"
@@ -125,4 +129,58 @@ func (o *Own) Serve() string {
 	}))
 	o.t.Cleanup(server.Close)
 	return server.URL
+}
+
+// header is where a call shows its token.
+const header = "authorization"
+
+// With is a context whose calls show a token.
+func With(ctx context.Context, compact string) context.Context {
+	return metadata.AppendToOutgoingContext(ctx, header, "Bearer "+compact)
+}
+
+// As is a way to a service for somebody who has signed in: every call shows a new token of the account, unless its context
+// has one (With). It is safe for concurrent use.
+func (o *Own) As(account string, conn grpc.ClientConnInterface) grpc.ClientConnInterface {
+	return Showing(conn, func() (string, error) {
+		compact, _, err := o.signer.Sign(account, 5*time.Minute, "")
+		return compact, err
+	})
+}
+
+// Showing is a way to a service on which every call shows a new token, unless its context has one (With).
+func Showing(conn grpc.ClientConnInterface, sign func() (compact string, err error)) grpc.ClientConnInterface {
+	return signedIn{conn, sign}
+}
+
+// signedIn is a way on which somebody calls.
+type signedIn struct {
+	conn grpc.ClientConnInterface
+	sign func() (string, error)
+}
+
+// Invoke makes a call.
+func (s signedIn) Invoke(ctx context.Context, method string, req, answer any, options ...grpc.CallOption) error {
+	ctx, err := s.from(ctx)
+	if err != nil {
+		return err
+	}
+	return s.conn.Invoke(ctx, method, req, answer, options...)
+}
+
+// NewStream opens a stream.
+func (s signedIn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, options ...grpc.CallOption) (grpc.ClientStream, error) {
+	ctx, err := s.from(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.conn.NewStream(ctx, desc, method, options...)
+}
+
+func (s signedIn) from(ctx context.Context) (context.Context, error) {
+	if sent, _ := metadata.FromOutgoingContext(ctx); len(sent.Get(header)) > 0 {
+		return ctx, nil
+	}
+	compact, err := s.sign()
+	return With(ctx, compact), err
 }

@@ -50,9 +50,17 @@ func settle(e *registrypb.Enterprise, unit *registrypb.Unit) error {
 	if err != nil {
 		return err
 	}
+	if err := CheckUnit(e, unit); err != nil {
+		return err
+	}
+	e.TaxCodeKind = kind
+	return nil
+}
+
+// CheckUnit judges an enterprise on the unit it names, nil if there is none of the name: FailedPrecondition then.
+func CheckUnit(e *registrypb.Enterprise, unit *registrypb.Unit) error {
 	if unit == nil {
 		return fault.FailedPrecondition(faultpb.Reason_REASON_UNIT_UNKNOWN, "unit", "name", e.GetUnit())
 	}
-	e.TaxCodeKind = kind
 	return nil
 }

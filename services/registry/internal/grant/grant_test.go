@@ -138,26 +138,32 @@ func TestDelegate(t *testing.T) {
 		begins      string
 		refused     faultpb.Reason
 		field       string
+
+		substitutes, substitutions int
 	}{
-		{"from now on", recorded(), minh, "", "2020-12-31 17:00", "2020-11-30 15:00", none, ""},
-		{"as long as the grant itself", recorded(lasting("2020-01-01 08:00", "2020-12-31 17:00")), minh, "", "2020-12-31 17:00", "2020-11-30 15:00", none, ""},
-		{"from when the grant begins", recorded(lasting("2020-12-10 08:00", "")), minh, "", "2020-12-31 17:00", "2020-12-10 08:00", none, ""},
-		{"a year, leap day included", recorded(), minh, "2020-12-01 00:00", "2021-12-02 00:00", "2020-12-01 00:00", none, ""},
-		{"a minute more", recorded(), minh, "2020-12-01 00:00", "2021-12-02 00:01", "", faultpb.Reason_REASON_SUBSTITUTION_TOO_LONG, "endTime"},
-		{"to oneself", recorded(), lan, "", "2020-12-31 17:00", "", faultpb.Reason_REASON_GRANT_TO_ONESELF, "principal"},
-		{"longer than the grant", recorded(lasting("2020-01-01 08:00", "2020-12-31 17:00")), minh, "", "2020-12-31 17:01", "", faultpb.Reason_REASON_GRANT_ENDS_BEFORE, "endTime"},
-		{"until it begins", recorded(), minh, "2020-12-01 00:00", "2020-12-01 00:00", "", faultpb.Reason_REASON_GRANT_SPAN, "endTime"},
-		{"until before the grant begins", recorded(lasting("2020-12-10 08:00", "")), minh, "", "2020-12-09 08:00", "", faultpb.Reason_REASON_GRANT_SPAN, "endTime"},
-		{"until now", recorded(), minh, "2020-11-01 00:00", "2020-11-30 15:00", "", faultpb.Reason_REASON_GRANT_SPAN, "endTime"},
-		{"of one that has ended", recorded(lasting("2020-01-01 08:00", "2020-11-30 15:00")), minh, "", "2020-12-31 17:00", "", faultpb.Reason_REASON_GRANT_ENDED, "name"},
-		{"of a substitute's", recorded(func(g *registrypb.Grant) { g.SubstituteFor = "grants/g0" }), minh, "", "2020-12-31 17:00", "", faultpb.Reason_REASON_GRANT_OF_SUBSTITUTE, "name"},
+		{"from now on", recorded(), minh, "", "2020-12-31 17:00", "2020-11-30 15:00", none, "", 0, 0},
+		{"as long as the grant itself", recorded(lasting("2020-01-01 08:00", "2020-12-31 17:00")), minh, "", "2020-12-31 17:00", "2020-11-30 15:00", none, "", 0, 0},
+		{"from when the grant begins", recorded(lasting("2020-12-10 08:00", "")), minh, "", "2020-12-31 17:00", "2020-12-10 08:00", none, "", 0, 0},
+		{"a year, leap day included", recorded(), minh, "2020-12-01 00:00", "2021-12-02 00:00", "2020-12-01 00:00", none, "", 0, 0},
+		{"a minute more", recorded(), minh, "2020-12-01 00:00", "2021-12-02 00:01", "", faultpb.Reason_REASON_SUBSTITUTION_TOO_LONG, "endTime", 0, 0},
+		{"to oneself", recorded(), lan, "", "2020-12-31 17:00", "", faultpb.Reason_REASON_GRANT_TO_ONESELF, "principal", 0, 0},
+		{"longer than the grant", recorded(lasting("2020-01-01 08:00", "2020-12-31 17:00")), minh, "", "2020-12-31 17:01", "", faultpb.Reason_REASON_GRANT_ENDS_BEFORE, "endTime", 0, 0},
+		{"until it begins", recorded(), minh, "2020-12-01 00:00", "2020-12-01 00:00", "", faultpb.Reason_REASON_GRANT_SPAN, "endTime", 0, 0},
+		{"until before the grant begins", recorded(lasting("2020-12-10 08:00", "")), minh, "", "2020-12-09 08:00", "", faultpb.Reason_REASON_GRANT_SPAN, "endTime", 0, 0},
+		{"until now", recorded(), minh, "2020-11-01 00:00", "2020-11-30 15:00", "", faultpb.Reason_REASON_GRANT_SPAN, "endTime", 0, 0},
+		{"of one that has ended", recorded(lasting("2020-01-01 08:00", "2020-11-30 15:00")), minh, "", "2020-12-31 17:00", "", faultpb.Reason_REASON_GRANT_ENDED, "name", 0, 0},
+		{"of a substitute's", recorded(func(g *registrypb.Grant) { g.SubstituteFor = "grants/g0" }), minh, "", "2020-12-31 17:00", "", faultpb.Reason_REASON_GRANT_OF_SUBSTITUTE, "name", 0, 0},
+		{"of a grant with four substitutes, to one who stands in by nineteen", recorded(), minh, "", "2020-12-31 17:00", "2020-11-30 15:00", none, "", 4, 19},
+		{"of a grant with five", recorded(), minh, "", "2020-12-31 17:00", "", faultpb.Reason_REASON_TOO_MANY_SUBSTITUTES, "name", 5, 0},
+		{"to one who stands in by twenty", recorded(), minh, "", "2020-12-31 17:00", "", faultpb.Reason_REASON_TOO_MANY_SUBSTITUTIONS, "principal", 0, 20},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			span := asked(lasting(tc.from, tc.until))
 			cmd := &registrypb.DelegateGrantRequest{
 				Name: name, Principal: tc.to, StartTime: span.GetStartTime(), EndTime: span.GetEndTime(), Reason: "đi học", Document: "2-QĐ/QU",
 			}
-			got, event, err := grant.Delegate(tc.cur, cmd, "grants/g2", now)
+			has := grant.Substitutes{Of: of(make([]*registrypb.Grant, tc.substitutes)...), By: of(make([]*registrypb.Grant, tc.substitutions)...)}
+			got, event, err := grant.Delegate(tc.cur, cmd, "grants/g2", has, now)
 			wantRefused(t, err, tc.refused, tc.field)
 			if tc.refused != none {
 				return
@@ -168,6 +174,53 @@ func TestDelegate(t *testing.T) {
 			}
 			if event == nil || !proto.Equal(got, want) {
 				t.Errorf("%v, %v; want %v", got, event, want)
+			}
+		})
+	}
+}
+
+// Moments in refusals are written as offices here read them.
+func TestRefusalsNameMomentsOfVietNam(t *testing.T) {
+	cur := recorded(lasting("2020-01-01 08:00", "2020-12-31 17:00"))
+	delegate := func(cur *registrypb.Grant, until string, now time.Time) error {
+		cmd := &registrypb.DelegateGrantRequest{Name: name, Principal: minh, EndTime: at(until), Reason: "đi học"}
+		_, _, err := grant.Delegate(cur, cmd, "grants/g2", grant.Substitutes{Of: of(), By: of()}, now)
+		return err
+	}
+	for _, tc := range []struct {
+		err  error
+		want map[string]string
+	}{
+		{delegate(cur, "2020-11-30 15:00", now), map[string]string{"value": "2020-11-30T15:00:00+07:00", "from": "2020-11-30T15:00:00+07:00"}},
+		{delegate(cur, "2021-01-31 17:00", now), map[string]string{"value": "2021-01-31T17:00:00+07:00", "current": "2020-12-31T17:00:00+07:00"}},
+		{delegate(recorded(), "2022-01-31 17:00", now), map[string]string{"value": "2022-01-31T17:00:00+07:00"}},
+		{delegate(cur, "2021-01-31 17:00", at("2021-01-01 00:00").AsTime()), map[string]string{"current": "2020-12-31T17:00:00+07:00"}},
+	} {
+		f := fault.From(tc.err)
+		for param, want := range tc.want {
+			if got := f.Params[param]; got != want {
+				t.Errorf("%v: %s is %s, want %s", f.Reason, param, got, want)
+			}
+		}
+	}
+}
+
+// A substitute's grant is shown with the end of the one it rests on, where that comes first.
+func TestResting(t *testing.T) {
+	for _, tc := range []struct{ name, from, until, ended, wantFrom, want, reason string }{
+		{"on one without end", "2020-01-01 08:00", "2020-12-31 17:00", "", "2020-01-01 08:00", "2020-12-31 17:00", ""},
+		{"on one that ends with it", "2020-01-01 08:00", "2020-12-31 17:00", "2020-12-31 17:00", "2020-01-01 08:00", "2020-12-31 17:00", ""},
+		{"on one that ended before", "2020-01-01 08:00", "2020-12-31 17:00", "2020-11-30 15:00", "2020-01-01 08:00", "2020-11-30 15:00", "thôi việc"},
+		{"on one that ended before it began", "2020-12-01 08:00", "2020-12-31 17:00", "2020-11-30 15:00", "2020-11-30 15:00", "2020-11-30 15:00", "thôi việc"},
+		{"on one that ended after it", "2020-01-01 08:00", "2020-11-01 17:00", "2020-11-30 15:00", "2020-01-01 08:00", "2020-11-01 17:00", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			g := recorded(lasting(tc.from, tc.until))
+			before := proto.CloneOf(g)
+			got := grant.Resting(g, recorded(lasting("2020-01-01 08:00", tc.ended), func(g *registrypb.Grant) { g.EndReason = "thôi việc" }))
+			want := recorded(lasting(tc.wantFrom, tc.want), func(g *registrypb.Grant) { g.EndReason = tc.reason })
+			if !proto.Equal(got, want) || !proto.Equal(g, before) {
+				t.Errorf("%v, want %v; of %v", got, want, g)
 			}
 		})
 	}
@@ -223,9 +276,16 @@ func TestEnd(t *testing.T) {
 	}
 }
 
-func TestEndSaysWhatCannotBeRead(t *testing.T) {
+func TestWhatCannotBeReadIsSaid(t *testing.T) {
 	broken := errors.New("the page is torn")
-	_, _, err := grant.End(administrator("first"), "x", func(yield func(*registrypb.Grant, error) bool) { yield(nil, broken) }, now)
+	torn := func(yield func(*registrypb.Grant, error) bool) { yield(nil, broken) }
+	cmd := &registrypb.DelegateGrantRequest{Name: name, Principal: minh, EndTime: at("2020-12-31 17:00"), Reason: "đi học"}
+	for _, has := range []grant.Substitutes{{Of: torn, By: of()}, {Of: of(), By: torn}} {
+		if _, _, err := grant.Delegate(recorded(), cmd, "grants/g2", has, now); !errors.Is(err, broken) {
+			t.Errorf("refused with %v", err)
+		}
+	}
+	_, _, err := grant.End(administrator("first"), "x", torn, now)
 	if !errors.Is(err, broken) {
 		t.Errorf("refused with %v", err)
 	}
@@ -248,7 +308,7 @@ func TestASubstituteStandsInNoLonger(t *testing.T) {
 		if rapid.Bool().Draw(rt, "begins") {
 			cmd.StartTime = hours("from")
 		}
-		next, _, err := grant.Delegate(cur, cmd, "grants/g2", now)
+		next, _, err := grant.Delegate(cur, cmd, "grants/g2", grant.Substitutes{Of: of(), By: of()}, now)
 		if err != nil {
 			return
 		}

@@ -24,6 +24,7 @@ import (
 	faultpb "coso/proto/gen/coso/fault/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/platform/civil"
+	"coso/services/platform/dated"
 	"coso/services/platform/fault"
 )
 
@@ -44,13 +45,21 @@ func Found(
 	next := proto.CloneOf(asked)
 	next.Name = name
 	next.State = registrypb.OrganisationState_ORGANISATION_STATE_ACTIVE
-	if err := check(next, refs, today); err != nil {
+	if err := CheckFounding(next, refs, today); err != nil {
 		return nil, nil, err
 	}
-	if s := refs.Superior; s != nil && !holds(s.GetFoundedOn(), s.GetDissolvedOn(), next.GetFoundedOn()) {
-		return nil, nil, superiorNotInForce(s, next.GetFoundedOn())
-	}
 	return next, &registrypb.OrganisationFounded{}, nil
+}
+
+// CheckFounding judges the founding of o, recorded today, on what it names. Errors as Found.
+func CheckFounding(o *registrypb.Organisation, refs Refs, today civil.Date) error {
+	if err := check(o, refs, today); err != nil {
+		return err
+	}
+	if s := refs.Superior; s != nil && !dated.Holds(s.GetFoundedOn(), s.GetDissolvedOn(), o.GetFoundedOn()) {
+		return superiorNotInForce(s, o.GetFoundedOn())
+	}
+	return nil
 }
 
 // Update corrects cur to merged, which is cur with what the caller changed. No event, and cur itself, if that is nothing.
@@ -150,7 +159,7 @@ func Withdraw(
 // Existed says whether an organisation existed on a day: founded, not dissolved yet, and not withdrawn since.
 func Existed(o *registrypb.Organisation, day civil.Date) bool {
 	return o.GetState() != registrypb.OrganisationState_ORGANISATION_STATE_WITHDRAWN &&
-		holds(o.GetFoundedOn(), o.GetDissolvedOn(), day.String())
+		dated.Holds(o.GetFoundedOn(), o.GetDissolvedOn(), day.String())
 }
 
 // check is what holds for every organisation that is not withdrawn.
@@ -163,7 +172,7 @@ func check(o *registrypb.Organisation, refs Refs, today civil.Date) error {
 	switch {
 	case refs.Unit == nil:
 		return fault.FailedPrecondition(faultpb.Reason_REASON_UNIT_UNKNOWN, "unit", "name", o.GetUnit())
-	case !holds(refs.Unit.GetValidFrom(), refs.Unit.GetClosedOn(), founded.String()):
+	case !dated.InForce(refs.Unit, founded.String()):
 		return fault.FailedPrecondition(faultpb.Reason_REASON_UNIT_NOT_IN_FORCE, "unit", "name", o.GetUnit(), "date", founded.String())
 	case refs.Enterprise == nil:
 		return fault.FailedPrecondition(faultpb.Reason_REASON_ENTERPRISE_UNKNOWN, "enterprise", "name", o.GetEnterprise())
@@ -174,10 +183,6 @@ func check(o *registrypb.Organisation, refs Refs, today civil.Date) error {
 	}
 	return nil
 }
-
-// holds says whether a day lies in [from, end); no end: for good. Legal dates compare as their texts do
-// (INV-DATE-ORDER).
-func holds(from, end, day string) bool { return from <= day && (end == "" || day < end) }
 
 func pastDay(field, value string, today civil.Date) (civil.Date, error) {
 	day, err := civil.Field(field, value)

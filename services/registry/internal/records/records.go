@@ -11,9 +11,10 @@
 //	    unit         unit                    the organisations that a unit founded and leads
 //	    enterprise   enterprise              the organisations in an enterprise
 //	grants         coso.registry.v1.Grant
-//	    principal    principal               the grants of somebody
+//	    concerning   principal               the grants of somebody, and what substitutes hold of them
+//	    principal-end    principal, end      the grants of somebody by their ends, those without one last
 //	    unit         unit                    the grants in a unit, those that hold everywhere with ""
-//	    substituted  grant                   what others hold of a grant as substitutes
+//	    substituted-end  grant, end          what others hold of a grant as substitutes, by their ends
 //
 // All are records: journalled, and every change is announced. Which day a placement or an organisation holds on is
 // not in a key: the indexes answer candidates, the nouns say which of them count on a day.
@@ -57,27 +58,34 @@ var OrganisationsByUnit = store.NewIndex("unit", one((*registrypb.Organisation).
 var OrganisationsByEnterprise = store.NewIndex("enterprise", one((*registrypb.Organisation).GetEnterprise))
 
 // Grants are the grants, ended ones included, by name.
-var Grants = store.NewTable("grants", (*registrypb.Grant).GetName, store.In((*registrypb.Grant).GetUnit), GrantsByPrincipal, GrantsByUnit, GrantsBySubstituted)
+var Grants = store.NewTable("grants", (*registrypb.Grant).GetName, store.In((*registrypb.Grant).GetUnit), GrantsConcerning, GrantsHeld, GrantsByUnit, GrantsSubstituted, GrantsStamp)
 
-// GrantsByPrincipal finds the grants of somebody.
-var GrantsByPrincipal = scope.NewByPrincipal()
+// GrantsConcerning finds the grants of somebody, and what others hold of them.
+var GrantsConcerning = store.NewIndex("concerning", func(g *registrypb.Grant) []store.Key {
+	keys := []store.Key{store.Text(g.GetPrincipal())}
+	if whose := g.GetOnBehalfOf(); whose != "" && whose != g.GetPrincipal() {
+		keys = append(keys, store.Text(whose))
+	}
+	return keys
+})
+
+// GrantsHeld finds the grants of somebody that have not ended.
+var GrantsHeld = scope.NewByPrincipal()
+
+// GrantsStamp marks the grants of somebody as they are.
+var GrantsStamp = scope.NewGrantsStamp()
 
 // GrantsByUnit finds the grants in a unit.
 var GrantsByUnit = store.NewIndex("unit", one((*registrypb.Grant).GetUnit))
 
-// GrantsBySubstituted finds what others hold of a grant.
-var GrantsBySubstituted = store.NewIndex("substituted", func(g *registrypb.Grant) []store.Key {
-	if g.GetSubstituteFor() == "" {
-		return nil
-	}
-	return []store.Key{store.Text(g.GetSubstituteFor())}
-})
+// GrantsSubstituted finds what others hold of a grant that has not ended by itself.
+var GrantsSubstituted = scope.NewByEnd("substituted-end", (*registrypb.Grant).GetSubstituteFor)
 
 // Book answers what principals may do.
-var Book = scope.NewBook(Units, UnitsStamp, Grants, GrantsByPrincipal)
+var Book = scope.NewBook(Units, UnitsStamp, Grants, GrantsHeld, GrantsStamp)
 
 // Schema is the whole store.
-var Schema = store.NewSchema(Units, Enterprises, Organisations, Grants)
+var Schema = store.NewSchema(Units, Enterprises.Judged(newEnterprises), Organisations.Judged(foundings), Grants)
 
 // one makes the one index entry of a record from one of its fields.
 func one[T any](field func(T) string) func(T) []store.Key {

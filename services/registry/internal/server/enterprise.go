@@ -79,7 +79,7 @@ func (s *Server) ListEnterprises(
 		if err != nil {
 			return nil, err
 		}
-		if err := knownUnit(tx, "unit", req.GetUnit()); err != nil {
+		if err := records.Book.KnownUnit(tx, "unit", req.GetUnit()); err != nil {
 			return nil, err
 		}
 		found, next, err := records.Enterprises.List(tx, req, enterpriseRange(req, scope), func(e *registrypb.Enterprise) bool {

@@ -1,15 +1,19 @@
 package server
 
 import (
+	"cmp"
 	"context"
+	"iter"
 
 	accesspb "coso/proto/gen/coso/access/v1"
 	faultpb "coso/proto/gen/coso/fault/v1"
 	historypb "coso/proto/gen/coso/history/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/platform/access"
+	"coso/services/platform/civil"
 	"coso/services/platform/fault"
 	"coso/services/platform/rpc"
+	"coso/services/platform/scope"
 	"coso/services/platform/store"
 	"coso/services/registry/internal/grant"
 	"coso/services/registry/internal/records"
@@ -25,7 +29,7 @@ func (s *Server) CreateGrant(ctx context.Context, req *registrypb.CreateGrantReq
 		if err := tx.Require(access.GrantsManage, asked.GetUnit()); err != nil {
 			return nil, err
 		}
-		if err := holdsAll(tx, asked.GetRole(), asked.GetUnit()); err != nil {
+		if err := mayGive(tx, asked); err != nil {
 			return nil, err
 		}
 		unit, _, err := records.Units.Find(tx, asked.GetUnit())
@@ -41,19 +45,22 @@ func (s *Server) CreateGrant(ctx context.Context, req *registrypb.CreateGrantReq
 	})
 }
 
-// holdsAll refuses a role with a permission that the caller does not hold in the unit by a grant of his own.
-func holdsAll(tx *store.Tx, role accesspb.Role, unit string) error {
-	power, err := tx.Power()
-	if err != nil {
-		return err
+// mayGive refuses a grant to whoever gives it, and one of a permission that the caller does not hold in the unit, by a grant of his
+// own, for as long: INV-GRANT-LASTING.
+func mayGive(tx *store.Tx, asked *registrypb.Grant) error {
+	if by := tx.Actor(); asked.GetPrincipal() == by.Name || asked.GetPrincipal() == by.OnBehalfOf {
+		return fault.PermissionDenied(faultpb.Reason_REASON_GRANT_GIVEN_TO_ONESELF, "grant.principal", "value", asked.GetPrincipal())
 	}
-	for _, what := range access.Permissions(role) {
-		instead, ok, err := power.At(what, unit, "")
-		if err != nil {
+	for _, what := range access.Permissions(asked.GetRole()) {
+		until, held, err := records.Book.Lasting(tx, tx.Principal(), tx.At(), what, asked.GetUnit())
+		switch {
+		case err != nil:
 			return err
-		}
-		if !ok || instead != "" {
+		case !held:
 			return fault.PermissionDenied(faultpb.Reason_REASON_GRANT_EXCEEDS, "grant.role", "value", access.Word(what))
+		case !until.IsZero() && (asked.GetEndTime() == nil || asked.GetEndTime().AsTime().After(until)):
+			return fault.PermissionDenied(faultpb.Reason_REASON_GRANT_OUTLASTS, "grant.endTime",
+				"value", access.Word(what), "limit", civil.Moment(until))
 		}
 	}
 	return nil
@@ -70,12 +77,44 @@ func (s *Server) DelegateGrant(ctx context.Context, req *registrypb.DelegateGran
 		if !there || cur.GetPrincipal() != tx.Principal().Name {
 			return nil, fault.PermissionDenied(faultpb.Reason_REASON_GRANT_NOT_ONES_OWN, "name", "name", req.GetName())
 		}
-		next, event, err := grant.Delegate(cur, req, name, tx.At())
+		next, event, err := grant.Delegate(cur, req, name, grant.Substitutes{
+			Of: scope.Unended(tx, records.Grants, records.GrantsSubstituted, cur.GetName(), tx.At()),
+			By: substitutions(tx, req.GetPrincipal()),
+		}, tx.At())
 		if err != nil {
 			return nil, err
 		}
 		return records.Grants.Create(tx, next, event)
 	})
+}
+
+// substitutions walks what somebody holds as a substitute, as it holds, that has not ended.
+func substitutions(tx *store.Tx, principal string) iter.Seq2[*registrypb.Grant, error] {
+	return func(yield func(*registrypb.Grant, error) bool) {
+		for g, err := range scope.Unended(tx, records.Grants, records.GrantsHeld, principal, tx.At()) {
+			if err == nil {
+				g, err = asItHolds(tx, g)
+			}
+			if err == nil && (g.GetSubstituteFor() == "" || access.Ended(g, tx.At())) {
+				continue
+			}
+			if !yield(g, err) {
+				return
+			}
+		}
+	}
+}
+
+// asItHolds is a grant as it is shown: a substitute's ends with the one it rests on, which is not written in it.
+func asItHolds(r store.Reader, g *registrypb.Grant) (*registrypb.Grant, error) {
+	if g.GetSubstituteFor() == "" {
+		return g, nil
+	}
+	on, err := records.Grants.Get(r, g.GetSubstituteFor())
+	if err != nil {
+		return nil, err
+	}
+	return grant.Resting(g, on), nil
 }
 
 // GetGrant answers one grant.
@@ -85,7 +124,7 @@ func (s *Server) GetGrant(ctx context.Context, req *registrypb.GetGrantRequest) 
 		if err != nil {
 			return nil, err
 		}
-		ok := there && g.GetPrincipal() == tx.Principal().Name
+		ok := there && concerns(g, tx.Principal().Name)
 		if there && !ok {
 			if ok, err = holds(tx, access.GrantsRead, g.GetUnit()); err != nil {
 				return nil, err
@@ -94,8 +133,14 @@ func (s *Server) GetGrant(ctx context.Context, req *registrypb.GetGrantRequest) 
 		if !ok { // whether there is one is nobody else's business
 			return nil, fault.NotFound(faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "name", "name", req.GetName())
 		}
-		return g, nil
+		return asItHolds(tx, g)
 	})
+}
+
+// concerns reports whether a grant is somebody's own, or was given by it to a substitute: who may see and end it without any
+// permission.
+func concerns(g *registrypb.Grant, principal string) bool {
+	return g.GetPrincipal() == principal || g.GetOnBehalfOf() == principal
 }
 
 // powerful is a transaction that knows what its caller may do.
@@ -108,8 +153,8 @@ func holds(tx powerful, what accesspb.Permission, unit string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	_, ok, err := power.At(what, unit, "")
-	return ok, err
+	basis, err := power.At(what, unit)
+	return basis.Held(), err
 }
 
 // ListGrants answers a page of grants.
@@ -126,37 +171,43 @@ func (s *Server) ListGrants(ctx context.Context, req *registrypb.ListGrantsReque
 			}
 		}
 		self, now := tx.Principal().Name, tx.At()
+		var unread error
 		found, next, err := records.Grants.List(tx, req, grantRange(req, seen, self), func(g *registrypb.Grant) bool {
-			ended := g.GetEndTime() != nil && !now.Before(g.GetEndTime().AsTime())
-			return (g.GetPrincipal() == self || seen.Has(g.GetUnit())) && (req.GetShowEnded() || !ended) &&
+			as, err := asItHolds(tx, g)
+			unread = cmp.Or(unread, err)
+			return (concerns(g, self) || seen.Has(g.GetUnit())) && (req.GetShowEnded() || !access.Ended(as, now)) &&
 				(req.GetPrincipal() == "" || g.GetPrincipal() == req.GetPrincipal()) && (req.GetUnit() == "" || g.GetUnit() == req.GetUnit())
 		})
+		err = cmp.Or(err, unread)
+		for i := 0; i < len(found) && err == nil; i++ {
+			found[i], err = asItHolds(tx, found[i])
+		}
 		return &registrypb.ListGrantsResponse{Grants: found, NextPageToken: next}, err
 	})
 }
 
-// grantRange is where the grants lie that may be answered: those of one principal or unit; the caller's own, if he may read no
-// others; else, since his own lie anywhere, all.
+// grantRange is where the grants lie that may be answered: those of one principal or unit; the caller's own and his substitutes', if
+// he may read no others; else, since these lie anywhere, all.
 func grantRange(req *registrypb.ListGrantsRequest, seen store.Scope, self string) store.Range[*registrypb.Grant] {
 	switch {
 	case req.GetPrincipal() != "":
-		return store.Having(records.GrantsByPrincipal, store.Text(req.GetPrincipal()))
+		return store.Having(records.GrantsConcerning, store.Text(req.GetPrincipal()))
 	case req.GetUnit() != "":
 		return store.Having(records.GrantsByUnit, store.Text(req.GetUnit()))
 	case seen.Empty():
-		return store.Having(records.GrantsByPrincipal, store.Text(self))
+		return store.Having(records.GrantsConcerning, store.Text(self))
 	}
 	return store.Every[*registrypb.Grant]()
 }
 
-// EndGrant ends a grant and those of its substitutes.
+// EndGrant ends a grant; those of its substitutes end with it.
 func (s *Server) EndGrant(ctx context.Context, req *registrypb.EndGrantRequest) (*registrypb.Grant, error) {
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.Grant, error) {
 		cur, there, err := records.Grants.Find(tx, req.GetName())
 		if err != nil {
 			return nil, err
 		}
-		own := there && cur.GetPrincipal() == tx.Principal().Name
+		own := there && concerns(cur, tx.Principal().Name)
 		ok := own
 		if there && !own {
 			if ok, err = holds(tx, access.GrantsManage, cur.GetUnit()); err != nil {
@@ -174,40 +225,16 @@ func (s *Server) EndGrant(ctx context.Context, req *registrypb.EndGrantRequest) 
 		if cur, err = records.Grants.Current(tx, req.GetName(), req.GetEtag()); err != nil {
 			return nil, err
 		}
-		next, err := endGrant(tx, cur, req.GetReason())
+		if cur, err = asItHolds(tx, cur); err != nil { // where that is not as it is stored, it has ended
+			return nil, err
+		}
+		everywhere := records.Grants.By(tx, records.GrantsByUnit, store.Text(""))
+		next, event, err := grant.End(cur, req.GetReason(), everywhere, tx.At())
 		if err != nil {
 			return nil, err
 		}
-		return next, endSubstitutes(tx, next)
+		return records.Grants.Put(tx, next, event)
 	})
-}
-
-func endGrant(tx *store.Tx, cur *registrypb.Grant, reason string) (*registrypb.Grant, error) {
-	everywhere := records.Grants.By(tx, records.GrantsByUnit, store.Text(""))
-	next, event, err := grant.End(cur, reason, everywhere, tx.At())
-	if err != nil {
-		return nil, err
-	}
-	return records.Grants.Put(tx, next, event)
-}
-
-// endSubstitutes ends what others hold of a grant: INV-GRANT-ENDS.
-func endSubstitutes(tx *store.Tx, ended *registrypb.Grant) error {
-	var held []*registrypb.Grant
-	for g, err := range records.Grants.By(tx, records.GrantsBySubstituted, store.Text(ended.GetName())) {
-		if err != nil {
-			return err
-		}
-		if g.GetEndTime() == nil || tx.At().Before(g.GetEndTime().AsTime()) {
-			held = append(held, g)
-		}
-	}
-	for _, g := range held {
-		if _, err := endGrant(tx, g, ended.GetEndReason()); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // ListGrantHistory answers who changed a grant, when and what.

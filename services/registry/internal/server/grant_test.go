@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -78,7 +77,7 @@ func settled(t testing.TB) *house {
 // as is a context in which somebody calls with a token.
 func (h *house) as(account string) context.Context {
 	h.Helper()
-	return metadata.AppendToOutgoingContext(h.Context(), "authorization", "Bearer "+h.issuer.Token(account))
+	return tokentest.With(h.Context(), h.issuer.Token(account))
 }
 
 func askGrant(id, account string, role accesspb.Role, unit string) *registrypb.CreateGrantRequest {

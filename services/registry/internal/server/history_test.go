@@ -58,18 +58,18 @@ func TestHistory(t *testing.T) {
 		want []string
 	}{
 		{"unit", must(o.ListUnitHistory(t.Context(), &registrypb.ListUnitHistoryRequest{Name: "units/ung-hoa"}))(t), []string{
-			`2 principals/local CloseUnit ; closedOn: - → "2025-07-01"`,
-			`1 principals/local CreateUnit ; displayName: - → "HuyệnủyỨngHòa"; level: - → "DISTRICT_COMMITTEE"` +
+			`2 principals/admin CloseUnit ; closedOn: - → "2025-07-01"`,
+			`1 principals/admin CreateUnit ; displayName: - → "HuyệnủyỨngHòa"; level: - → "DISTRICT_COMMITTEE"` +
 				`; placements: - → [{"fromDate":"2008-08-01","parent":"units/ha-noi","tree":"party"}]; validFrom: - → "2008-08-01"`,
 		}},
 		{"enterprise", must(o.ListEnterpriseHistory(t.Context(), &registrypb.ListEnterpriseHistoryRequest{Name: "enterprises/hoa-sen", PageSize: 1}))(t), []string{
-			`2 principals/local UpdateEnterprise ; taxCode: "` + taxCode(1) + `" → "` + taxCode(2) + `-001"` +
+			`2 principals/admin UpdateEnterprise ; taxCode: "` + taxCode(1) + `" → "` + taxCode(2) + `-001"` +
 				`; taxCodeKind: "TAX_CODE_KIND_ENTERPRISE_10" → "TAX_CODE_KIND_BRANCH_13"`,
 		}},
 		{"organisation", must(o.ListOrganisationHistory(t.Context(), &registrypb.ListOrganisationHistoryRequest{Name: cell, PageSize: 2}))(t), []string{
-			`3 principals/local DissolveOrganisation ; dissolutionDecision: - → "9-QĐ/QU"; dissolvedOn: - → "2020-11-01"` +
+			`3 principals/admin DissolveOrganisation ; dissolutionDecision: - → "9-QĐ/QU"; dissolvedOn: - → "2020-11-01"` +
 				`; state: "ORGANISATION_STATE_ACTIVE" → "ORGANISATION_STATE_DISSOLVED"`,
-			`2 principals/local UpdateOrganisation sửa-1; foundedOn: "2020-06-01" → "2020-06-02"`,
+			`2 principals/admin UpdateOrganisation sửa-1; foundedOn: "2020-06-01" → "2020-06-02"`,
 		}},
 	} {
 		if diff := cmp.Diff(tc.want, tell(t, tc.got)); diff != "" {
@@ -107,7 +107,7 @@ func TestEvents(t *testing.T) {
 		last[e.Subject] = resourceOf(t, e)
 	}
 	want := []string{
-		"UnitCreated units/ha-noi", "UnitCreated units/tay-ho", "UnitCreated units/ung-hoa", "UnitClosed units/ung-hoa",
+		"GrantGiven grants/first-administrator", "UnitCreated units/ha-noi", "UnitCreated units/tay-ho", "UnitCreated units/ung-hoa", "UnitClosed units/ung-hoa",
 		"EnterpriseCreated enterprises/hoa-sen", "OrganisationFounded " + cell,
 		"UnitUpdated units/tay-ho", "UnitReparented units/tay-ho", "EnterpriseUpdated enterprises/hoa-sen",
 		"OrganisationUpdated " + cell, "OrganisationDissolved " + cell, "OrganisationWithdrawn " + cell,

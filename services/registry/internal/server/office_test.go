@@ -20,27 +20,32 @@ import (
 	"coso/services/platform/fault"
 	"coso/services/platform/run"
 	"coso/services/platform/store"
+	"coso/services/platform/token/tokentest"
 	"coso/services/registry"
 	"coso/services/registry/internal/records"
+	"coso/services/registry/internal/server"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// office is a client of a registry with a store of its own, on 30 November 2020.
+// office is a client of a registry with a store of its own, on 30 November 2020: the first administrator, who may do
+// everything. issuer signs in others.
 type office struct {
 	testing.TB
 	registrypb.UnitServiceClient
 	registrypb.EnterpriseServiceClient
 	registrypb.OrganisationServiceClient
-	store *store.Store
-	now   time.Time
+	store  *store.Store
+	issuer *tokentest.Own
+	now    time.Time
 }
 
 func open(t testing.TB) *office {
 	t.Helper()
-	o := &office{TB: t, now: time.Date(2020, 11, 30, 8, 0, 0, 0, time.UTC)}
+	o := &office{TB: t, issuer: tokentest.Issuer(t), now: began.AddDate(0, 0, -1)}
 	service, err := registry.New(run.Options{
 		Dir: t.TempDir(), Clock: func() time.Time { return o.now }, Logger: slog.New(slog.DiscardHandler),
+		Tokens: o.issuer.Verifier(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -53,10 +58,12 @@ func open(t testing.TB) *office {
 			t.Error(err)
 		}
 	})
-	o.store = service.Store()
-	o.UnitServiceClient = registrypb.NewUnitServiceClient(service.Conn())
-	o.EnterpriseServiceClient = registrypb.NewEnterpriseServiceClient(service.Conn())
-	o.OrganisationServiceClient = registrypb.NewOrganisationServiceClient(service.Conn())
+	must(0, server.FirstAdministrator(t.Context(), service.Store(), registry.FirstAdministrator))(t)
+	o.store, o.now = service.Store(), began
+	conn := o.issuer.As("admin", service.Conn())
+	o.UnitServiceClient = registrypb.NewUnitServiceClient(conn)
+	o.EnterpriseServiceClient = registrypb.NewEnterpriseServiceClient(conn)
+	o.OrganisationServiceClient = registrypb.NewOrganisationServiceClient(conn)
 	return o
 }
 

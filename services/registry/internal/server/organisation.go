@@ -50,7 +50,7 @@ func foundOrganisation(
 	if err := tx.Require(access.OrganisationsRecord, req.GetOrganisation().GetUnit()); err != nil {
 		return nil, err
 	}
-	refs, err := organisationRefs(tx, req.GetOrganisation())
+	refs, err := records.OrganisationRefs(tx)(req.GetOrganisation())
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (s *Server) ListOrganisations(
 		if err != nil {
 			return nil, err
 		}
-		if err := knownUnit(tx, "unit", req.GetUnit()); err != nil {
+		if err := records.Book.KnownUnit(tx, "unit", req.GetUnit()); err != nil {
 			return nil, err
 		}
 		found, next, err := records.Organisations.List(tx, req, organisationRange(req, scope), func(o *registrypb.Organisation) bool {
@@ -132,7 +132,7 @@ func (s *Server) UpdateOrganisation(
 		if err := tx.Require(access.OrganisationsRecord, merged.GetUnit()); err != nil {
 			return nil, err
 		}
-		refs, err := organisationRefs(tx, merged)
+		refs, err := records.OrganisationRefs(tx)(merged)
 		if err != nil {
 			return nil, err
 		}
@@ -203,17 +203,4 @@ func (s *Server) ListOrganisationHistory(
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*historypb.History, error) {
 		return records.Organisations.HistoryFor(tx, access.OrganisationsRead, req)
 	})
-}
-
-// organisationRefs reads the records that an organisation names.
-func organisationRefs(tx *store.Tx, o *registrypb.Organisation) (refs organisation.Refs, err error) {
-	refs.Lookup = func(name string) (*registrypb.Organisation, bool, error) { return records.Organisations.Find(tx, name) }
-	if refs.Unit, _, err = records.Units.Find(tx, o.GetUnit()); err != nil {
-		return refs, err
-	}
-	if refs.Enterprise, _, err = records.Enterprises.Find(tx, o.GetEnterprise()); err != nil {
-		return refs, err
-	}
-	refs.Superior, _, err = records.Organisations.Find(tx, o.GetSuperior())
-	return refs, err
 }

@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	operatorpb "coso/proto/gen/coso/operator/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/platform/civil"
 	"coso/services/platform/store"
@@ -24,16 +25,19 @@ type Server struct {
 	registrypb.UnimplementedEnterpriseServiceServer
 	registrypb.UnimplementedOrganisationServiceServer
 	registrypb.UnimplementedGrantServiceServer
-	store *store.Store
+	operatorpb.UnimplementedAdministratorServiceServer
+	store  *store.Store
+	takers Takers
 }
 
-// Register registers the registry's services, answered from s.
-func Register(r grpc.ServiceRegistrar, s *store.Store) {
-	srv := &Server{store: s}
+// Register registers the registry's services, answered from s; takers says how far those who follow it have come.
+func Register(r grpc.ServiceRegistrar, s *store.Store, takers Takers) {
+	srv := &Server{store: s, takers: takers}
 	registrypb.RegisterUnitServiceServer(r, srv)
 	registrypb.RegisterEnterpriseServiceServer(r, srv)
 	registrypb.RegisterOrganisationServiceServer(r, srv)
 	registrypb.RegisterGrantServiceServer(r, srv)
+	operatorpb.RegisterAdministratorServiceServer(r, srv)
 }
 
 // asOf reads the day a question is about; otherwise is meant where none is given.

@@ -9,6 +9,7 @@ import (
 	registrypb "coso/proto/gen/coso/registry/v1"
 	"coso/services/platform/access"
 	"coso/services/platform/civil"
+	"coso/services/platform/dated"
 	"coso/services/platform/fault"
 	"coso/services/platform/rpc"
 	"coso/services/platform/store"
@@ -42,7 +43,7 @@ func (s *Server) GetUnit(ctx context.Context, req *registrypb.GetUnitRequest) (*
 	}
 	return store.View(ctx, s.store, func(tx *store.ReadTx) (*registrypb.Unit, error) {
 		u, err := records.Units.GetFor(tx, access.UnitsRead, req.GetName())
-		if err == nil && !day.IsZero() && !unit.InForce(u, day) {
+		if err == nil && !day.IsZero() && !dated.InForce(u, day.String()) {
 			return nil, fault.NotFound(faultpb.Reason_REASON_UNIT_NOT_IN_FORCE, "asOf", "name", u.GetName(), "date", day.String())
 		}
 		return u, err
@@ -61,7 +62,7 @@ func (s *Server) ListUnits(ctx context.Context, req *registrypb.ListUnitsRequest
 		if err != nil {
 			return nil, err
 		}
-		if err := knownUnit(tx, "parent", parent); err != nil {
+		if err := records.Book.KnownUnit(tx, "parent", parent); err != nil {
 			return nil, err
 		}
 		in := store.Themselves[*registrypb.Unit](scope)
@@ -72,7 +73,7 @@ func (s *Server) ListUnits(ctx context.Context, req *registrypb.ListUnitsRequest
 			in = store.Having(records.UnitsBelow, records.Below(parent).Text(tree))
 		}
 		found, next, err := records.Units.List(tx, req, in, func(u *registrypb.Unit) bool {
-			there := req.GetAnyDay() || unit.InForce(u, day) && (parent == "" || unit.Below(u, tree, parent, day))
+			there := req.GetAnyDay() || dated.InForce(u, day.String()) && (parent == "" || unit.Below(u, tree, parent, day))
 			return there && scope.Has(u.GetName()) && named(u.GetDisplayName())
 		})
 		return &registrypb.ListUnitsResponse{Units: found, NextPageToken: next}, err
@@ -108,7 +109,7 @@ func (s *Server) ReparentUnit(ctx context.Context, req *registrypb.ReparentUnitR
 			return nil, err
 		}
 		// A move that begins in the past takes the place of what has been since then.
-		since, err := asOf(req.GetFromDate(), tx.Today())
+		since, err := civil.Field("fromDate", req.GetFromDate())
 		if err != nil {
 			return nil, err
 		}
@@ -134,6 +135,9 @@ func (s *Server) CloseUnit(ctx context.Context, req *registrypb.CloseUnitRequest
 		if err != nil {
 			return nil, err
 		}
+		if err := requireOfEnd(tx, cur, req.GetClosedOn()); err != nil {
+			return nil, err
+		}
 		next, event, err := unit.Close(cur, req, holdings(tx, req.GetName()))
 		if err != nil {
 			return nil, err
@@ -142,11 +146,33 @@ func (s *Server) CloseUnit(ctx context.Context, req *registrypb.CloseUnitRequest
 	})
 }
 
+// requireOfEnd asks for a unit's end, which is to be another day, or none for "", those above it from its last day on, by what is
+// recorded and by what is asked: today at the latest.
+func requireOfEnd(tx *store.Tx, cur *registrypb.Unit, end string) error {
+	since := tx.Today()
+	for _, end := range []string{cur.GetClosedOn(), end} {
+		if end == "" {
+			continue
+		}
+		on, err := civil.Field("closedOn", end)
+		if err != nil {
+			return err
+		}
+		if last := on.AddDays(-1); last.Before(since) {
+			since = last
+		}
+	}
+	return tx.Require(access.UnitsManage, unit.Superiors(cur, "", since)...)
+}
+
 // CorrectUnitClosing gives a closed unit another end, or none.
 func (s *Server) CorrectUnitClosing(ctx context.Context, req *registrypb.CorrectUnitClosingRequest) (*registrypb.Unit, error) {
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.Unit, error) {
 		cur, err := records.Units.CurrentFor(tx, access.UnitsManage, req.GetName(), req.GetEtag())
 		if err != nil {
+			return nil, err
+		}
+		if err := requireOfEnd(tx, cur, req.GetClosedOn()); err != nil {
 			return nil, err
 		}
 		next, event, err := unit.CorrectClosing(cur, req, holdings(tx, req.GetName()), unitsIn(tx))

@@ -6,16 +6,13 @@ import (
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/dated"
 	"coso/services/platform/fault"
 )
 
 // Days here are texts: checked when they came in, they compare as the days do (INV-DATE-ORDER). An end of "" is never.
 
-func inForce(u *registrypb.Unit, day string) bool {
-	return u.GetValidFrom() <= day && before(day, u.GetClosedOn())
-}
-
-func before(day, end string) bool { return end == "" || day < end }
+func before(day, end string) bool { return !dated.Ended(end, day) }
 
 // earlier is the earlier of two ends.
 func earlier(a, b string) string {
@@ -59,16 +56,10 @@ func nextChange(u *registrypb.Unit, tree, day string) string {
 
 // placedAt is the placement of u that holds in the tree on a day; nil if there is none.
 func placedAt(u *registrypb.Unit, tree, day string) *registrypb.Placement {
-	if !inForce(u, day) {
+	if !dated.InForce(u, day) {
 		return nil
 	}
-	var at *registrypb.Placement
-	for _, p := range u.GetPlacements() {
-		if p.GetTree() == tree && p.GetFromDate() <= day && (at == nil || at.GetFromDate() < p.GetFromDate()) {
-			at = p
-		}
-	}
-	return at
+	return dated.Placed(u, tree, day)
 }
 
 // hangsBelowFrom says whether u is placed below parent on some day from day on, in any tree.
@@ -98,7 +89,7 @@ func hang(u *registrypb.Unit, p *registrypb.Placement, field string, lookup Look
 	}
 	var missing string
 	switch end := parent.GetClosedOn(); {
-	case !known || !inForce(parent, p.GetFromDate()):
+	case !known || !dated.InForce(parent, p.GetFromDate()):
 		missing = p.GetFromDate()
 	case end != "" && before(end, until(u, p)):
 		missing = end

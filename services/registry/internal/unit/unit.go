@@ -134,9 +134,6 @@ func RemovePlacement(
 	return next, &registrypb.UnitPlacementRemoved{}, nil
 }
 
-// InForce says whether a unit exists on a day.
-func InForce(u *registrypb.Unit, day civil.Date) bool { return inForce(u, day.String()) }
-
 // Below says whether a unit exists on a day and is placed directly below parent in the tree; parent "" is the top.
 func Below(u *registrypb.Unit, tree, parent string, day civil.Date) bool {
 	p := placedAt(u, tree, day.String())

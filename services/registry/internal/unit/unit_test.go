@@ -272,28 +272,24 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
-func TestInForceAndBelow(t *testing.T) {
+func TestBelow(t *testing.T) {
 	u := unitOf("units/u", "2000-01-01", "2025-07-01",
 		place(party, "units/a", "2001-01-01"), place(party, "units/b", "2010-01-01"), place(party, "", "2020-01-01"))
 	for _, tc := range []struct {
-		day     string
-		inForce bool
-		below   map[string]bool
+		day   string
+		below map[string]bool
 	}{
-		{"1999-12-31", false, nil},
-		{"2000-01-01", true, nil},
-		{"2000-12-31", true, nil},
-		{"2001-01-01", true, map[string]bool{"units/a": true}},
-		{"2009-12-31", true, map[string]bool{"units/a": true}},
-		{"2010-01-01", true, map[string]bool{"units/b": true}},
-		{"2020-01-01", true, map[string]bool{"": true}},
-		{"2025-06-30", true, map[string]bool{"": true}},
-		{"2025-07-01", false, nil},
+		{"1999-12-31", nil},
+		{"2000-01-01", nil},
+		{"2000-12-31", nil},
+		{"2001-01-01", map[string]bool{"units/a": true}},
+		{"2009-12-31", map[string]bool{"units/a": true}},
+		{"2010-01-01", map[string]bool{"units/b": true}},
+		{"2020-01-01", map[string]bool{"": true}},
+		{"2025-06-30", map[string]bool{"": true}},
+		{"2025-07-01", nil},
 	} {
 		day := civil.MustParse(tc.day)
-		if got := unit.InForce(u, day); got != tc.inForce {
-			t.Errorf("in force on %s: %v", tc.day, got)
-		}
 		for _, parent := range []string{"", "units/a", "units/b"} {
 			if got := unit.Below(u, party, parent, day); got != tc.below[parent] {
 				t.Errorf("below %q on %s: %v", parent, tc.day, got)

@@ -31,7 +31,10 @@ type KeyRingPrivate struct {
 	// Name of the ring, e.g. `keyRings/tokens`.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// The keys in the order in which they sign: retired ones that are still published, the one that signs now, the next.
-	Keys          []*SigningKeyPrivate `protobuf:"bytes,2,rep,name=keys,proto3" json:"keys,omitempty"`
+	Keys []*SigningKeyPrivate `protobuf:"bytes,2,rep,name=keys,proto3" json:"keys,omitempty"`
+	// The incarnation of the journal in which the ring was begun. In another one, which a restore has begun, nothing signed by it
+	// is to be believed any more.
+	Incarnation   []byte `protobuf:"bytes,3,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -76,6 +79,13 @@ func (x *KeyRingPrivate) GetName() string {
 func (x *KeyRingPrivate) GetKeys() []*SigningKeyPrivate {
 	if x != nil {
 		return x.Keys
+	}
+	return nil
+}
+
+func (x *KeyRingPrivate) GetIncarnation() []byte {
+	if x != nil {
+		return x.Incarnation
 	}
 	return nil
 }
@@ -175,10 +185,11 @@ var File_coso_access_v1_key_proto protoreflect.FileDescriptor
 
 const file_coso_access_v1_key_proto_rawDesc = "" +
 	"\n" +
-	"\x18coso/access/v1/key.proto\x12\x0ecoso.access.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"[\n" +
+	"\x18coso/access/v1/key.proto\x12\x0ecoso.access.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"}\n" +
 	"\x0eKeyRingPrivate\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x125\n" +
-	"\x04keys\x18\x02 \x03(\v2!.coso.access.v1.SigningKeyPrivateR\x04keys\"\xc1\x02\n" +
+	"\x04keys\x18\x02 \x03(\v2!.coso.access.v1.SigningKeyPrivateR\x04keys\x12 \n" +
+	"\vincarnation\x18\x03 \x01(\fR\vincarnation\"\xc1\x02\n" +
 	"\x11SigningKeyPrivate\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04seed\x18\x02 \x01(\fR\x04seed\x12;\n" +

@@ -40,7 +40,8 @@ const (
 	Permission_PERMISSION_OPERATOR Permission = 4
 	// Read units and their history.
 	Permission_PERMISSION_UNITS_READ Permission = 10
-	// Create, change, move and close units. A move is asked of the unit, its old and its new superior.
+	// Create, change, move and close units. A move is asked of the unit, its old and its new superior; an end of the unit and its
+	// superiors.
 	Permission_PERMISSION_UNITS_MANAGE Permission = 11
 	// Read enterprises and their history.
 	Permission_PERMISSION_ENTERPRISES_READ Permission = 12

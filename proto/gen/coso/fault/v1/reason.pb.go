@@ -139,6 +139,8 @@ const (
 	Reason_REASON_NOTHING_PROPOSED Reason = 52
 	// The proposal to be taken back is somebody else's.
 	Reason_REASON_PROPOSAL_NOT_ONES_OWN Reason = 53
+	// It cannot be recorded that personal data is read, so none is shown.
+	Reason_REASON_READINGS_UNWRITTEN Reason = 54
 	// The caller holds nowhere what the method asks for.
 	Reason_REASON_PERMISSION_DENIED Reason = 55
 	// The caller does not hold in this unit what the method asks for.
@@ -175,6 +177,12 @@ const (
 	Reason_REASON_TOKEN_SCOPE Reason = 71
 	// The token is narrowed to something that this system does not know.
 	Reason_REASON_TOKEN_SCOPE_UNKNOWN Reason = 72
+	// The request proves who calls in another way than by a bearer token: by user name and password, or by no scheme at all.
+	Reason_REASON_TOKEN_SCHEME Reason = 73
+	// The ID token was made for another sign-in than the one that it is to end.
+	Reason_REASON_TOKEN_NONCE Reason = 74
+	// The caller has as many operations under way in the service as one may have.
+	Reason_REASON_TOO_MANY_OPERATIONS Reason = 78
 	// The tax code is not of a known form (10 digits, 10 digits-3 digits, 12 digits).
 	Reason_REASON_TAX_CODE_FORMAT Reason = 1000
 	// The tax code's check digit is wrong, or no such code is ever issued.
@@ -233,6 +241,17 @@ const (
 	Reason_REASON_GRANT_EXCEEDS Reason = 1037
 	// The grant is somebody else's, or there is none.
 	Reason_REASON_GRANT_NOT_ONES_OWN Reason = 1038
+	// Nobody gives a grant to himself.
+	Reason_REASON_GRANT_GIVEN_TO_ONESELF Reason = 1039
+	// The grant would last longer than the caller holds what it gives.
+	Reason_REASON_GRANT_OUTLASTS Reason = 1040
+	// As many stand in for the holder of the grant as may at once.
+	Reason_REASON_TOO_MANY_SUBSTITUTES Reason = 1041
+	// The principal stands in for as many others as one may at once.
+	Reason_REASON_TOO_MANY_SUBSTITUTIONS Reason = 1042
+	// There is no such resource, or it is in a unit in which the caller does not hold what the method asks for. Which of the two it is
+	// is told to those alone who hold it everywhere.
+	Reason_REASON_PERMISSION_DENIED_OR_MISSING Reason = 1043
 	// The organisation an intake refers to is not known.
 	Reason_REASON_ORGANISATION_UNKNOWN Reason = 2000
 	// The organisation belongs to another unit than the intake.
@@ -299,6 +318,16 @@ const (
 	Reason_REASON_FORM_STALE Reason = 5014
 	// A form lacks a field, has one twice, or is no form.
 	Reason_REASON_FORM_INVALID Reason = 5015
+	// A sign-in by another issuer ends that was not begun in this browser, was begun too long ago, or has ended before.
+	Reason_REASON_OIDC_STALE Reason = 5016
+	// The issuer says that the person did not sign in, or may not.
+	Reason_REASON_OIDC_REFUSED Reason = 5017
+	// The issuer cannot be reached, or is busy.
+	Reason_REASON_OIDC_UNAVAILABLE Reason = 5018
+	// The issuer does not take this system as its client, or answers what no issuer may: settings here or there are wrong.
+	Reason_REASON_OIDC_UNUSABLE Reason = 5019
+	// The caller listens to as many streams of events as it may have at once.
+	Reason_REASON_TOO_MANY_STREAMS_AT_ONCE Reason = 5020
 	// User name or password is wrong; which of the two is not said.
 	Reason_REASON_SIGN_IN_FAILED Reason = 5100
 	// Signing in failed too often; it can be tried again at a later moment.
@@ -345,6 +374,8 @@ const (
 	Reason_REASON_API_TOKEN_EXPIRY Reason = 5121
 	// The account has as many API tokens as one may have.
 	Reason_REASON_TOO_MANY_API_TOKENS Reason = 5122
+	// The request is for who has an account here, not for who signed in by another issuer.
+	Reason_REASON_ACCOUNT_NEEDED Reason = 5123
 )
 
 // Enum value maps for Reason.
@@ -404,6 +435,7 @@ var (
 		51:   "REASON_FOUR_EYES",
 		52:   "REASON_NOTHING_PROPOSED",
 		53:   "REASON_PROPOSAL_NOT_ONES_OWN",
+		54:   "REASON_READINGS_UNWRITTEN",
 		55:   "REASON_PERMISSION_DENIED",
 		56:   "REASON_PERMISSION_DENIED_IN_UNIT",
 		57:   "REASON_PERMISSION_DENIED_EVERYWHERE",
@@ -422,6 +454,9 @@ var (
 		70:   "REASON_TOKEN_KEYS_UNAVAILABLE",
 		71:   "REASON_TOKEN_SCOPE",
 		72:   "REASON_TOKEN_SCOPE_UNKNOWN",
+		73:   "REASON_TOKEN_SCHEME",
+		74:   "REASON_TOKEN_NONCE",
+		78:   "REASON_TOO_MANY_OPERATIONS",
 		1000: "REASON_TAX_CODE_FORMAT",
 		1001: "REASON_TAX_CODE_CHECK_DIGIT",
 		1002: "REASON_TAX_CODE_TAKEN",
@@ -451,6 +486,11 @@ var (
 		1036: "REASON_LAST_ADMINISTRATOR",
 		1037: "REASON_GRANT_EXCEEDS",
 		1038: "REASON_GRANT_NOT_ONES_OWN",
+		1039: "REASON_GRANT_GIVEN_TO_ONESELF",
+		1040: "REASON_GRANT_OUTLASTS",
+		1041: "REASON_TOO_MANY_SUBSTITUTES",
+		1042: "REASON_TOO_MANY_SUBSTITUTIONS",
+		1043: "REASON_PERMISSION_DENIED_OR_MISSING",
 		2000: "REASON_ORGANISATION_UNKNOWN",
 		2001: "REASON_ORGANISATION_OF_OTHER_UNIT",
 		2002: "REASON_OWNERS_ABOVE_TOTAL",
@@ -484,6 +524,11 @@ var (
 		5013: "REASON_TOO_MANY_AT_ONCE",
 		5014: "REASON_FORM_STALE",
 		5015: "REASON_FORM_INVALID",
+		5016: "REASON_OIDC_STALE",
+		5017: "REASON_OIDC_REFUSED",
+		5018: "REASON_OIDC_UNAVAILABLE",
+		5019: "REASON_OIDC_UNUSABLE",
+		5020: "REASON_TOO_MANY_STREAMS_AT_ONCE",
 		5100: "REASON_SIGN_IN_FAILED",
 		5101: "REASON_SIGN_IN_TOO_OFTEN",
 		5102: "REASON_SIGN_IN_BUSY",
@@ -507,6 +552,7 @@ var (
 		5120: "REASON_API_TOKEN_REVOKED",
 		5121: "REASON_API_TOKEN_EXPIRY",
 		5122: "REASON_TOO_MANY_API_TOKENS",
+		5123: "REASON_ACCOUNT_NEEDED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                   0,
@@ -563,6 +609,7 @@ var (
 		"REASON_FOUR_EYES":                     51,
 		"REASON_NOTHING_PROPOSED":              52,
 		"REASON_PROPOSAL_NOT_ONES_OWN":         53,
+		"REASON_READINGS_UNWRITTEN":            54,
 		"REASON_PERMISSION_DENIED":             55,
 		"REASON_PERMISSION_DENIED_IN_UNIT":     56,
 		"REASON_PERMISSION_DENIED_EVERYWHERE":  57,
@@ -581,6 +628,9 @@ var (
 		"REASON_TOKEN_KEYS_UNAVAILABLE":        70,
 		"REASON_TOKEN_SCOPE":                   71,
 		"REASON_TOKEN_SCOPE_UNKNOWN":           72,
+		"REASON_TOKEN_SCHEME":                  73,
+		"REASON_TOKEN_NONCE":                   74,
+		"REASON_TOO_MANY_OPERATIONS":           78,
 		"REASON_TAX_CODE_FORMAT":               1000,
 		"REASON_TAX_CODE_CHECK_DIGIT":          1001,
 		"REASON_TAX_CODE_TAKEN":                1002,
@@ -610,6 +660,11 @@ var (
 		"REASON_LAST_ADMINISTRATOR":            1036,
 		"REASON_GRANT_EXCEEDS":                 1037,
 		"REASON_GRANT_NOT_ONES_OWN":            1038,
+		"REASON_GRANT_GIVEN_TO_ONESELF":        1039,
+		"REASON_GRANT_OUTLASTS":                1040,
+		"REASON_TOO_MANY_SUBSTITUTES":          1041,
+		"REASON_TOO_MANY_SUBSTITUTIONS":        1042,
+		"REASON_PERMISSION_DENIED_OR_MISSING":  1043,
 		"REASON_ORGANISATION_UNKNOWN":          2000,
 		"REASON_ORGANISATION_OF_OTHER_UNIT":    2001,
 		"REASON_OWNERS_ABOVE_TOTAL":            2002,
@@ -643,6 +698,11 @@ var (
 		"REASON_TOO_MANY_AT_ONCE":              5013,
 		"REASON_FORM_STALE":                    5014,
 		"REASON_FORM_INVALID":                  5015,
+		"REASON_OIDC_STALE":                    5016,
+		"REASON_OIDC_REFUSED":                  5017,
+		"REASON_OIDC_UNAVAILABLE":              5018,
+		"REASON_OIDC_UNUSABLE":                 5019,
+		"REASON_TOO_MANY_STREAMS_AT_ONCE":      5020,
 		"REASON_SIGN_IN_FAILED":                5100,
 		"REASON_SIGN_IN_TOO_OFTEN":             5101,
 		"REASON_SIGN_IN_BUSY":                  5102,
@@ -666,6 +726,7 @@ var (
 		"REASON_API_TOKEN_REVOKED":             5120,
 		"REASON_API_TOKEN_EXPIRY":              5121,
 		"REASON_TOO_MANY_API_TOKENS":           5122,
+		"REASON_ACCOUNT_NEEDED":                5123,
 	}
 )
 
@@ -700,7 +761,7 @@ var File_coso_fault_v1_reason_proto protoreflect.FileDescriptor
 
 const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1acoso/fault/v1/reason.proto\x12\rcoso.fault.v1*\xbf$\n" +
+	"\x1acoso/fault/v1/reason.proto\x12\rcoso.fault.v1*\x8c(\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fREASON_INTERNAL\x10\x01\x12\x19\n" +
@@ -756,7 +817,8 @@ const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\x1bREASON_CHECKPOINT_UNWRITTEN\x102\x12\x14\n" +
 	"\x10REASON_FOUR_EYES\x103\x12\x1b\n" +
 	"\x17REASON_NOTHING_PROPOSED\x104\x12 \n" +
-	"\x1cREASON_PROPOSAL_NOT_ONES_OWN\x105\x12\x1c\n" +
+	"\x1cREASON_PROPOSAL_NOT_ONES_OWN\x105\x12\x1d\n" +
+	"\x19REASON_READINGS_UNWRITTEN\x106\x12\x1c\n" +
 	"\x18REASON_PERMISSION_DENIED\x107\x12$\n" +
 	" REASON_PERMISSION_DENIED_IN_UNIT\x108\x12'\n" +
 	"#REASON_PERMISSION_DENIED_EVERYWHERE\x109\x12\x18\n" +
@@ -774,7 +836,10 @@ const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\x1aREASON_TOKEN_NOT_YET_VALID\x10E\x12!\n" +
 	"\x1dREASON_TOKEN_KEYS_UNAVAILABLE\x10F\x12\x16\n" +
 	"\x12REASON_TOKEN_SCOPE\x10G\x12\x1e\n" +
-	"\x1aREASON_TOKEN_SCOPE_UNKNOWN\x10H\x12\x1b\n" +
+	"\x1aREASON_TOKEN_SCOPE_UNKNOWN\x10H\x12\x17\n" +
+	"\x13REASON_TOKEN_SCHEME\x10I\x12\x16\n" +
+	"\x12REASON_TOKEN_NONCE\x10J\x12\x1e\n" +
+	"\x1aREASON_TOO_MANY_OPERATIONS\x10N\x12\x1b\n" +
 	"\x16REASON_TAX_CODE_FORMAT\x10\xe8\a\x12 \n" +
 	"\x1bREASON_TAX_CODE_CHECK_DIGIT\x10\xe9\a\x12\x1a\n" +
 	"\x15REASON_TAX_CODE_TAKEN\x10\xea\a\x12\x16\n" +
@@ -803,7 +868,12 @@ const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\x12REASON_GRANT_ENDED\x10\x8b\b\x12\x1e\n" +
 	"\x19REASON_LAST_ADMINISTRATOR\x10\x8c\b\x12\x19\n" +
 	"\x14REASON_GRANT_EXCEEDS\x10\x8d\b\x12\x1e\n" +
-	"\x19REASON_GRANT_NOT_ONES_OWN\x10\x8e\b\x12 \n" +
+	"\x19REASON_GRANT_NOT_ONES_OWN\x10\x8e\b\x12\"\n" +
+	"\x1dREASON_GRANT_GIVEN_TO_ONESELF\x10\x8f\b\x12\x1a\n" +
+	"\x15REASON_GRANT_OUTLASTS\x10\x90\b\x12 \n" +
+	"\x1bREASON_TOO_MANY_SUBSTITUTES\x10\x91\b\x12\"\n" +
+	"\x1dREASON_TOO_MANY_SUBSTITUTIONS\x10\x92\b\x12(\n" +
+	"#REASON_PERMISSION_DENIED_OR_MISSING\x10\x93\b\x12 \n" +
 	"\x1bREASON_ORGANISATION_UNKNOWN\x10\xd0\x0f\x12&\n" +
 	"!REASON_ORGANISATION_OF_OTHER_UNIT\x10\xd1\x0f\x12\x1e\n" +
 	"\x19REASON_OWNERS_ABOVE_TOTAL\x10\xd2\x0f\x12)\n" +
@@ -836,7 +906,12 @@ const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\x18REASON_TOO_MANY_REQUESTS\x10\x94'\x12\x1c\n" +
 	"\x17REASON_TOO_MANY_AT_ONCE\x10\x95'\x12\x16\n" +
 	"\x11REASON_FORM_STALE\x10\x96'\x12\x18\n" +
-	"\x13REASON_FORM_INVALID\x10\x97'\x12\x1a\n" +
+	"\x13REASON_FORM_INVALID\x10\x97'\x12\x16\n" +
+	"\x11REASON_OIDC_STALE\x10\x98'\x12\x18\n" +
+	"\x13REASON_OIDC_REFUSED\x10\x99'\x12\x1c\n" +
+	"\x17REASON_OIDC_UNAVAILABLE\x10\x9a'\x12\x19\n" +
+	"\x14REASON_OIDC_UNUSABLE\x10\x9b'\x12$\n" +
+	"\x1fREASON_TOO_MANY_STREAMS_AT_ONCE\x10\x9c'\x12\x1a\n" +
 	"\x15REASON_SIGN_IN_FAILED\x10\xec'\x12\x1d\n" +
 	"\x18REASON_SIGN_IN_TOO_OFTEN\x10\xed'\x12\x18\n" +
 	"\x13REASON_SIGN_IN_BUSY\x10\xee'\x12\x1c\n" +
@@ -859,7 +934,8 @@ const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\x18REASON_API_TOKEN_EXPIRED\x10\xff'\x12\x1d\n" +
 	"\x18REASON_API_TOKEN_REVOKED\x10\x80(\x12\x1c\n" +
 	"\x17REASON_API_TOKEN_EXPIRY\x10\x81(\x12\x1f\n" +
-	"\x1aREASON_TOO_MANY_API_TOKENS\x10\x82(B&Z$coso/proto/gen/coso/fault/v1;faultpbb\x06proto3"
+	"\x1aREASON_TOO_MANY_API_TOKENS\x10\x82(\x12\x1a\n" +
+	"\x15REASON_ACCOUNT_NEEDED\x10\x83(B&Z$coso/proto/gen/coso/fault/v1;faultpbb\x06proto3"
 
 var (
 	file_coso_fault_v1_reason_proto_rawDescOnce sync.Once

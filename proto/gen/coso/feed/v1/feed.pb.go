@@ -32,8 +32,13 @@ const (
 // Asks where the events stand.
 type GetFeedHeadRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Number of the last event that the one who asks has taken; 0: none. The answer shows the entry that holds it.
-	Sequence      uint64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Number of the last event that the one who asks has taken; 0: none. The answer shows the entry that holds it. A service that
+	// is asked so by one that follows it remembers how far that one has come.
+	Sequence uint64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Incarnation of the journal from which that event was taken, a UUID; empty if none was.
+	Incarnation string `protobuf:"bytes,2,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
+	// SHA-256 over the entry from which it was taken; empty if that is not known.
+	EntryHash     []byte `protobuf:"bytes,3,opt,name=entry_hash,json=entryHash,proto3" json:"entry_hash,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -73,6 +78,20 @@ func (x *GetFeedHeadRequest) GetSequence() uint64 {
 		return x.Sequence
 	}
 	return 0
+}
+
+func (x *GetFeedHeadRequest) GetIncarnation() string {
+	if x != nil {
+		return x.Incarnation
+	}
+	return ""
+}
+
+func (x *GetFeedHeadRequest) GetEntryHash() []byte {
+	if x != nil {
+		return x.EntryHash
+	}
+	return nil
 }
 
 // FeedHead is the end of a service's events.
@@ -518,9 +537,12 @@ var File_coso_feed_v1_feed_proto protoreflect.FileDescriptor
 
 const file_coso_feed_v1_feed_proto_rawDesc = "" +
 	"\n" +
-	"\x17coso/feed/v1/feed.proto\x12\fcoso.feed.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fcoso/access/v1/permission.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"0\n" +
+	"\x17coso/feed/v1/feed.proto\x12\fcoso.feed.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fcoso/access/v1/permission.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x87\x01\n" +
 	"\x12GetFeedHeadRequest\x12\x1a\n" +
-	"\bsequence\x18\x01 \x01(\x04R\bsequence\"\x81\x02\n" +
+	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12-\n" +
+	"\vincarnation\x18\x02 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\vincarnation\x12&\n" +
+	"\n" +
+	"entry_hash\x18\x03 \x01(\fB\a\xbaH\x04z\x02\x18 R\tentryHash\"\x81\x02\n" +
 	"\bFeedHead\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\tR\vincarnation\x12\x1a\n" +

@@ -9,6 +9,7 @@
 package historypb
 
 import (
+	_ "coso/proto/gen/coso/access/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	structpb "google.golang.org/protobuf/types/known/structpb"
@@ -206,7 +207,9 @@ type FieldChange struct {
 	// Value before; absent if the field was not set.
 	Before *structpb.Value `protobuf:"bytes,2,opt,name=before,proto3" json:"before,omitempty"`
 	// Value after; absent if the field is not set any more.
-	After         *structpb.Value `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
+	After *structpb.Value `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
+	// The field tells something of a person; absent: it does not.
+	Personal      *bool `protobuf:"varint,4,opt,name=personal,proto3,oneof" json:"personal,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -262,11 +265,18 @@ func (x *FieldChange) GetAfter() *structpb.Value {
 	return nil
 }
 
+func (x *FieldChange) GetPersonal() bool {
+	if x != nil && x.Personal != nil {
+		return *x.Personal
+	}
+	return false
+}
+
 var File_coso_history_v1_history_proto protoreflect.FileDescriptor
 
 const file_coso_history_v1_history_proto_rawDesc = "" +
 	"\n" +
-	"\x1dcoso/history/v1/history.proto\x12\x0fcoso.history.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"j\n" +
+	"\x1dcoso/history/v1/history.proto\x12\x0fcoso.history.v1\x1a\x1dcoso/access/v1/personal.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"j\n" +
 	"\aHistory\x127\n" +
 	"\trevisions\x18\x01 \x03(\v2\x19.coso.history.v1.RevisionR\trevisions\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc2\x02\n" +
@@ -282,11 +292,13 @@ const file_coso_history_v1_history_proto_rawDesc = "" +
 	"\x06method\x18\a \x01(\tR\x06method\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\b \x01(\tR\trequestId\x126\n" +
-	"\achanges\x18\t \x03(\v2\x1c.coso.history.v1.FieldChangeR\achanges\"\x81\x01\n" +
+	"\achanges\x18\t \x03(\v2\x1c.coso.history.v1.FieldChangeR\achanges\"\xb5\x01\n" +
 	"\vFieldChange\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12.\n" +
 	"\x06before\x18\x02 \x01(\v2\x16.google.protobuf.ValueR\x06before\x12,\n" +
-	"\x05after\x18\x03 \x01(\v2\x16.google.protobuf.ValueR\x05afterB*Z(coso/proto/gen/coso/history/v1;historypbb\x06proto3"
+	"\x05after\x18\x03 \x01(\v2\x16.google.protobuf.ValueR\x05after\x12%\n" +
+	"\bpersonal\x18\x04 \x01(\bB\x04\x90\xce\x18\x01H\x00R\bpersonal\x88\x01\x01B\v\n" +
+	"\t_personalB*Z(coso/proto/gen/coso/history/v1;historypbb\x06proto3"
 
 var (
 	file_coso_history_v1_history_proto_rawDescOnce sync.Once
@@ -326,6 +338,7 @@ func file_coso_history_v1_history_proto_init() {
 	if File_coso_history_v1_history_proto != nil {
 		return
 	}
+	file_coso_history_v1_history_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -54,7 +54,13 @@ type Account struct {
 	// When the resource was first recorded.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When it was last changed.
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// When the display name was last changed; absent if it never was.
+	DisplayNameTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=display_name_time,json=displayNameTime,proto3" json:"display_name_time,omitempty"`
+	// When the reason of a closing was last changed; absent if it never was.
+	DisabledReasonTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=disabled_reason_time,json=disabledReasonTime,proto3" json:"disabled_reason_time,omitempty"`
+	// What was last ended before its time of that with which the account is used; absent if nothing was.
+	Ended         *AccountEnding `protobuf:"bytes,14,opt,name=ended,proto3" json:"ended,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -166,6 +172,91 @@ func (x *Account) GetUpdateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Account) GetDisplayNameTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DisplayNameTime
+	}
+	return nil
+}
+
+func (x *Account) GetDisabledReasonTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DisabledReasonTime
+	}
+	return nil
+}
+
+func (x *Account) GetEnded() *AccountEnding {
+	if x != nil {
+		return x.Ended
+	}
+	return nil
+}
+
+// AccountEnding is what was ended together.
+type AccountEnding struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The API tokens that were revoked, `apiTokens/{uuid}`.
+	ApiTokens []string `protobuf:"bytes,1,rep,name=api_tokens,json=apiTokens,proto3" json:"api_tokens,omitempty"`
+	// How many sessions were ended, other than by signing out.
+	Sessions int32 `protobuf:"varint,2,opt,name=sessions,proto3" json:"sessions,omitempty"`
+	// When.
+	Time          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccountEnding) Reset() {
+	*x = AccountEnding{}
+	mi := &file_coso_identity_v1_account_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccountEnding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccountEnding) ProtoMessage() {}
+
+func (x *AccountEnding) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_identity_v1_account_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccountEnding.ProtoReflect.Descriptor instead.
+func (*AccountEnding) Descriptor() ([]byte, []int) {
+	return file_coso_identity_v1_account_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *AccountEnding) GetApiTokens() []string {
+	if x != nil {
+		return x.ApiTokens
+	}
+	return nil
+}
+
+func (x *AccountEnding) GetSessions() int32 {
+	if x != nil {
+		return x.Sessions
+	}
+	return 0
+}
+
+func (x *AccountEnding) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
 // Opens an account.
 type CreateAccountRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -179,7 +270,7 @@ type CreateAccountRequest struct {
 
 func (x *CreateAccountRequest) Reset() {
 	*x = CreateAccountRequest{}
-	mi := &file_coso_identity_v1_account_proto_msgTypes[1]
+	mi := &file_coso_identity_v1_account_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -191,7 +282,7 @@ func (x *CreateAccountRequest) String() string {
 func (*CreateAccountRequest) ProtoMessage() {}
 
 func (x *CreateAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_identity_v1_account_proto_msgTypes[1]
+	mi := &file_coso_identity_v1_account_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -204,7 +295,7 @@ func (x *CreateAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateAccountRequest.ProtoReflect.Descriptor instead.
 func (*CreateAccountRequest) Descriptor() ([]byte, []int) {
-	return file_coso_identity_v1_account_proto_rawDescGZIP(), []int{1}
+	return file_coso_identity_v1_account_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *CreateAccountRequest) GetAccount() *Account {
@@ -234,7 +325,7 @@ type CreateAccountResponse struct {
 
 func (x *CreateAccountResponse) Reset() {
 	*x = CreateAccountResponse{}
-	mi := &file_coso_identity_v1_account_proto_msgTypes[2]
+	mi := &file_coso_identity_v1_account_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -246,7 +337,7 @@ func (x *CreateAccountResponse) String() string {
 func (*CreateAccountResponse) ProtoMessage() {}
 
 func (x *CreateAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_identity_v1_account_proto_msgTypes[2]
+	mi := &file_coso_identity_v1_account_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -259,7 +350,7 @@ func (x *CreateAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateAccountResponse.ProtoReflect.Descriptor instead.
 func (*CreateAccountResponse) Descriptor() ([]byte, []int) {
-	return file_coso_identity_v1_account_proto_rawDescGZIP(), []int{2}
+	return file_coso_identity_v1_account_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *CreateAccountResponse) GetAccount() *Account {
@@ -287,7 +378,7 @@ type GetAccountRequest struct {
 
 func (x *GetAccountRequest) Reset() {
 	*x = GetAccountRequest{}
-	mi := &file_coso_identity_v1_account_proto_msgTypes[3]
+	mi := &file_coso_identity_v1_account_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -299,7 +390,7 @@ func (x *GetAccountRequest) String() string {
 func (*GetAccountRequest) ProtoMessage() {}
 
 func (x *GetAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_identity_v1_account_proto_msgTypes[3]
+	mi := &file_coso_identity_v1_account_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -312,7 +403,7 @@ func (x *GetAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAccountRequest.ProtoReflect.Descriptor instead.
 func (*GetAccountRequest) Descriptor() ([]byte, []int) {
-	return file_coso_identity_v1_account_proto_rawDescGZIP(), []int{3}
+	return file_coso_identity_v1_account_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *GetAccountRequest) GetName() string {
@@ -335,7 +426,7 @@ type ListAccountsRequest struct {
 
 func (x *ListAccountsRequest) Reset() {
 	*x = ListAccountsRequest{}
-	mi := &file_coso_identity_v1_account_proto_msgTypes[4]
+	mi := &file_coso_identity_v1_account_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -347,7 +438,7 @@ func (x *ListAccountsRequest) String() string {
 func (*ListAccountsRequest) ProtoMessage() {}
 
 func (x *ListAccountsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_identity_v1_account_proto_msgTypes[4]
+	mi := &file_coso_identity_v1_account_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -360,7 +451,7 @@ func (x *ListAccountsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAccountsRequest.ProtoReflect.Descriptor instead.
 func (*ListAccountsRequest) Descriptor() ([]byte, []int) {
-	return file_coso_identity_v1_account_proto_rawDescGZIP(), []int{4}
+	return file_coso_identity_v1_account_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListAccountsRequest) GetPageSize() int32 {
@@ -390,7 +481,7 @@ type ListAccountsResponse struct {
 
 func (x *ListAccountsResponse) Reset() {
 	*x = ListAccountsResponse{}
-	mi := &file_coso_identity_v1_account_proto_msgTypes[5]
+	mi := &file_coso_identity_v1_account_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -402,7 +493,7 @@ func (x *ListAccountsResponse) String() string {
 func (*ListAccountsResponse) ProtoMessage() {}
 
 func (x *ListAccountsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_identity_v1_account_proto_msgTypes[5]
+	mi := &file_coso_identity_v1_account_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -415,7 +506,7 @@ func (x *ListAccountsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAccountsResponse.ProtoReflect.Descriptor instead.
 func (*ListAccountsResponse) Descriptor() ([]byte, []int) {
-	return file_coso_identity_v1_account_proto_rawDescGZIP(), []int{5}
+	return file_coso_identity_v1_account_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListAccountsResponse) GetAccounts() []*Account {
@@ -450,7 +541,7 @@ type UpdateAccountRequest struct {
 
 func (x *UpdateAccountRequest) Reset() {
 	*x = UpdateAccountRequest{}
-	mi := &file_coso_identity_v1_account_proto_msgTypes[6]
+	mi := &file_coso_identity_v1_account_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -462,7 +553,7 @@ func (x *UpdateAccountRequest) String() string {
 func (*UpdateAccountRequest) ProtoMessage() {}
 
 func (x *UpdateAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_identity_v1_account_proto_msgTypes[6]
+	mi := &file_coso_identity_v1_account_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -475,7 +566,7 @@ func (x *UpdateAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAccountRequest.ProtoReflect.Descriptor instead.
 func (*UpdateAccountRequest) Descriptor() ([]byte, []int) {
-	return file_coso_identity_v1_account_proto_rawDescGZIP(), []int{6}
+	return file_coso_identity_v1_account_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *UpdateAccountRequest) GetAccount() *Account {
@@ -517,7 +608,7 @@ type ResetPasswordRequest struct {
 
 func (x *ResetPasswordRequest) Reset() {
 	*x = ResetPasswordRequest{}
-	mi := &file_coso_identity_v1_account_proto_msgTypes[7]
+	mi := &file_coso_identity_v1_account_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -529,7 +620,7 @@ func (x *ResetPasswordRequest) String() string {
 func (*ResetPasswordRequest) ProtoMessage() {}
 
 func (x *ResetPasswordRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_identity_v1_account_proto_msgTypes[7]
+	mi := &file_coso_identity_v1_account_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -542,7 +633,7 @@ func (x *ResetPasswordRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetPasswordRequest.ProtoReflect.Descriptor instead.
 func (*ResetPasswordRequest) Descriptor() ([]byte, []int) {
-	return file_coso_identity_v1_account_proto_rawDescGZIP(), []int{7}
+	return file_coso_identity_v1_account_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ResetPasswordRequest) GetName() string {
@@ -563,7 +654,7 @@ type ResetPasswordResponse struct {
 
 func (x *ResetPasswordResponse) Reset() {
 	*x = ResetPasswordResponse{}
-	mi := &file_coso_identity_v1_account_proto_msgTypes[8]
+	mi := &file_coso_identity_v1_account_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -575,7 +666,7 @@ func (x *ResetPasswordResponse) String() string {
 func (*ResetPasswordResponse) ProtoMessage() {}
 
 func (x *ResetPasswordResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_identity_v1_account_proto_msgTypes[8]
+	mi := &file_coso_identity_v1_account_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -588,7 +679,7 @@ func (x *ResetPasswordResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetPasswordResponse.ProtoReflect.Descriptor instead.
 func (*ResetPasswordResponse) Descriptor() ([]byte, []int) {
-	return file_coso_identity_v1_account_proto_rawDescGZIP(), []int{8}
+	return file_coso_identity_v1_account_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ResetPasswordResponse) GetOneTimePassword() string {
@@ -613,7 +704,7 @@ type ListAccountHistoryRequest struct {
 
 func (x *ListAccountHistoryRequest) Reset() {
 	*x = ListAccountHistoryRequest{}
-	mi := &file_coso_identity_v1_account_proto_msgTypes[9]
+	mi := &file_coso_identity_v1_account_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -625,7 +716,7 @@ func (x *ListAccountHistoryRequest) String() string {
 func (*ListAccountHistoryRequest) ProtoMessage() {}
 
 func (x *ListAccountHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_identity_v1_account_proto_msgTypes[9]
+	mi := &file_coso_identity_v1_account_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -638,7 +729,7 @@ func (x *ListAccountHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAccountHistoryRequest.ProtoReflect.Descriptor instead.
 func (*ListAccountHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_coso_identity_v1_account_proto_rawDescGZIP(), []int{9}
+	return file_coso_identity_v1_account_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListAccountHistoryRequest) GetName() string {
@@ -666,13 +757,12 @@ var File_coso_identity_v1_account_proto protoreflect.FileDescriptor
 
 const file_coso_identity_v1_account_proto_rawDesc = "" +
 	"\n" +
-	"\x1ecoso/identity/v1/account.proto\x12\x10coso.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fcoso/access/v1/permission.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x04\n" +
+	"\x1ecoso/identity/v1/account.proto\x12\x10coso.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fcoso/access/v1/permission.proto\x1a\x1dcoso/access/v1/personal.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9d\x06\n" +
 	"\aAccount\x12N\n" +
-	"\x04name\x18\x01 \x01(\tB:\xe0A\b\xbaH4\xd8\x01\x01r/2-^accounts/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12-\n" +
-	"\fdisplay_name\x18\x02 \x01(\tB\n" +
-	"\xe0A\x02\xbaH\x04r\x02\x18dR\vdisplayName\x12\x1a\n" +
-	"\bdisabled\x18\x03 \x01(\bR\bdisabled\x121\n" +
-	"\x0fdisabled_reason\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x0edisabledReason\x12!\n" +
+	"\x04name\x18\x01 \x01(\tB:\xe0A\b\xbaH4\xd8\x01\x01r/2-^accounts/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x121\n" +
+	"\fdisplay_name\x18\x02 \x01(\tB\x0e\xe0A\x02\xbaH\x04r\x02\x18d\x90\xce\x18\x01R\vdisplayName\x12\x1a\n" +
+	"\bdisabled\x18\x03 \x01(\bR\bdisabled\x125\n" +
+	"\x0fdisabled_reason\x18\x04 \x01(\tB\f\xbaH\x05r\x03\x18\xf4\x03\x90\xce\x18\x01R\x0edisabledReason\x12!\n" +
 	"\tprincipal\x18\x05 \x01(\tB\x03\xe0A\x03R\tprincipal\x125\n" +
 	"\x14must_change_password\x18\x06 \x01(\bB\x03\xe0A\x03R\x12mustChangePassword\x12D\n" +
 	"\rpassword_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\fpasswordTime\x12\x1f\n" +
@@ -682,7 +772,15 @@ const file_coso_identity_v1_account_proto_rawDesc = "" +
 	" \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"updateTime\"\xa8\x01\n" +
+	"updateTime\x12K\n" +
+	"\x11display_name_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\x0fdisplayNameTime\x12Q\n" +
+	"\x14disabled_reason_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\x12disabledReasonTime\x12:\n" +
+	"\x05ended\x18\x0e \x01(\v2\x1f.coso.identity.v1.AccountEndingB\x03\xe0A\x03R\x05ended\"z\n" +
+	"\rAccountEnding\x12\x1d\n" +
+	"\n" +
+	"api_tokens\x18\x01 \x03(\tR\tapiTokens\x12\x1a\n" +
+	"\bsessions\x18\x02 \x01(\x05R\bsessions\x12.\n" +
+	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xa8\x01\n" +
 	"\x14CreateAccountRequest\x12>\n" +
 	"\aaccount\x18\x01 \x01(\v2\x19.coso.identity.v1.AccountB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\aaccount\x12P\n" +
 	"\n" +
@@ -738,48 +836,53 @@ func file_coso_identity_v1_account_proto_rawDescGZIP() []byte {
 	return file_coso_identity_v1_account_proto_rawDescData
 }
 
-var file_coso_identity_v1_account_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_coso_identity_v1_account_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_coso_identity_v1_account_proto_goTypes = []any{
 	(*Account)(nil),                   // 0: coso.identity.v1.Account
-	(*CreateAccountRequest)(nil),      // 1: coso.identity.v1.CreateAccountRequest
-	(*CreateAccountResponse)(nil),     // 2: coso.identity.v1.CreateAccountResponse
-	(*GetAccountRequest)(nil),         // 3: coso.identity.v1.GetAccountRequest
-	(*ListAccountsRequest)(nil),       // 4: coso.identity.v1.ListAccountsRequest
-	(*ListAccountsResponse)(nil),      // 5: coso.identity.v1.ListAccountsResponse
-	(*UpdateAccountRequest)(nil),      // 6: coso.identity.v1.UpdateAccountRequest
-	(*ResetPasswordRequest)(nil),      // 7: coso.identity.v1.ResetPasswordRequest
-	(*ResetPasswordResponse)(nil),     // 8: coso.identity.v1.ResetPasswordResponse
-	(*ListAccountHistoryRequest)(nil), // 9: coso.identity.v1.ListAccountHistoryRequest
-	(*timestamppb.Timestamp)(nil),     // 10: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),     // 11: google.protobuf.FieldMask
-	(*v1.History)(nil),                // 12: coso.history.v1.History
+	(*AccountEnding)(nil),             // 1: coso.identity.v1.AccountEnding
+	(*CreateAccountRequest)(nil),      // 2: coso.identity.v1.CreateAccountRequest
+	(*CreateAccountResponse)(nil),     // 3: coso.identity.v1.CreateAccountResponse
+	(*GetAccountRequest)(nil),         // 4: coso.identity.v1.GetAccountRequest
+	(*ListAccountsRequest)(nil),       // 5: coso.identity.v1.ListAccountsRequest
+	(*ListAccountsResponse)(nil),      // 6: coso.identity.v1.ListAccountsResponse
+	(*UpdateAccountRequest)(nil),      // 7: coso.identity.v1.UpdateAccountRequest
+	(*ResetPasswordRequest)(nil),      // 8: coso.identity.v1.ResetPasswordRequest
+	(*ResetPasswordResponse)(nil),     // 9: coso.identity.v1.ResetPasswordResponse
+	(*ListAccountHistoryRequest)(nil), // 10: coso.identity.v1.ListAccountHistoryRequest
+	(*timestamppb.Timestamp)(nil),     // 11: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),     // 12: google.protobuf.FieldMask
+	(*v1.History)(nil),                // 13: coso.history.v1.History
 }
 var file_coso_identity_v1_account_proto_depIdxs = []int32{
-	10, // 0: coso.identity.v1.Account.password_time:type_name -> google.protobuf.Timestamp
-	10, // 1: coso.identity.v1.Account.create_time:type_name -> google.protobuf.Timestamp
-	10, // 2: coso.identity.v1.Account.update_time:type_name -> google.protobuf.Timestamp
-	0,  // 3: coso.identity.v1.CreateAccountRequest.account:type_name -> coso.identity.v1.Account
-	0,  // 4: coso.identity.v1.CreateAccountResponse.account:type_name -> coso.identity.v1.Account
-	0,  // 5: coso.identity.v1.ListAccountsResponse.accounts:type_name -> coso.identity.v1.Account
-	0,  // 6: coso.identity.v1.UpdateAccountRequest.account:type_name -> coso.identity.v1.Account
-	11, // 7: coso.identity.v1.UpdateAccountRequest.update_mask:type_name -> google.protobuf.FieldMask
-	1,  // 8: coso.identity.v1.AccountService.CreateAccount:input_type -> coso.identity.v1.CreateAccountRequest
-	3,  // 9: coso.identity.v1.AccountService.GetAccount:input_type -> coso.identity.v1.GetAccountRequest
-	4,  // 10: coso.identity.v1.AccountService.ListAccounts:input_type -> coso.identity.v1.ListAccountsRequest
-	6,  // 11: coso.identity.v1.AccountService.UpdateAccount:input_type -> coso.identity.v1.UpdateAccountRequest
-	7,  // 12: coso.identity.v1.AccountService.ResetPassword:input_type -> coso.identity.v1.ResetPasswordRequest
-	9,  // 13: coso.identity.v1.AccountService.ListAccountHistory:input_type -> coso.identity.v1.ListAccountHistoryRequest
-	2,  // 14: coso.identity.v1.AccountService.CreateAccount:output_type -> coso.identity.v1.CreateAccountResponse
-	0,  // 15: coso.identity.v1.AccountService.GetAccount:output_type -> coso.identity.v1.Account
-	5,  // 16: coso.identity.v1.AccountService.ListAccounts:output_type -> coso.identity.v1.ListAccountsResponse
-	0,  // 17: coso.identity.v1.AccountService.UpdateAccount:output_type -> coso.identity.v1.Account
-	8,  // 18: coso.identity.v1.AccountService.ResetPassword:output_type -> coso.identity.v1.ResetPasswordResponse
-	12, // 19: coso.identity.v1.AccountService.ListAccountHistory:output_type -> coso.history.v1.History
-	14, // [14:20] is the sub-list for method output_type
-	8,  // [8:14] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	11, // 0: coso.identity.v1.Account.password_time:type_name -> google.protobuf.Timestamp
+	11, // 1: coso.identity.v1.Account.create_time:type_name -> google.protobuf.Timestamp
+	11, // 2: coso.identity.v1.Account.update_time:type_name -> google.protobuf.Timestamp
+	11, // 3: coso.identity.v1.Account.display_name_time:type_name -> google.protobuf.Timestamp
+	11, // 4: coso.identity.v1.Account.disabled_reason_time:type_name -> google.protobuf.Timestamp
+	1,  // 5: coso.identity.v1.Account.ended:type_name -> coso.identity.v1.AccountEnding
+	11, // 6: coso.identity.v1.AccountEnding.time:type_name -> google.protobuf.Timestamp
+	0,  // 7: coso.identity.v1.CreateAccountRequest.account:type_name -> coso.identity.v1.Account
+	0,  // 8: coso.identity.v1.CreateAccountResponse.account:type_name -> coso.identity.v1.Account
+	0,  // 9: coso.identity.v1.ListAccountsResponse.accounts:type_name -> coso.identity.v1.Account
+	0,  // 10: coso.identity.v1.UpdateAccountRequest.account:type_name -> coso.identity.v1.Account
+	12, // 11: coso.identity.v1.UpdateAccountRequest.update_mask:type_name -> google.protobuf.FieldMask
+	2,  // 12: coso.identity.v1.AccountService.CreateAccount:input_type -> coso.identity.v1.CreateAccountRequest
+	4,  // 13: coso.identity.v1.AccountService.GetAccount:input_type -> coso.identity.v1.GetAccountRequest
+	5,  // 14: coso.identity.v1.AccountService.ListAccounts:input_type -> coso.identity.v1.ListAccountsRequest
+	7,  // 15: coso.identity.v1.AccountService.UpdateAccount:input_type -> coso.identity.v1.UpdateAccountRequest
+	8,  // 16: coso.identity.v1.AccountService.ResetPassword:input_type -> coso.identity.v1.ResetPasswordRequest
+	10, // 17: coso.identity.v1.AccountService.ListAccountHistory:input_type -> coso.identity.v1.ListAccountHistoryRequest
+	3,  // 18: coso.identity.v1.AccountService.CreateAccount:output_type -> coso.identity.v1.CreateAccountResponse
+	0,  // 19: coso.identity.v1.AccountService.GetAccount:output_type -> coso.identity.v1.Account
+	6,  // 20: coso.identity.v1.AccountService.ListAccounts:output_type -> coso.identity.v1.ListAccountsResponse
+	0,  // 21: coso.identity.v1.AccountService.UpdateAccount:output_type -> coso.identity.v1.Account
+	9,  // 22: coso.identity.v1.AccountService.ResetPassword:output_type -> coso.identity.v1.ResetPasswordResponse
+	13, // 23: coso.identity.v1.AccountService.ListAccountHistory:output_type -> coso.history.v1.History
+	18, // [18:24] is the sub-list for method output_type
+	12, // [12:18] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_coso_identity_v1_account_proto_init() }
@@ -793,7 +896,7 @@ func file_coso_identity_v1_account_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_coso_identity_v1_account_proto_rawDesc), len(file_coso_identity_v1_account_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

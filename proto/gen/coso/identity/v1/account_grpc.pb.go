@@ -44,14 +44,17 @@ type AccountServiceClient interface {
 	GetAccount(ctx context.Context, in *GetAccountRequest, opts ...grpc.CallOption) (*Account, error)
 	// Accounts in order of their ids, closed ones among them.
 	ListAccounts(ctx context.Context, in *ListAccountsRequest, opts ...grpc.CallOption) (*ListAccountsResponse, error)
-	// Changes an account's display name, or closes and opens it again. Closing ends its sessions and revokes its API tokens. FAILED_PRECONDITION
+	// Changes an account's display name, or closes and opens it again. Closing ends its sessions and revokes its API tokens; grants
+	// of its principal, and what it has delegated, stay as they are until they are ended. FAILED_PRECONDITION
 	// (ACCOUNT_OWN) for who would close the account with which they are signed in.
 	UpdateAccount(ctx context.Context, in *UpdateAccountRequest, opts ...grpc.CallOption) (*Account, error)
 	// Replaces the password by a new one-time password, which it answers this once, ends the account's sessions and revokes its API tokens. It has
 	// no request id; sent again, it makes another password.
 	ResetPassword(ctx context.Context, in *ResetPasswordRequest, opts ...grpc.CallOption) (*ResetPasswordResponse, error)
 	// Who changed an account, when and what, newest first; of a display name and the reason of a closing only that they were
-	// changed, since personal data does not stand in history. NOT_FOUND if it does not exist.
+	// changed (`displayName`, `disabledReason`, without before and after), since personal data does not stand in history. API
+	// tokens that were revoked and sessions that somebody else or a restore has ended are in `ended`. NOT_FOUND if it does not
+	// exist.
 	ListAccountHistory(ctx context.Context, in *ListAccountHistoryRequest, opts ...grpc.CallOption) (*v1.History, error)
 }
 
@@ -137,14 +140,17 @@ type AccountServiceServer interface {
 	GetAccount(context.Context, *GetAccountRequest) (*Account, error)
 	// Accounts in order of their ids, closed ones among them.
 	ListAccounts(context.Context, *ListAccountsRequest) (*ListAccountsResponse, error)
-	// Changes an account's display name, or closes and opens it again. Closing ends its sessions and revokes its API tokens. FAILED_PRECONDITION
+	// Changes an account's display name, or closes and opens it again. Closing ends its sessions and revokes its API tokens; grants
+	// of its principal, and what it has delegated, stay as they are until they are ended. FAILED_PRECONDITION
 	// (ACCOUNT_OWN) for who would close the account with which they are signed in.
 	UpdateAccount(context.Context, *UpdateAccountRequest) (*Account, error)
 	// Replaces the password by a new one-time password, which it answers this once, ends the account's sessions and revokes its API tokens. It has
 	// no request id; sent again, it makes another password.
 	ResetPassword(context.Context, *ResetPasswordRequest) (*ResetPasswordResponse, error)
 	// Who changed an account, when and what, newest first; of a display name and the reason of a closing only that they were
-	// changed, since personal data does not stand in history. NOT_FOUND if it does not exist.
+	// changed (`displayName`, `disabledReason`, without before and after), since personal data does not stand in history. API
+	// tokens that were revoked and sessions that somebody else or a restore has ended are in `ended`. NOT_FOUND if it does not
+	// exist.
 	ListAccountHistory(context.Context, *ListAccountHistoryRequest) (*v1.History, error)
 	mustEmbedUnimplementedAccountServiceServer()
 }

@@ -35,7 +35,7 @@ const (
 	ApiTokenScope_API_TOKEN_SCOPE_UNSPECIFIED ApiTokenScope = 0
 	// Reading what the account may read.
 	ApiTokenScope_API_TOKEN_SCOPE_READ ApiTokenScope = 1
-	// All that the account may do, but for its password, sessions and API tokens.
+	// All that the account may do, but for its password, sessions and API tokens, and for managing accounts and grants.
 	ApiTokenScope_API_TOKEN_SCOPE_ALL ApiTokenScope = 2
 )
 
@@ -292,7 +292,11 @@ func (x *CreateApiTokenResponse) GetSecret() string {
 
 // Asks for the caller's API tokens.
 type ListApiTokensRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most this many, 1-500; 0 means 100. A page may hold fewer and still not be the last.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// `next_page_token` of the page before.
+	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -327,11 +331,27 @@ func (*ListApiTokensRequest) Descriptor() ([]byte, []int) {
 	return file_coso_identity_v1_api_token_proto_rawDescGZIP(), []int{3}
 }
 
+func (x *ListApiTokensRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListApiTokensRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
 // The caller's API tokens.
 type ListApiTokensResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The tokens.
-	ApiTokens     []*ApiToken `protobuf:"bytes,1,rep,name=api_tokens,json=apiTokens,proto3" json:"api_tokens,omitempty"`
+	ApiTokens []*ApiToken `protobuf:"bytes,1,rep,name=api_tokens,json=apiTokens,proto3" json:"api_tokens,omitempty"`
+	// Token of the next page; empty on the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -371,6 +391,13 @@ func (x *ListApiTokensResponse) GetApiTokens() []*ApiToken {
 		return x.ApiTokens
 	}
 	return nil
+}
+
+func (x *ListApiTokensResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
 }
 
 // Revokes an API token.
@@ -432,7 +459,7 @@ var File_coso_identity_v1_api_token_proto protoreflect.FileDescriptor
 
 const file_coso_identity_v1_api_token_proto_rawDesc = "" +
 	"\n" +
-	" coso/identity/v1/api_token.proto\x12\x10coso.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fcoso/access/v1/permission.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc3\x03\n" +
+	" coso/identity/v1/api_token.proto\x12\x10coso.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fcoso/access/v1/permission.proto\x1a\x1dcoso/access/v1/personal.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc7\x03\n" +
 	"\bApiToken\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x1d\n" +
 	"\aaccount\x18\x02 \x01(\tB\x03\xe0A\x03R\aaccount\x120\n" +
@@ -443,17 +470,22 @@ const file_coso_identity_v1_api_token_proto_rawDesc = "" +
 	"\vcreate_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"createTime\x12@\n" +
 	"\vrevoke_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"revokeTime\x12:\n" +
-	"\buse_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\auseTime\"[\n" +
+	"revokeTime\x12>\n" +
+	"\buse_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\a\xe0A\x03\x90\xce\x18\x01R\auseTime\"[\n" +
 	"\x15CreateApiTokenRequest\x12B\n" +
 	"\tapi_token\x18\x01 \x01(\v2\x1a.coso.identity.v1.ApiTokenB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\bapiToken\"i\n" +
 	"\x16CreateApiTokenResponse\x127\n" +
 	"\tapi_token\x18\x01 \x01(\v2\x1a.coso.identity.v1.ApiTokenR\bapiToken\x12\x16\n" +
-	"\x06secret\x18\x02 \x01(\tR\x06secret\"\x16\n" +
-	"\x14ListApiTokensRequest\"R\n" +
+	"\x06secret\x18\x02 \x01(\tR\x06secret\"h\n" +
+	"\x14ListApiTokensRequest\x12'\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"z\n" +
 	"\x15ListApiTokensResponse\x129\n" +
 	"\n" +
-	"api_tokens\x18\x01 \x03(\v2\x1a.coso.identity.v1.ApiTokenR\tapiTokens\"\x91\x01\n" +
+	"api_tokens\x18\x01 \x03(\v2\x1a.coso.identity.v1.ApiTokenR\tapiTokens\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x91\x01\n" +
 	"\x15RevokeApiTokenRequest\x12O\n" +
 	"\x04name\x18\x01 \x01(\tB;\xe0A\x02\xbaH5\xc8\x01\x01r02.^apiTokens/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12'\n" +
 	"\n" +
@@ -461,11 +493,11 @@ const file_coso_identity_v1_api_token_proto_rawDesc = "" +
 	"\rApiTokenScope\x12\x1f\n" +
 	"\x1bAPI_TOKEN_SCOPE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14API_TOKEN_SCOPE_READ\x10\x01\x12\x17\n" +
-	"\x13API_TOKEN_SCOPE_ALL\x10\x022\xa0\x03\n" +
-	"\x0fApiTokenService\x12\x89\x01\n" +
-	"\x0eCreateApiToken\x12'.coso.identity.v1.CreateApiTokenRequest\x1a(.coso.identity.v1.CreateApiTokenResponse\"$\x88\xce\x18\x02\x82\xd3\xe4\x93\x02\x1a:\tapi_token\"\r/v1/apiTokens\x12{\n" +
-	"\rListApiTokens\x12&.coso.identity.v1.ListApiTokensRequest\x1a'.coso.identity.v1.ListApiTokensResponse\"\x19\x88\xce\x18\x02\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/apiTokens\x12\x83\x01\n" +
-	"\x0eRevokeApiToken\x12'.coso.identity.v1.RevokeApiTokenRequest\x1a\x1a.coso.identity.v1.ApiToken\",\x88\xce\x18\x02\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/{name=apiTokens/*}:revokeB,Z*coso/proto/gen/coso/identity/v1;identitypbb\x06proto3"
+	"\x13API_TOKEN_SCOPE_ALL\x10\x022\xac\x03\n" +
+	"\x0fApiTokenService\x12\x8d\x01\n" +
+	"\x0eCreateApiToken\x12'.coso.identity.v1.CreateApiTokenRequest\x1a(.coso.identity.v1.CreateApiTokenResponse\"(\x88\xce\x18\x02\x98\xce\x18\x01\x82\xd3\xe4\x93\x02\x1a:\tapi_token\"\r/v1/apiTokens\x12\x7f\n" +
+	"\rListApiTokens\x12&.coso.identity.v1.ListApiTokensRequest\x1a'.coso.identity.v1.ListApiTokensResponse\"\x1d\x88\xce\x18\x02\x98\xce\x18\x01\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/apiTokens\x12\x87\x01\n" +
+	"\x0eRevokeApiToken\x12'.coso.identity.v1.RevokeApiTokenRequest\x1a\x1a.coso.identity.v1.ApiToken\"0\x88\xce\x18\x02\x98\xce\x18\x01\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/{name=apiTokens/*}:revokeB,Z*coso/proto/gen/coso/identity/v1;identitypbb\x06proto3"
 
 var (
 	file_coso_identity_v1_api_token_proto_rawDescOnce sync.Once

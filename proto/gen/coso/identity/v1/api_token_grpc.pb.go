@@ -31,13 +31,15 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // ApiTokenService keeps the caller's own API tokens. It asks for a session: a program that holds an API token cannot make
-// itself another.
+// itself another. Nor can it open accounts, grant or delegate, whatever its account may do: that asks for a session too
+// (PERMISSION_DENIED, SESSION_NEEDED).
 type ApiTokenServiceClient interface {
 	// Makes an API token and answers its secret, this once: it is kept as a hash only. It has no request id, since a secret is
 	// never answered twice; who did not hear the answer revokes the token and makes another. INVALID_ARGUMENT
-	// (API_TOKEN_EXPIRY) for a life beyond 366 days; RESOURCE_EXHAUSTED (TOO_MANY_API_TOKENS) for more than 20.
+	// (API_TOKEN_EXPIRY) for a life beyond 366 days; RESOURCE_EXHAUSTED (TOO_MANY_API_TOKENS) for more than 20 in use. Of those
+	// that have ended, the oldest are forgotten where there are more than 60 in all.
 	CreateApiToken(ctx context.Context, in *CreateApiTokenRequest, opts ...grpc.CallOption) (*CreateApiTokenResponse, error)
-	// The caller's API tokens, the last made first; expired and revoked ones for 90 days more.
+	// The caller's API tokens, the last made first, a page at a time; expired and revoked ones for 90 days more, and 60 in all.
 	ListApiTokens(ctx context.Context, in *ListApiTokensRequest, opts ...grpc.CallOption) (*ListApiTokensResponse, error)
 	// Revokes one of the caller's API tokens; one that is revoked already stays as it is. What it was exchanged for before
 	// holds for 5 minutes at most. NOT_FOUND if the caller has none of the name.
@@ -87,13 +89,15 @@ func (c *apiTokenServiceClient) RevokeApiToken(ctx context.Context, in *RevokeAp
 // for forward compatibility.
 //
 // ApiTokenService keeps the caller's own API tokens. It asks for a session: a program that holds an API token cannot make
-// itself another.
+// itself another. Nor can it open accounts, grant or delegate, whatever its account may do: that asks for a session too
+// (PERMISSION_DENIED, SESSION_NEEDED).
 type ApiTokenServiceServer interface {
 	// Makes an API token and answers its secret, this once: it is kept as a hash only. It has no request id, since a secret is
 	// never answered twice; who did not hear the answer revokes the token and makes another. INVALID_ARGUMENT
-	// (API_TOKEN_EXPIRY) for a life beyond 366 days; RESOURCE_EXHAUSTED (TOO_MANY_API_TOKENS) for more than 20.
+	// (API_TOKEN_EXPIRY) for a life beyond 366 days; RESOURCE_EXHAUSTED (TOO_MANY_API_TOKENS) for more than 20 in use. Of those
+	// that have ended, the oldest are forgotten where there are more than 60 in all.
 	CreateApiToken(context.Context, *CreateApiTokenRequest) (*CreateApiTokenResponse, error)
-	// The caller's API tokens, the last made first; expired and revoked ones for 90 days more.
+	// The caller's API tokens, the last made first, a page at a time; expired and revoked ones for 90 days more, and 60 in all.
 	ListApiTokens(context.Context, *ListApiTokensRequest) (*ListApiTokensResponse, error)
 	// Revokes one of the caller's API tokens; one that is revoked already stays as it is. What it was exchanged for before
 	// holds for 5 minutes at most. NOT_FOUND if the caller has none of the name.

@@ -258,12 +258,15 @@ type SessionPrivate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The session's name.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// SHA-256 of the secret in the refresh token that is good now.
+	// SHA-256 of the half of the secret that only the refresh token has that is good now.
 	RefreshHash []byte `protobuf:"bytes,2,opt,name=refresh_hash,json=refreshHash,proto3" json:"refresh_hash,omitempty"`
-	// The first 8 bytes of the hashes of those that are used up, the latest last.
-	Used []uint64 `protobuf:"fixed64,3,rep,packed,name=used,proto3" json:"used,omitempty"`
 	// The tokens that were given out and have not expired.
-	Tokens        []*IssuedToken `protobuf:"bytes,4,rep,name=tokens,proto3" json:"tokens,omitempty"`
+	Tokens []*IssuedToken `protobuf:"bytes,4,rep,name=tokens,proto3" json:"tokens,omitempty"`
+	// What another issuer says that its user is called; empty for an account. It is shown to them and proves nothing.
+	DisplayName string `protobuf:"bytes,5,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// SHA-256 of the half of the secret that all refresh tokens of the session have: one that has it and not the other half is
+	// used up. A session of an older version has none, and is not refreshed any more.
+	FamilyHash    []byte `protobuf:"bytes,6,opt,name=family_hash,json=familyHash,proto3" json:"family_hash,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -312,16 +315,23 @@ func (x *SessionPrivate) GetRefreshHash() []byte {
 	return nil
 }
 
-func (x *SessionPrivate) GetUsed() []uint64 {
+func (x *SessionPrivate) GetTokens() []*IssuedToken {
 	if x != nil {
-		return x.Used
+		return x.Tokens
 	}
 	return nil
 }
 
-func (x *SessionPrivate) GetTokens() []*IssuedToken {
+func (x *SessionPrivate) GetDisplayName() string {
 	if x != nil {
-		return x.Tokens
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *SessionPrivate) GetFamilyHash() []byte {
+	if x != nil {
+		return x.FamilyHash
 	}
 	return nil
 }
@@ -530,12 +540,14 @@ const file_coso_identity_v1_private_proto_rawDesc = "" +
 	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x16\n" +
 	"\x06memory\x18\x03 \x01(\rR\x06memory\x12\x16\n" +
 	"\x06passes\x18\x04 \x01(\rR\x06passes\x12\x14\n" +
-	"\x05lanes\x18\x05 \x01(\rR\x05lanes\"\x92\x01\n" +
+	"\x05lanes\x18\x05 \x01(\rR\x05lanes\"\xce\x01\n" +
 	"\x0eSessionPrivate\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
-	"\frefresh_hash\x18\x02 \x01(\fR\vrefreshHash\x12\x12\n" +
-	"\x04used\x18\x03 \x03(\x06R\x04used\x125\n" +
-	"\x06tokens\x18\x04 \x03(\v2\x1d.coso.identity.v1.IssuedTokenR\x06tokens\"Z\n" +
+	"\frefresh_hash\x18\x02 \x01(\fR\vrefreshHash\x125\n" +
+	"\x06tokens\x18\x04 \x03(\v2\x1d.coso.identity.v1.IssuedTokenR\x06tokens\x12!\n" +
+	"\fdisplay_name\x18\x05 \x01(\tR\vdisplayName\x12\x1f\n" +
+	"\vfamily_hash\x18\x06 \x01(\fR\n" +
+	"familyHashJ\x04\b\x03\x10\x04R\x04used\"Z\n" +
 	"\vIssuedToken\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12;\n" +
 	"\vexpire_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +

@@ -32,7 +32,7 @@ type Session struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Resource name, `sessions/{uuid}`.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The account, e.g. `accounts/lan`.
+	// The account, e.g. `accounts/lan`; empty for who signed in by another issuer.
 	Account string `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
 	// When it began.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
@@ -45,7 +45,9 @@ type Session struct {
 	// The network address from which it was last used, as the gateway sees it; a proxy's where there is one.
 	Source string `protobuf:"bytes,7,opt,name=source,proto3" json:"source,omitempty"`
 	// Whether it is the one that asks.
-	Current       bool `protobuf:"varint,8,opt,name=current,proto3" json:"current,omitempty"`
+	Current bool `protobuf:"varint,8,opt,name=current,proto3" json:"current,omitempty"`
+	// Who signed in by another issuer, e.g. `principals/sso-…`; empty for an account.
+	Principal     string `protobuf:"bytes,9,opt,name=principal,proto3" json:"principal,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -134,6 +136,13 @@ func (x *Session) GetCurrent() bool {
 		return x.Current
 	}
 	return false
+}
+
+func (x *Session) GetPrincipal() string {
+	if x != nil {
+		return x.Principal
+	}
+	return ""
 }
 
 // SessionTokens is what a session is used with.
@@ -421,6 +430,153 @@ func (*EndSessionResponse) Descriptor() ([]byte, []int) {
 	return file_coso_identity_v1_session_proto_rawDescGZIP(), []int{5}
 }
 
+// Ends the sessions of somebody.
+type EndSessionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose, e.g. `principals/lan`.
+	Principal     string `protobuf:"bytes,1,opt,name=principal,proto3" json:"principal,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndSessionsRequest) Reset() {
+	*x = EndSessionsRequest{}
+	mi := &file_coso_identity_v1_session_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndSessionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndSessionsRequest) ProtoMessage() {}
+
+func (x *EndSessionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_identity_v1_session_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndSessionsRequest.ProtoReflect.Descriptor instead.
+func (*EndSessionsRequest) Descriptor() ([]byte, []int) {
+	return file_coso_identity_v1_session_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *EndSessionsRequest) GetPrincipal() string {
+	if x != nil {
+		return x.Principal
+	}
+	return ""
+}
+
+// The sessions have ended.
+type EndSessionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many there were.
+	Ended         int32 `protobuf:"varint,1,opt,name=ended,proto3" json:"ended,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndSessionsResponse) Reset() {
+	*x = EndSessionsResponse{}
+	mi := &file_coso_identity_v1_session_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndSessionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndSessionsResponse) ProtoMessage() {}
+
+func (x *EndSessionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_identity_v1_session_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndSessionsResponse.ProtoReflect.Descriptor instead.
+func (*EndSessionsResponse) Descriptor() ([]byte, []int) {
+	return file_coso_identity_v1_session_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *EndSessionsResponse) GetEnded() int32 {
+	if x != nil {
+		return x.Ended
+	}
+	return 0
+}
+
+// Begins a session of another issuer's user.
+type BeginSessionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the issuer says of who signed in: an ID token, as a compact JWS.
+	IdToken string `protobuf:"bytes,1,opt,name=id_token,json=idToken,proto3" json:"id_token,omitempty"`
+	// The nonce of the sign-in that it ends.
+	Nonce         string `protobuf:"bytes,2,opt,name=nonce,proto3" json:"nonce,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BeginSessionRequest) Reset() {
+	*x = BeginSessionRequest{}
+	mi := &file_coso_identity_v1_session_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BeginSessionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BeginSessionRequest) ProtoMessage() {}
+
+func (x *BeginSessionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_identity_v1_session_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BeginSessionRequest.ProtoReflect.Descriptor instead.
+func (*BeginSessionRequest) Descriptor() ([]byte, []int) {
+	return file_coso_identity_v1_session_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *BeginSessionRequest) GetIdToken() string {
+	if x != nil {
+		return x.IdToken
+	}
+	return ""
+}
+
+func (x *BeginSessionRequest) GetNonce() string {
+	if x != nil {
+		return x.Nonce
+	}
+	return ""
+}
+
 // Asks for the caller's sessions.
 type ListSessionsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -430,7 +586,7 @@ type ListSessionsRequest struct {
 
 func (x *ListSessionsRequest) Reset() {
 	*x = ListSessionsRequest{}
-	mi := &file_coso_identity_v1_session_proto_msgTypes[6]
+	mi := &file_coso_identity_v1_session_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -442,7 +598,7 @@ func (x *ListSessionsRequest) String() string {
 func (*ListSessionsRequest) ProtoMessage() {}
 
 func (x *ListSessionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_identity_v1_session_proto_msgTypes[6]
+	mi := &file_coso_identity_v1_session_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -455,7 +611,7 @@ func (x *ListSessionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSessionsRequest.ProtoReflect.Descriptor instead.
 func (*ListSessionsRequest) Descriptor() ([]byte, []int) {
-	return file_coso_identity_v1_session_proto_rawDescGZIP(), []int{6}
+	return file_coso_identity_v1_session_proto_rawDescGZIP(), []int{9}
 }
 
 // The caller's sessions.
@@ -469,7 +625,7 @@ type ListSessionsResponse struct {
 
 func (x *ListSessionsResponse) Reset() {
 	*x = ListSessionsResponse{}
-	mi := &file_coso_identity_v1_session_proto_msgTypes[7]
+	mi := &file_coso_identity_v1_session_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -481,7 +637,7 @@ func (x *ListSessionsResponse) String() string {
 func (*ListSessionsResponse) ProtoMessage() {}
 
 func (x *ListSessionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_identity_v1_session_proto_msgTypes[7]
+	mi := &file_coso_identity_v1_session_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -494,7 +650,7 @@ func (x *ListSessionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSessionsResponse.ProtoReflect.Descriptor instead.
 func (*ListSessionsResponse) Descriptor() ([]byte, []int) {
-	return file_coso_identity_v1_session_proto_rawDescGZIP(), []int{7}
+	return file_coso_identity_v1_session_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListSessionsResponse) GetSessions() []*Session {
@@ -517,7 +673,7 @@ type ChangePasswordRequest struct {
 
 func (x *ChangePasswordRequest) Reset() {
 	*x = ChangePasswordRequest{}
-	mi := &file_coso_identity_v1_session_proto_msgTypes[8]
+	mi := &file_coso_identity_v1_session_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -529,7 +685,7 @@ func (x *ChangePasswordRequest) String() string {
 func (*ChangePasswordRequest) ProtoMessage() {}
 
 func (x *ChangePasswordRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_identity_v1_session_proto_msgTypes[8]
+	mi := &file_coso_identity_v1_session_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -542,7 +698,7 @@ func (x *ChangePasswordRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangePasswordRequest.ProtoReflect.Descriptor instead.
 func (*ChangePasswordRequest) Descriptor() ([]byte, []int) {
-	return file_coso_identity_v1_session_proto_rawDescGZIP(), []int{8}
+	return file_coso_identity_v1_session_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ChangePasswordRequest) GetOldPassword() string {
@@ -561,14 +717,16 @@ func (x *ChangePasswordRequest) GetNewPassword() string {
 
 // The password was changed.
 type ChangePasswordResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many API tokens were revoked with it; programs that used them need new ones.
+	RevokedApiTokens int32 `protobuf:"varint,1,opt,name=revoked_api_tokens,json=revokedApiTokens,proto3" json:"revoked_api_tokens,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *ChangePasswordResponse) Reset() {
 	*x = ChangePasswordResponse{}
-	mi := &file_coso_identity_v1_session_proto_msgTypes[9]
+	mi := &file_coso_identity_v1_session_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -580,7 +738,7 @@ func (x *ChangePasswordResponse) String() string {
 func (*ChangePasswordResponse) ProtoMessage() {}
 
 func (x *ChangePasswordResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_identity_v1_session_proto_msgTypes[9]
+	mi := &file_coso_identity_v1_session_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -593,7 +751,14 @@ func (x *ChangePasswordResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangePasswordResponse.ProtoReflect.Descriptor instead.
 func (*ChangePasswordResponse) Descriptor() ([]byte, []int) {
-	return file_coso_identity_v1_session_proto_rawDescGZIP(), []int{9}
+	return file_coso_identity_v1_session_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ChangePasswordResponse) GetRevokedApiTokens() int32 {
+	if x != nil {
+		return x.RevokedApiTokens
+	}
+	return 0
 }
 
 // Asks who calls.
@@ -605,7 +770,7 @@ type GetCallerRequest struct {
 
 func (x *GetCallerRequest) Reset() {
 	*x = GetCallerRequest{}
-	mi := &file_coso_identity_v1_session_proto_msgTypes[10]
+	mi := &file_coso_identity_v1_session_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -617,7 +782,7 @@ func (x *GetCallerRequest) String() string {
 func (*GetCallerRequest) ProtoMessage() {}
 
 func (x *GetCallerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_identity_v1_session_proto_msgTypes[10]
+	mi := &file_coso_identity_v1_session_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -630,7 +795,7 @@ func (x *GetCallerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCallerRequest.ProtoReflect.Descriptor instead.
 func (*GetCallerRequest) Descriptor() ([]byte, []int) {
-	return file_coso_identity_v1_session_proto_rawDescGZIP(), []int{10}
+	return file_coso_identity_v1_session_proto_rawDescGZIP(), []int{13}
 }
 
 // Caller is who calls, as the request proves it.
@@ -640,12 +805,12 @@ type Caller struct {
 	Principal string `protobuf:"bytes,1,opt,name=principal,proto3" json:"principal,omitempty"`
 	// The account, e.g. `accounts/lan`; empty for one of another issuer.
 	Account string `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
-	// Who it is, of an account.
+	// What they are called: of an account, or as the issuer says by which they signed in here.
 	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// The session; empty if there is none, as with an API token.
 	Session string `protobuf:"bytes,4,opt,name=session,proto3" json:"session,omitempty"`
 	// What the token is narrowed to; none: nothing. `password`: to changing the one-time password. `api`: an API token's, to
-	// all but the caller's own password, sessions and API tokens. `read`: to reading.
+	// all but the caller's own password, sessions and API tokens, and managing accounts and grants. `read`: to reading.
 	Scope []string `protobuf:"bytes,5,rep,name=scope,proto3" json:"scope,omitempty"`
 	// The password is a one-time one and has to be changed.
 	MustChangePassword bool `protobuf:"varint,6,opt,name=must_change_password,json=mustChangePassword,proto3" json:"must_change_password,omitempty"`
@@ -657,7 +822,7 @@ type Caller struct {
 
 func (x *Caller) Reset() {
 	*x = Caller{}
-	mi := &file_coso_identity_v1_session_proto_msgTypes[11]
+	mi := &file_coso_identity_v1_session_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -669,7 +834,7 @@ func (x *Caller) String() string {
 func (*Caller) ProtoMessage() {}
 
 func (x *Caller) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_identity_v1_session_proto_msgTypes[11]
+	mi := &file_coso_identity_v1_session_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -682,7 +847,7 @@ func (x *Caller) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Caller.ProtoReflect.Descriptor instead.
 func (*Caller) Descriptor() ([]byte, []int) {
-	return file_coso_identity_v1_session_proto_rawDescGZIP(), []int{11}
+	return file_coso_identity_v1_session_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Caller) GetPrincipal() string {
@@ -745,7 +910,7 @@ type ExchangeApiTokenRequest struct {
 
 func (x *ExchangeApiTokenRequest) Reset() {
 	*x = ExchangeApiTokenRequest{}
-	mi := &file_coso_identity_v1_session_proto_msgTypes[12]
+	mi := &file_coso_identity_v1_session_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -757,7 +922,7 @@ func (x *ExchangeApiTokenRequest) String() string {
 func (*ExchangeApiTokenRequest) ProtoMessage() {}
 
 func (x *ExchangeApiTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_identity_v1_session_proto_msgTypes[12]
+	mi := &file_coso_identity_v1_session_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -770,7 +935,7 @@ func (x *ExchangeApiTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExchangeApiTokenRequest.ProtoReflect.Descriptor instead.
 func (*ExchangeApiTokenRequest) Descriptor() ([]byte, []int) {
-	return file_coso_identity_v1_session_proto_rawDescGZIP(), []int{12}
+	return file_coso_identity_v1_session_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ExchangeApiTokenRequest) GetSecret() string {
@@ -795,7 +960,7 @@ type ExchangeApiTokenResponse struct {
 
 func (x *ExchangeApiTokenResponse) Reset() {
 	*x = ExchangeApiTokenResponse{}
-	mi := &file_coso_identity_v1_session_proto_msgTypes[13]
+	mi := &file_coso_identity_v1_session_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -807,7 +972,7 @@ func (x *ExchangeApiTokenResponse) String() string {
 func (*ExchangeApiTokenResponse) ProtoMessage() {}
 
 func (x *ExchangeApiTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_identity_v1_session_proto_msgTypes[13]
+	mi := &file_coso_identity_v1_session_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -820,7 +985,7 @@ func (x *ExchangeApiTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExchangeApiTokenResponse.ProtoReflect.Descriptor instead.
 func (*ExchangeApiTokenResponse) Descriptor() ([]byte, []int) {
-	return file_coso_identity_v1_session_proto_rawDescGZIP(), []int{13}
+	return file_coso_identity_v1_session_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ExchangeApiTokenResponse) GetToken() string {
@@ -848,18 +1013,19 @@ var File_coso_identity_v1_session_proto protoreflect.FileDescriptor
 
 const file_coso_identity_v1_session_proto_rawDesc = "" +
 	"\n" +
-	"\x1ecoso/identity/v1/session.proto\x12\x10coso.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fcoso/access/v1/permission.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x03\n" +
+	"\x1ecoso/identity/v1/session.proto\x12\x10coso.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fcoso/access/v1/permission.proto\x1a\x1dcoso/access/v1/personal.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb3\x03\n" +
 	"\aSession\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x1d\n" +
 	"\aaccount\x18\x02 \x01(\tB\x03\xe0A\x03R\aaccount\x12@\n" +
 	"\vcreate_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"createTime\x12:\n" +
-	"\buse_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\auseTime\x12I\n" +
+	"createTime\x12>\n" +
+	"\buse_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\a\xe0A\x03\x90\xce\x18\x01R\auseTime\x12I\n" +
 	"\x10idle_expire_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\x0eidleExpireTime\x12@\n" +
 	"\vexpire_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"expireTime\x12\x1b\n" +
-	"\x06source\x18\a \x01(\tB\x03\xe0A\x03R\x06source\x12\x1d\n" +
-	"\acurrent\x18\b \x01(\bB\x03\xe0A\x03R\acurrent\"\x8c\x02\n" +
+	"expireTime\x12\x1f\n" +
+	"\x06source\x18\a \x01(\tB\a\xe0A\x03\x90\xce\x18\x01R\x06source\x12\x1d\n" +
+	"\acurrent\x18\b \x01(\bB\x03\xe0A\x03R\acurrent\x12!\n" +
+	"\tprincipal\x18\t \x01(\tB\x03\xe0A\x03R\tprincipal\"\x8c\x02\n" +
 	"\rSessionTokens\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12;\n" +
 	"\vexpire_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
@@ -876,19 +1042,27 @@ const file_coso_identity_v1_session_proto_rawDesc = "" +
 	"\x11EndSessionRequest\x12-\n" +
 	"\rrefresh_token\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\x80\x04R\frefreshToken\x12K\n" +
 	"\x04name\x18\x02 \x01(\tB7\xbaH4\xd8\x01\x01r/2-^sessions/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\"\x14\n" +
-	"\x12EndSessionResponse\"\x15\n" +
+	"\x12EndSessionResponse\"p\n" +
+	"\x12EndSessionsRequest\x12Z\n" +
+	"\tprincipal\x18\x01 \x01(\tB<\xe0A\x02\xbaH6\xc8\x01\x01r12/^principals/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\tprincipal\"+\n" +
+	"\x13EndSessionsResponse\x12\x14\n" +
+	"\x05ended\x18\x01 \x01(\x05R\x05ended\"f\n" +
+	"\x13BeginSessionRequest\x12)\n" +
+	"\bid_token\x18\x01 \x01(\tB\x0e\xe0A\x02\xbaH\b\xc8\x01\x01r\x03(\x80@R\aidToken\x12$\n" +
+	"\x05nonce\x18\x02 \x01(\tB\x0e\xe0A\x02\xbaH\b\xc8\x01\x01r\x03(\x80\x01R\x05nonce\"\x15\n" +
 	"\x13ListSessionsRequest\"M\n" +
 	"\x14ListSessionsResponse\x125\n" +
 	"\bsessions\x18\x01 \x03(\v2\x19.coso.identity.v1.SessionR\bsessions\"}\n" +
 	"\x15ChangePasswordRequest\x121\n" +
 	"\fold_password\x18\x01 \x01(\tB\x0e\xe0A\x02\xbaH\b\xc8\x01\x01r\x03(\x80\x04R\voldPassword\x121\n" +
-	"\fnew_password\x18\x02 \x01(\tB\x0e\xe0A\x02\xbaH\b\xc8\x01\x01r\x03(\x80\x04R\vnewPassword\"\x18\n" +
-	"\x16ChangePasswordResponse\"\x12\n" +
-	"\x10GetCallerRequest\"\x82\x02\n" +
+	"\fnew_password\x18\x02 \x01(\tB\x0e\xe0A\x02\xbaH\b\xc8\x01\x01r\x03(\x80\x04R\vnewPassword\"F\n" +
+	"\x16ChangePasswordResponse\x12,\n" +
+	"\x12revoked_api_tokens\x18\x01 \x01(\x05R\x10revokedApiTokens\"\x12\n" +
+	"\x10GetCallerRequest\"\x88\x02\n" +
 	"\x06Caller\x12\x1c\n" +
 	"\tprincipal\x18\x01 \x01(\tR\tprincipal\x12\x18\n" +
-	"\aaccount\x18\x02 \x01(\tR\aaccount\x12!\n" +
-	"\fdisplay_name\x18\x03 \x01(\tR\vdisplayName\x12\x18\n" +
+	"\aaccount\x18\x02 \x01(\tR\aaccount\x12'\n" +
+	"\fdisplay_name\x18\x03 \x01(\tB\x04\x90\xce\x18\x01R\vdisplayName\x12\x18\n" +
 	"\asession\x18\x04 \x01(\tR\asession\x12\x14\n" +
 	"\x05scope\x18\x05 \x03(\tR\x05scope\x120\n" +
 	"\x14must_change_password\x18\x06 \x01(\bR\x12mustChangePassword\x12;\n" +
@@ -900,17 +1074,20 @@ const file_coso_identity_v1_session_proto_rawDesc = "" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12;\n" +
 	"\vexpire_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12\x1c\n" +
-	"\tprincipal\x18\x03 \x01(\tR\tprincipal2\x83\a\n" +
-	"\x0eSessionService\x12u\n" +
-	"\rCreateSession\x12&.coso.identity.v1.CreateSessionRequest\x1a\x1f.coso.identity.v1.SessionTokens\"\x1b\x88\xce\x18\x01\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/sessions\x12\x7f\n" +
-	"\x0eRefreshSession\x12'.coso.identity.v1.RefreshSessionRequest\x1a\x1f.coso.identity.v1.SessionTokens\"#\x88\xce\x18\x01\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/sessions:refresh\x12x\n" +
+	"\tprincipal\x18\x03 \x01(\tR\tprincipal2\x94\b\n" +
+	"\x0eSessionService\x12y\n" +
+	"\rCreateSession\x12&.coso.identity.v1.CreateSessionRequest\x1a\x1f.coso.identity.v1.SessionTokens\"\x1f\x88\xce\x18\x01\x98\xce\x18\x01\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/sessions\x12\x83\x01\n" +
+	"\x0eRefreshSession\x12'.coso.identity.v1.RefreshSessionRequest\x1a\x1f.coso.identity.v1.SessionTokens\"'\x88\xce\x18\x01\x98\xce\x18\x01\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/sessions:refresh\x12x\n" +
 	"\n" +
-	"EndSession\x12#.coso.identity.v1.EndSessionRequest\x1a$.coso.identity.v1.EndSessionResponse\"\x1f\x88\xce\x18\x01\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/sessions:end\x12w\n" +
-	"\fListSessions\x12%.coso.identity.v1.ListSessionsRequest\x1a&.coso.identity.v1.ListSessionsResponse\"\x18\x88\xce\x18\x02\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/sessions\x12\x8f\x01\n" +
-	"\x0eChangePassword\x12'.coso.identity.v1.ChangePasswordRequest\x1a(.coso.identity.v1.ChangePasswordResponse\"*\x88\xce\x18\x02\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/sessions:changePassword\x12a\n" +
-	"\tGetCaller\x12\".coso.identity.v1.GetCallerRequest\x1a\x18.coso.identity.v1.Caller\"\x16\x88\xce\x18\x02\x82\xd3\xe4\x93\x02\f\x12\n" +
+	"EndSession\x12#.coso.identity.v1.EndSessionRequest\x1a$.coso.identity.v1.EndSessionResponse\"\x1f\x88\xce\x18\x01\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/sessions:end\x12~\n" +
+	"\vEndSessions\x12$.coso.identity.v1.EndSessionsRequest\x1a%.coso.identity.v1.EndSessionsResponse\"\"\x88\xce\x185\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/sessions:endAll\x12{\n" +
+	"\fListSessions\x12%.coso.identity.v1.ListSessionsRequest\x1a&.coso.identity.v1.ListSessionsResponse\"\x1c\x88\xce\x18\x02\x98\xce\x18\x01\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/sessions\x12\x8f\x01\n" +
+	"\x0eChangePassword\x12'.coso.identity.v1.ChangePasswordRequest\x1a(.coso.identity.v1.ChangePasswordResponse\"*\x88\xce\x18\x02\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/sessions:changePassword\x12e\n" +
+	"\tGetCaller\x12\".coso.identity.v1.GetCallerRequest\x1a\x18.coso.identity.v1.Caller\"\x1a\x88\xce\x18\x02\x98\xce\x18\x01\x82\xd3\xe4\x93\x02\f\x12\n" +
 	"/v1/caller\x12\x90\x01\n" +
-	"\x10ExchangeApiToken\x12).coso.identity.v1.ExchangeApiTokenRequest\x1a*.coso.identity.v1.ExchangeApiTokenResponse\"%\x88\xce\x18\x01\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/apiTokens:exchangeB,Z*coso/proto/gen/coso/identity/v1;identitypbb\x06proto3"
+	"\x10ExchangeApiToken\x12).coso.identity.v1.ExchangeApiTokenRequest\x1a*.coso.identity.v1.ExchangeApiTokenResponse\"%\x88\xce\x18\x01\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/apiTokens:exchange2q\n" +
+	"\rSignInService\x12`\n" +
+	"\fBeginSession\x12%.coso.identity.v1.BeginSessionRequest\x1a\x1f.coso.identity.v1.SessionTokens\"\b\x88\xce\x18\x03\x98\xce\x18\x01B,Z*coso/proto/gen/coso/identity/v1;identitypbb\x06proto3"
 
 var (
 	file_coso_identity_v1_session_proto_rawDescOnce sync.Once
@@ -924,7 +1101,7 @@ func file_coso_identity_v1_session_proto_rawDescGZIP() []byte {
 	return file_coso_identity_v1_session_proto_rawDescData
 }
 
-var file_coso_identity_v1_session_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_coso_identity_v1_session_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_coso_identity_v1_session_proto_goTypes = []any{
 	(*Session)(nil),                  // 0: coso.identity.v1.Session
 	(*SessionTokens)(nil),            // 1: coso.identity.v1.SessionTokens
@@ -932,42 +1109,49 @@ var file_coso_identity_v1_session_proto_goTypes = []any{
 	(*RefreshSessionRequest)(nil),    // 3: coso.identity.v1.RefreshSessionRequest
 	(*EndSessionRequest)(nil),        // 4: coso.identity.v1.EndSessionRequest
 	(*EndSessionResponse)(nil),       // 5: coso.identity.v1.EndSessionResponse
-	(*ListSessionsRequest)(nil),      // 6: coso.identity.v1.ListSessionsRequest
-	(*ListSessionsResponse)(nil),     // 7: coso.identity.v1.ListSessionsResponse
-	(*ChangePasswordRequest)(nil),    // 8: coso.identity.v1.ChangePasswordRequest
-	(*ChangePasswordResponse)(nil),   // 9: coso.identity.v1.ChangePasswordResponse
-	(*GetCallerRequest)(nil),         // 10: coso.identity.v1.GetCallerRequest
-	(*Caller)(nil),                   // 11: coso.identity.v1.Caller
-	(*ExchangeApiTokenRequest)(nil),  // 12: coso.identity.v1.ExchangeApiTokenRequest
-	(*ExchangeApiTokenResponse)(nil), // 13: coso.identity.v1.ExchangeApiTokenResponse
-	(*timestamppb.Timestamp)(nil),    // 14: google.protobuf.Timestamp
+	(*EndSessionsRequest)(nil),       // 6: coso.identity.v1.EndSessionsRequest
+	(*EndSessionsResponse)(nil),      // 7: coso.identity.v1.EndSessionsResponse
+	(*BeginSessionRequest)(nil),      // 8: coso.identity.v1.BeginSessionRequest
+	(*ListSessionsRequest)(nil),      // 9: coso.identity.v1.ListSessionsRequest
+	(*ListSessionsResponse)(nil),     // 10: coso.identity.v1.ListSessionsResponse
+	(*ChangePasswordRequest)(nil),    // 11: coso.identity.v1.ChangePasswordRequest
+	(*ChangePasswordResponse)(nil),   // 12: coso.identity.v1.ChangePasswordResponse
+	(*GetCallerRequest)(nil),         // 13: coso.identity.v1.GetCallerRequest
+	(*Caller)(nil),                   // 14: coso.identity.v1.Caller
+	(*ExchangeApiTokenRequest)(nil),  // 15: coso.identity.v1.ExchangeApiTokenRequest
+	(*ExchangeApiTokenResponse)(nil), // 16: coso.identity.v1.ExchangeApiTokenResponse
+	(*timestamppb.Timestamp)(nil),    // 17: google.protobuf.Timestamp
 }
 var file_coso_identity_v1_session_proto_depIdxs = []int32{
-	14, // 0: coso.identity.v1.Session.create_time:type_name -> google.protobuf.Timestamp
-	14, // 1: coso.identity.v1.Session.use_time:type_name -> google.protobuf.Timestamp
-	14, // 2: coso.identity.v1.Session.idle_expire_time:type_name -> google.protobuf.Timestamp
-	14, // 3: coso.identity.v1.Session.expire_time:type_name -> google.protobuf.Timestamp
-	14, // 4: coso.identity.v1.SessionTokens.expire_time:type_name -> google.protobuf.Timestamp
+	17, // 0: coso.identity.v1.Session.create_time:type_name -> google.protobuf.Timestamp
+	17, // 1: coso.identity.v1.Session.use_time:type_name -> google.protobuf.Timestamp
+	17, // 2: coso.identity.v1.Session.idle_expire_time:type_name -> google.protobuf.Timestamp
+	17, // 3: coso.identity.v1.Session.expire_time:type_name -> google.protobuf.Timestamp
+	17, // 4: coso.identity.v1.SessionTokens.expire_time:type_name -> google.protobuf.Timestamp
 	0,  // 5: coso.identity.v1.SessionTokens.session:type_name -> coso.identity.v1.Session
 	0,  // 6: coso.identity.v1.ListSessionsResponse.sessions:type_name -> coso.identity.v1.Session
-	14, // 7: coso.identity.v1.Caller.expire_time:type_name -> google.protobuf.Timestamp
-	14, // 8: coso.identity.v1.ExchangeApiTokenResponse.expire_time:type_name -> google.protobuf.Timestamp
+	17, // 7: coso.identity.v1.Caller.expire_time:type_name -> google.protobuf.Timestamp
+	17, // 8: coso.identity.v1.ExchangeApiTokenResponse.expire_time:type_name -> google.protobuf.Timestamp
 	2,  // 9: coso.identity.v1.SessionService.CreateSession:input_type -> coso.identity.v1.CreateSessionRequest
 	3,  // 10: coso.identity.v1.SessionService.RefreshSession:input_type -> coso.identity.v1.RefreshSessionRequest
 	4,  // 11: coso.identity.v1.SessionService.EndSession:input_type -> coso.identity.v1.EndSessionRequest
-	6,  // 12: coso.identity.v1.SessionService.ListSessions:input_type -> coso.identity.v1.ListSessionsRequest
-	8,  // 13: coso.identity.v1.SessionService.ChangePassword:input_type -> coso.identity.v1.ChangePasswordRequest
-	10, // 14: coso.identity.v1.SessionService.GetCaller:input_type -> coso.identity.v1.GetCallerRequest
-	12, // 15: coso.identity.v1.SessionService.ExchangeApiToken:input_type -> coso.identity.v1.ExchangeApiTokenRequest
-	1,  // 16: coso.identity.v1.SessionService.CreateSession:output_type -> coso.identity.v1.SessionTokens
-	1,  // 17: coso.identity.v1.SessionService.RefreshSession:output_type -> coso.identity.v1.SessionTokens
-	5,  // 18: coso.identity.v1.SessionService.EndSession:output_type -> coso.identity.v1.EndSessionResponse
-	7,  // 19: coso.identity.v1.SessionService.ListSessions:output_type -> coso.identity.v1.ListSessionsResponse
-	9,  // 20: coso.identity.v1.SessionService.ChangePassword:output_type -> coso.identity.v1.ChangePasswordResponse
-	11, // 21: coso.identity.v1.SessionService.GetCaller:output_type -> coso.identity.v1.Caller
-	13, // 22: coso.identity.v1.SessionService.ExchangeApiToken:output_type -> coso.identity.v1.ExchangeApiTokenResponse
-	16, // [16:23] is the sub-list for method output_type
-	9,  // [9:16] is the sub-list for method input_type
+	6,  // 12: coso.identity.v1.SessionService.EndSessions:input_type -> coso.identity.v1.EndSessionsRequest
+	9,  // 13: coso.identity.v1.SessionService.ListSessions:input_type -> coso.identity.v1.ListSessionsRequest
+	11, // 14: coso.identity.v1.SessionService.ChangePassword:input_type -> coso.identity.v1.ChangePasswordRequest
+	13, // 15: coso.identity.v1.SessionService.GetCaller:input_type -> coso.identity.v1.GetCallerRequest
+	15, // 16: coso.identity.v1.SessionService.ExchangeApiToken:input_type -> coso.identity.v1.ExchangeApiTokenRequest
+	8,  // 17: coso.identity.v1.SignInService.BeginSession:input_type -> coso.identity.v1.BeginSessionRequest
+	1,  // 18: coso.identity.v1.SessionService.CreateSession:output_type -> coso.identity.v1.SessionTokens
+	1,  // 19: coso.identity.v1.SessionService.RefreshSession:output_type -> coso.identity.v1.SessionTokens
+	5,  // 20: coso.identity.v1.SessionService.EndSession:output_type -> coso.identity.v1.EndSessionResponse
+	7,  // 21: coso.identity.v1.SessionService.EndSessions:output_type -> coso.identity.v1.EndSessionsResponse
+	10, // 22: coso.identity.v1.SessionService.ListSessions:output_type -> coso.identity.v1.ListSessionsResponse
+	12, // 23: coso.identity.v1.SessionService.ChangePassword:output_type -> coso.identity.v1.ChangePasswordResponse
+	14, // 24: coso.identity.v1.SessionService.GetCaller:output_type -> coso.identity.v1.Caller
+	16, // 25: coso.identity.v1.SessionService.ExchangeApiToken:output_type -> coso.identity.v1.ExchangeApiTokenResponse
+	1,  // 26: coso.identity.v1.SignInService.BeginSession:output_type -> coso.identity.v1.SessionTokens
+	18, // [18:27] is the sub-list for method output_type
+	9,  // [9:18] is the sub-list for method input_type
 	9,  // [9:9] is the sub-list for extension type_name
 	9,  // [9:9] is the sub-list for extension extendee
 	0,  // [0:9] is the sub-list for field type_name
@@ -984,9 +1168,9 @@ func file_coso_identity_v1_session_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_coso_identity_v1_session_proto_rawDesc), len(file_coso_identity_v1_session_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   17,
 			NumExtensions: 0,
-			NumServices:   1,
+			NumServices:   2,
 		},
 		GoTypes:           file_coso_identity_v1_session_proto_goTypes,
 		DependencyIndexes: file_coso_identity_v1_session_proto_depIdxs,

@@ -24,6 +24,7 @@ const (
 	SessionService_CreateSession_FullMethodName    = "/coso.identity.v1.SessionService/CreateSession"
 	SessionService_RefreshSession_FullMethodName   = "/coso.identity.v1.SessionService/RefreshSession"
 	SessionService_EndSession_FullMethodName       = "/coso.identity.v1.SessionService/EndSession"
+	SessionService_EndSessions_FullMethodName      = "/coso.identity.v1.SessionService/EndSessions"
 	SessionService_ListSessions_FullMethodName     = "/coso.identity.v1.SessionService/ListSessions"
 	SessionService_ChangePassword_FullMethodName   = "/coso.identity.v1.SessionService/ChangePassword"
 	SessionService_GetCaller_FullMethodName        = "/coso.identity.v1.SessionService/GetCaller"
@@ -42,16 +43,22 @@ type SessionServiceClient interface {
 	// failures (SIGN_IN_TOO_OFTEN, which says until when) or while too many sign in at once (SIGN_IN_BUSY).
 	CreateSession(ctx context.Context, in *CreateSessionRequest, opts ...grpc.CallOption) (*SessionTokens, error)
 	// Gives a new token and a new refresh token for a refresh token, which is used up. UNAUTHENTICATED if it is none
-	// (REFRESH_TOKEN_INVALID), if its session has ended (SESSION_ENDED), and if it was used up before (REFRESH_TOKEN_REUSED):
-	// then two hold it, of whom one has it by theft, so the session ends.
+	// (REFRESH_TOKEN_INVALID), if its session has ended (SESSION_ENDED), and if it was used up before, however long ago
+	// (REFRESH_TOKEN_REUSED): then two hold it, of whom one has it by theft, so the session ends.
 	RefreshSession(ctx context.Context, in *RefreshSessionRequest, opts ...grpc.CallOption) (*SessionTokens, error)
 	// Signs out: ends the session of a refresh token; or, for who is signed in, the session named, one of their own; or the
 	// present one if the request is empty. A session that has ended already is no error. Tokens that were given out before hold
 	// until they expire.
 	EndSession(ctx context.Context, in *EndSessionRequest, opts ...grpc.CallOption) (*EndSessionResponse, error)
+	// Ends all sessions of somebody, whether they signed in with a password here or by another issuer, and answers how many.
+	// Tokens that were given out before hold until they expire, and whoever may still sign in can begin another session: an
+	// account is closed by UpdateAccount, and who signs in by another issuer is shut out there, or by ending their grants.
+	// NOT_FOUND if nobody of that name can have a session.
+	EndSessions(ctx context.Context, in *EndSessionsRequest, opts ...grpc.CallOption) (*EndSessionsResponse, error)
 	// The caller's own sessions, the last begun first.
 	ListSessions(ctx context.Context, in *ListSessionsRequest, opts ...grpc.CallOption) (*ListSessionsResponse, error)
-	// Changes the caller's password and ends their other sessions. INVALID_ARGUMENT (PASSWORD_WRONG) if the old one is
+	// Changes the caller's password, ends their other sessions and revokes their API tokens: whoever knew the old password could
+	// have made them. INVALID_ARGUMENT (PASSWORD_WRONG) if the old one is
 	// another, or for a new one that is too easy to guess; RESOURCE_EXHAUSTED after failures, as at sign-in. After a one-time
 	// password the next RefreshSession gives tokens that are not narrowed any more.
 	ChangePassword(ctx context.Context, in *ChangePasswordRequest, opts ...grpc.CallOption) (*ChangePasswordResponse, error)
@@ -94,6 +101,16 @@ func (c *sessionServiceClient) EndSession(ctx context.Context, in *EndSessionReq
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(EndSessionResponse)
 	err := c.cc.Invoke(ctx, SessionService_EndSession_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *sessionServiceClient) EndSessions(ctx context.Context, in *EndSessionsRequest, opts ...grpc.CallOption) (*EndSessionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EndSessionsResponse)
+	err := c.cc.Invoke(ctx, SessionService_EndSessions_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -152,16 +169,22 @@ type SessionServiceServer interface {
 	// failures (SIGN_IN_TOO_OFTEN, which says until when) or while too many sign in at once (SIGN_IN_BUSY).
 	CreateSession(context.Context, *CreateSessionRequest) (*SessionTokens, error)
 	// Gives a new token and a new refresh token for a refresh token, which is used up. UNAUTHENTICATED if it is none
-	// (REFRESH_TOKEN_INVALID), if its session has ended (SESSION_ENDED), and if it was used up before (REFRESH_TOKEN_REUSED):
-	// then two hold it, of whom one has it by theft, so the session ends.
+	// (REFRESH_TOKEN_INVALID), if its session has ended (SESSION_ENDED), and if it was used up before, however long ago
+	// (REFRESH_TOKEN_REUSED): then two hold it, of whom one has it by theft, so the session ends.
 	RefreshSession(context.Context, *RefreshSessionRequest) (*SessionTokens, error)
 	// Signs out: ends the session of a refresh token; or, for who is signed in, the session named, one of their own; or the
 	// present one if the request is empty. A session that has ended already is no error. Tokens that were given out before hold
 	// until they expire.
 	EndSession(context.Context, *EndSessionRequest) (*EndSessionResponse, error)
+	// Ends all sessions of somebody, whether they signed in with a password here or by another issuer, and answers how many.
+	// Tokens that were given out before hold until they expire, and whoever may still sign in can begin another session: an
+	// account is closed by UpdateAccount, and who signs in by another issuer is shut out there, or by ending their grants.
+	// NOT_FOUND if nobody of that name can have a session.
+	EndSessions(context.Context, *EndSessionsRequest) (*EndSessionsResponse, error)
 	// The caller's own sessions, the last begun first.
 	ListSessions(context.Context, *ListSessionsRequest) (*ListSessionsResponse, error)
-	// Changes the caller's password and ends their other sessions. INVALID_ARGUMENT (PASSWORD_WRONG) if the old one is
+	// Changes the caller's password, ends their other sessions and revokes their API tokens: whoever knew the old password could
+	// have made them. INVALID_ARGUMENT (PASSWORD_WRONG) if the old one is
 	// another, or for a new one that is too easy to guess; RESOURCE_EXHAUSTED after failures, as at sign-in. After a one-time
 	// password the next RefreshSession gives tokens that are not narrowed any more.
 	ChangePassword(context.Context, *ChangePasswordRequest) (*ChangePasswordResponse, error)
@@ -188,6 +211,9 @@ func (UnimplementedSessionServiceServer) RefreshSession(context.Context, *Refres
 }
 func (UnimplementedSessionServiceServer) EndSession(context.Context, *EndSessionRequest) (*EndSessionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method EndSession not implemented")
+}
+func (UnimplementedSessionServiceServer) EndSessions(context.Context, *EndSessionsRequest) (*EndSessionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EndSessions not implemented")
 }
 func (UnimplementedSessionServiceServer) ListSessions(context.Context, *ListSessionsRequest) (*ListSessionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListSessions not implemented")
@@ -272,6 +298,24 @@ func _SessionService_EndSession_Handler(srv interface{}, ctx context.Context, de
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(SessionServiceServer).EndSession(ctx, req.(*EndSessionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SessionService_EndSessions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EndSessionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SessionServiceServer).EndSessions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SessionService_EndSessions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SessionServiceServer).EndSessions(ctx, req.(*EndSessionsRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -368,6 +412,10 @@ var SessionService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _SessionService_EndSession_Handler,
 		},
 		{
+			MethodName: "EndSessions",
+			Handler:    _SessionService_EndSessions_Handler,
+		},
+		{
 			MethodName: "ListSessions",
 			Handler:    _SessionService_ListSessions_Handler,
 		},
@@ -382,6 +430,120 @@ var SessionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ExchangeApiToken",
 			Handler:    _SessionService_ExchangeApiToken_Handler,
+		},
+	},
+	Streams:  []grpc.StreamDesc{},
+	Metadata: "coso/identity/v1/session.proto",
+}
+
+const (
+	SignInService_BeginSession_FullMethodName = "/coso.identity.v1.SignInService/BeginSession"
+)
+
+// SignInServiceClient is the client API for SignInService service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// SignInService is for the gateway alone.
+type SignInServiceClient interface {
+	// Begins a session of who has signed in by the issuer whose ID token comes with the request; it is verified here. The
+	// session is of that issuer's user, never of an account, and holds no longer than one of an account. UNAUTHENTICATED for a
+	// token that proves nothing (TOKEN_…); UNIMPLEMENTED (METHOD_UNKNOWN) where no such issuer was named; PERMISSION_DENIED
+	// (SERVICES_ONLY) for whoever is not the gateway.
+	BeginSession(ctx context.Context, in *BeginSessionRequest, opts ...grpc.CallOption) (*SessionTokens, error)
+}
+
+type signInServiceClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewSignInServiceClient(cc grpc.ClientConnInterface) SignInServiceClient {
+	return &signInServiceClient{cc}
+}
+
+func (c *signInServiceClient) BeginSession(ctx context.Context, in *BeginSessionRequest, opts ...grpc.CallOption) (*SessionTokens, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SessionTokens)
+	err := c.cc.Invoke(ctx, SignInService_BeginSession_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// SignInServiceServer is the server API for SignInService service.
+// All implementations must embed UnimplementedSignInServiceServer
+// for forward compatibility.
+//
+// SignInService is for the gateway alone.
+type SignInServiceServer interface {
+	// Begins a session of who has signed in by the issuer whose ID token comes with the request; it is verified here. The
+	// session is of that issuer's user, never of an account, and holds no longer than one of an account. UNAUTHENTICATED for a
+	// token that proves nothing (TOKEN_…); UNIMPLEMENTED (METHOD_UNKNOWN) where no such issuer was named; PERMISSION_DENIED
+	// (SERVICES_ONLY) for whoever is not the gateway.
+	BeginSession(context.Context, *BeginSessionRequest) (*SessionTokens, error)
+	mustEmbedUnimplementedSignInServiceServer()
+}
+
+// UnimplementedSignInServiceServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedSignInServiceServer struct{}
+
+func (UnimplementedSignInServiceServer) BeginSession(context.Context, *BeginSessionRequest) (*SessionTokens, error) {
+	return nil, status.Error(codes.Unimplemented, "method BeginSession not implemented")
+}
+func (UnimplementedSignInServiceServer) mustEmbedUnimplementedSignInServiceServer() {}
+func (UnimplementedSignInServiceServer) testEmbeddedByValue()                       {}
+
+// UnsafeSignInServiceServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to SignInServiceServer will
+// result in compilation errors.
+type UnsafeSignInServiceServer interface {
+	mustEmbedUnimplementedSignInServiceServer()
+}
+
+func RegisterSignInServiceServer(s grpc.ServiceRegistrar, srv SignInServiceServer) {
+	// If the following call panics, it indicates UnimplementedSignInServiceServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&SignInService_ServiceDesc, srv)
+}
+
+func _SignInService_BeginSession_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BeginSessionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SignInServiceServer).BeginSession(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SignInService_BeginSession_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SignInServiceServer).BeginSession(ctx, req.(*BeginSessionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// SignInService_ServiceDesc is the grpc.ServiceDesc for SignInService service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var SignInService_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "coso.identity.v1.SignInService",
+	HandlerType: (*SignInServiceServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "BeginSession",
+			Handler:    _SignInService_BeginSession_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -138,7 +138,7 @@ func (x *Entry) GetRestoredFrom() []byte {
 // Command is one accepted request.
 type Command struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Who: a principal's name (`principals/local`, `services/planning`).
+	// Who: a principal's name (`principals/lan`, `services/planning`).
 	Principal string `protobuf:"bytes,1,opt,name=principal,proto3" json:"principal,omitempty"`
 	// For whom, where somebody acts for another.
 	OnBehalfOf string `protobuf:"bytes,2,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`

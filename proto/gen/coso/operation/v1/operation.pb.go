@@ -88,7 +88,7 @@ func (OperationState) EnumDescriptor() ([]byte, []int) {
 // Operation is one load of new records.
 type Operation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Resource name, `services/{service}/operations/{id}`; never reused. The service is `registry`, `membership`, `planning`
+	// Resource name, `services/{service}/operations/{id}`. The service is `registry`, `membership`, `planning`
 	// or `award`.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// How far it has come.

@@ -36,15 +36,22 @@ const (
 // an operation is the only one for whom it exists: to others it is NOT_FOUND.
 type OperationServiceClient interface {
 	// Begins an operation, which takes up to 200,000 rows in up to 4,096 batches. It is given up by itself after a day
-	// without a batch. ALREADY_EXISTS if there is or was one of that name.
+	// without a batch, and forgotten 31 days after it has ended. ALREADY_EXISTS if one of that name is not forgotten;
+	// PERMISSION_DENIED for who may nowhere record what the service's batch methods create; RESOURCE_EXHAUSTED
+	// (TOO_MANY_OPERATIONS) while the caller has three under way in the service; UNIMPLEMENTED (METHOD_UNKNOWN) by a service
+	// without such methods.
 	BeginOperation(ctx context.Context, in *BeginOperationRequest, opts ...grpc.CallOption) (*Operation, error)
 	// One operation. NOT_FOUND if it does not exist.
 	GetOperation(ctx context.Context, in *GetOperationRequest, opts ...grpc.CallOption) (*Operation, error)
 	// Brings in all rows of an operation, in the order in which they were put aside: from one moment on they are there, each
 	// with its event, as if this request had created them. The more rows, the longer other changes wait: some seconds for
-	// 100,000. Names and unique values are judged anew, other references were judged when the rows were put aside.
-	// ALREADY_EXISTS, and nothing changes, if a name or a unique value was taken meanwhile or is in the operation twice;
-	// FAILED_PRECONDITION if the operation has ended.
+	// 100,000. Every row is judged anew, by what is known at this moment. If one cannot be created any more, no row comes in, and
+	// the operation is given up, since no row of it can be taken back; begin another with the rows as they should be:
+	// ALREADY_EXISTS if a name or a unique value was taken meanwhile or is in the operation twice; as the row's own method
+	// refuses it, e.g. FAILED_PRECONDITION (UNIT_NOT_IN_FORCE), if what it names was closed, dissolved or withdrawn meanwhile. The
+	// refusal's field says which row, counted from 0 in the order in which they were put aside: `rows[17].unit`.
+	// FAILED_PRECONDITION (OPERATION_ENDED) if the operation has ended; PERMISSION_DENIED, and it stays, if the caller may not
+	// record all of its rows any more. Once the rows are found sound, it takes effect even if the caller does not wait for it.
 	ActivateOperation(ctx context.Context, in *ActivateOperationRequest, opts ...grpc.CallOption) (*Operation, error)
 	// Gives an operation up: its rows never take effect. FAILED_PRECONDITION if it has ended.
 	AbandonOperation(ctx context.Context, in *AbandonOperationRequest, opts ...grpc.CallOption) (*Operation, error)
@@ -107,15 +114,22 @@ func (c *operationServiceClient) AbandonOperation(ctx context.Context, in *Aband
 // an operation is the only one for whom it exists: to others it is NOT_FOUND.
 type OperationServiceServer interface {
 	// Begins an operation, which takes up to 200,000 rows in up to 4,096 batches. It is given up by itself after a day
-	// without a batch. ALREADY_EXISTS if there is or was one of that name.
+	// without a batch, and forgotten 31 days after it has ended. ALREADY_EXISTS if one of that name is not forgotten;
+	// PERMISSION_DENIED for who may nowhere record what the service's batch methods create; RESOURCE_EXHAUSTED
+	// (TOO_MANY_OPERATIONS) while the caller has three under way in the service; UNIMPLEMENTED (METHOD_UNKNOWN) by a service
+	// without such methods.
 	BeginOperation(context.Context, *BeginOperationRequest) (*Operation, error)
 	// One operation. NOT_FOUND if it does not exist.
 	GetOperation(context.Context, *GetOperationRequest) (*Operation, error)
 	// Brings in all rows of an operation, in the order in which they were put aside: from one moment on they are there, each
 	// with its event, as if this request had created them. The more rows, the longer other changes wait: some seconds for
-	// 100,000. Names and unique values are judged anew, other references were judged when the rows were put aside.
-	// ALREADY_EXISTS, and nothing changes, if a name or a unique value was taken meanwhile or is in the operation twice;
-	// FAILED_PRECONDITION if the operation has ended.
+	// 100,000. Every row is judged anew, by what is known at this moment. If one cannot be created any more, no row comes in, and
+	// the operation is given up, since no row of it can be taken back; begin another with the rows as they should be:
+	// ALREADY_EXISTS if a name or a unique value was taken meanwhile or is in the operation twice; as the row's own method
+	// refuses it, e.g. FAILED_PRECONDITION (UNIT_NOT_IN_FORCE), if what it names was closed, dissolved or withdrawn meanwhile. The
+	// refusal's field says which row, counted from 0 in the order in which they were put aside: `rows[17].unit`.
+	// FAILED_PRECONDITION (OPERATION_ENDED) if the operation has ended; PERMISSION_DENIED, and it stays, if the caller may not
+	// record all of its rows any more. Once the rows are found sound, it takes effect even if the caller does not wait for it.
 	ActivateOperation(context.Context, *ActivateOperationRequest) (*Operation, error)
 	// Gives an operation up: its rows never take effect. FAILED_PRECONDITION if it has ended.
 	AbandonOperation(context.Context, *AbandonOperationRequest) (*Operation, error)

@@ -15,6 +15,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -27,6 +28,68 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+// SpreadState is how far a change of a grant has come with a service.
+type SpreadState int32
+
+const (
+	// Not set.
+	SpreadState_SPREAD_STATE_UNSPECIFIED SpreadState = 0
+	// It goes by the change.
+	SpreadState_SPREAD_STATE_CONFIRMED SpreadState = 1
+	// It was heard, and has not confirmed yet.
+	SpreadState_SPREAD_STATE_BEHIND SpreadState = 2
+	// It has not been heard since the registry started, or for too long: longer than a service changes anything by grants that
+	// it cannot be sure of. Whether it goes by the change is not known.
+	SpreadState_SPREAD_STATE_AWAY SpreadState = 3
+	// It was heard and follows another past than the registry's, so nothing that it says counts; an operator must look.
+	SpreadState_SPREAD_STATE_ASTRAY SpreadState = 4
+)
+
+// Enum value maps for SpreadState.
+var (
+	SpreadState_name = map[int32]string{
+		0: "SPREAD_STATE_UNSPECIFIED",
+		1: "SPREAD_STATE_CONFIRMED",
+		2: "SPREAD_STATE_BEHIND",
+		3: "SPREAD_STATE_AWAY",
+		4: "SPREAD_STATE_ASTRAY",
+	}
+	SpreadState_value = map[string]int32{
+		"SPREAD_STATE_UNSPECIFIED": 0,
+		"SPREAD_STATE_CONFIRMED":   1,
+		"SPREAD_STATE_BEHIND":      2,
+		"SPREAD_STATE_AWAY":        3,
+		"SPREAD_STATE_ASTRAY":      4,
+	}
+)
+
+func (x SpreadState) Enum() *SpreadState {
+	p := new(SpreadState)
+	*p = x
+	return p
+}
+
+func (x SpreadState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SpreadState) Descriptor() protoreflect.EnumDescriptor {
+	return file_coso_registry_v1_grant_proto_enumTypes[0].Descriptor()
+}
+
+func (SpreadState) Type() protoreflect.EnumType {
+	return &file_coso_registry_v1_grant_proto_enumTypes[0]
+}
+
+func (x SpreadState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SpreadState.Descriptor instead.
+func (SpreadState) EnumDescriptor() ([]byte, []int) {
+	return file_coso_registry_v1_grant_proto_rawDescGZIP(), []int{0}
+}
 
 // Grant says that somebody has a role in a unit and all units below it, in whatever tree.
 type Grant struct {
@@ -41,7 +104,8 @@ type Grant struct {
 	Unit string `protobuf:"bytes,4,opt,name=unit,proto3" json:"unit,omitempty"`
 	// From when; unset: from now on.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
-	// Until when, that moment excluded; unset: until it is ended.
+	// Until when, that moment excluded; unset: until it is ended. That of a substitute's is never later than that of the grant
+	// he stands in for, which may be ended without a change of his: his history shows none then.
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
 	// Why it was given.
 	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
@@ -51,7 +115,7 @@ type Grant struct {
 	SubstituteFor string `protobuf:"bytes,9,opt,name=substitute_for,json=substituteFor,proto3" json:"substitute_for,omitempty"`
 	// Whose grant that is.
 	OnBehalfOf string `protobuf:"bytes,10,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
-	// Why it was ended early; empty: it was not.
+	// Why it was ended early, itself or the grant that its holder stands in for; empty: it was not.
 	EndReason string `protobuf:"bytes,11,opt,name=end_reason,json=endReason,proto3" json:"end_reason,omitempty"`
 	// Counts the changes of this resource: 1, 2, 3, …
 	Revision int64 `protobuf:"varint,12,opt,name=revision,proto3" json:"revision,omitempty"`
@@ -657,6 +721,225 @@ func (x *EndGrantRequest) GetValidateOnly() bool {
 	return false
 }
 
+// Asks which services have taken over a grant.
+type GetGrantSpreadRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The grant's name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Answers only when all services have confirmed, or this has passed, at most 5 s; unset: at once.
+	Wait          *durationpb.Duration `protobuf:"bytes,2,opt,name=wait,proto3" json:"wait,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetGrantSpreadRequest) Reset() {
+	*x = GetGrantSpreadRequest{}
+	mi := &file_coso_registry_v1_grant_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetGrantSpreadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetGrantSpreadRequest) ProtoMessage() {}
+
+func (x *GetGrantSpreadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_registry_v1_grant_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetGrantSpreadRequest.ProtoReflect.Descriptor instead.
+func (*GetGrantSpreadRequest) Descriptor() ([]byte, []int) {
+	return file_coso_registry_v1_grant_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *GetGrantSpreadRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *GetGrantSpreadRequest) GetWait() *durationpb.Duration {
+	if x != nil {
+		return x.Wait
+	}
+	return nil
+}
+
+// GrantSpread is which services go by a grant as it is.
+type GrantSpread struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The grant: `grants/{id}`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The grant's revision that is spoken of: its last; of a substitute's grant, that of the grant it rests on too.
+	Revision int64 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Every service that goes by grants has confirmed it. The registry itself does from the moment of the change.
+	Complete bool `protobuf:"varint,3,opt,name=complete,proto3" json:"complete,omitempty"`
+	// The services that follow the registry, by name.
+	Takers        []*GrantTaker `protobuf:"bytes,4,rep,name=takers,proto3" json:"takers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GrantSpread) Reset() {
+	*x = GrantSpread{}
+	mi := &file_coso_registry_v1_grant_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GrantSpread) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GrantSpread) ProtoMessage() {}
+
+func (x *GrantSpread) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_registry_v1_grant_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GrantSpread.ProtoReflect.Descriptor instead.
+func (*GrantSpread) Descriptor() ([]byte, []int) {
+	return file_coso_registry_v1_grant_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *GrantSpread) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *GrantSpread) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *GrantSpread) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
+func (x *GrantSpread) GetTakers() []*GrantTaker {
+	if x != nil {
+		return x.Takers
+	}
+	return nil
+}
+
+// GrantTaker is one service that goes by the grants of the registry.
+type GrantTaker struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name: `planning`.
+	Service string `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
+	// Whether it has taken the change over.
+	State SpreadState `protobuf:"varint,2,opt,name=state,proto3,enum=coso.registry.v1.SpreadState" json:"state,omitempty"`
+	// Number of the registry's last event that it says it has taken; 0: it has not said.
+	Sequence uint64 `protobuf:"varint,3,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Number of the event that it must have taken to confirm.
+	WantedSequence uint64 `protobuf:"varint,4,opt,name=wanted_sequence,json=wantedSequence,proto3" json:"wanted_sequence,omitempty"`
+	// When it said so last; absent: it has said nothing since the registry started.
+	HeardTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=heard_time,json=heardTime,proto3" json:"heard_time,omitempty"`
+	// By when it had confirmed, as far as the registry remembers; absent: it has not.
+	ConfirmTime   *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=confirm_time,json=confirmTime,proto3" json:"confirm_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GrantTaker) Reset() {
+	*x = GrantTaker{}
+	mi := &file_coso_registry_v1_grant_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GrantTaker) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GrantTaker) ProtoMessage() {}
+
+func (x *GrantTaker) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_registry_v1_grant_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GrantTaker.ProtoReflect.Descriptor instead.
+func (*GrantTaker) Descriptor() ([]byte, []int) {
+	return file_coso_registry_v1_grant_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *GrantTaker) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
+func (x *GrantTaker) GetState() SpreadState {
+	if x != nil {
+		return x.State
+	}
+	return SpreadState_SPREAD_STATE_UNSPECIFIED
+}
+
+func (x *GrantTaker) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *GrantTaker) GetWantedSequence() uint64 {
+	if x != nil {
+		return x.WantedSequence
+	}
+	return 0
+}
+
+func (x *GrantTaker) GetHeardTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.HeardTime
+	}
+	return nil
+}
+
+func (x *GrantTaker) GetConfirmTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ConfirmTime
+	}
+	return nil
+}
+
 // Asks for the history of a grant.
 type ListGrantHistoryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -672,7 +955,7 @@ type ListGrantHistoryRequest struct {
 
 func (x *ListGrantHistoryRequest) Reset() {
 	*x = ListGrantHistoryRequest{}
-	mi := &file_coso_registry_v1_grant_proto_msgTypes[7]
+	mi := &file_coso_registry_v1_grant_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -684,7 +967,7 @@ func (x *ListGrantHistoryRequest) String() string {
 func (*ListGrantHistoryRequest) ProtoMessage() {}
 
 func (x *ListGrantHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_registry_v1_grant_proto_msgTypes[7]
+	mi := &file_coso_registry_v1_grant_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -697,7 +980,7 @@ func (x *ListGrantHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListGrantHistoryRequest.ProtoReflect.Descriptor instead.
 func (*ListGrantHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_coso_registry_v1_grant_proto_rawDescGZIP(), []int{7}
+	return file_coso_registry_v1_grant_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListGrantHistoryRequest) GetName() string {
@@ -725,7 +1008,7 @@ var File_coso_registry_v1_grant_proto protoreflect.FileDescriptor
 
 const file_coso_registry_v1_grant_proto_rawDesc = "" +
 	"\n" +
-	"\x1ccoso/registry/v1/grant.proto\x12\x10coso.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fcoso/access/v1/permission.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc2\x06\n" +
+	"\x1ccoso/registry/v1/grant.proto\x12\x10coso.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fcoso/access/v1/permission.proto\x1a\x1dcoso/history/v1/history.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc2\x06\n" +
 	"\x05Grant\x12L\n" +
 	"\x04name\x18\x01 \x01(\tB8\xe0A\b\xbaH2\xd8\x01\x01r-2+^grants/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12]\n" +
 	"\tprincipal\x18\x02 \x01(\tB?\xe0A\x02\xe0A\x05\xbaH6\xc8\x01\x01r12/^principals/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\tprincipal\x12;\n" +
@@ -786,13 +1069,36 @@ const file_coso_registry_v1_grant_proto_rawDesc = "" +
 	"\x04etag\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\xb9\x01\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\xa2\x01\n" +
+	"\x15GetGrantSpreadRequest\x12L\n" +
+	"\x04name\x18\x01 \x01(\tB8\xe0A\x02\xbaH2\xc8\x01\x01r-2+^grants/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12;\n" +
+	"\x04wait\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\f\xbaH\t\xaa\x01\x06\"\x02\b\x052\x00R\x04wait\"\x8f\x01\n" +
+	"\vGrantSpread\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x1a\n" +
+	"\bcomplete\x18\x03 \x01(\bR\bcomplete\x124\n" +
+	"\x06takers\x18\x04 \x03(\v2\x1c.coso.registry.v1.GrantTakerR\x06takers\"\x9a\x02\n" +
+	"\n" +
+	"GrantTaker\x12\x18\n" +
+	"\aservice\x18\x01 \x01(\tR\aservice\x123\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x1d.coso.registry.v1.SpreadStateR\x05state\x12\x1a\n" +
+	"\bsequence\x18\x03 \x01(\x04R\bsequence\x12'\n" +
+	"\x0fwanted_sequence\x18\x04 \x01(\x04R\x0ewantedSequence\x129\n" +
+	"\n" +
+	"heard_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\theardTime\x12=\n" +
+	"\fconfirm_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\vconfirmTime\"\xb9\x01\n" +
 	"\x17ListGrantHistoryRequest\x12L\n" +
 	"\x04name\x18\x01 \x01(\tB8\xe0A\x02\xbaH2\xc8\x01\x01r-2+^grants/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken2\xc7\x05\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken*\x90\x01\n" +
+	"\vSpreadState\x12\x1c\n" +
+	"\x18SPREAD_STATE_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16SPREAD_STATE_CONFIRMED\x10\x01\x12\x17\n" +
+	"\x13SPREAD_STATE_BEHIND\x10\x02\x12\x15\n" +
+	"\x11SPREAD_STATE_AWAY\x10\x03\x12\x17\n" +
+	"\x13SPREAD_STATE_ASTRAY\x10\x042\xca\x06\n" +
 	"\fGrantService\x12k\n" +
 	"\vCreateGrant\x12$.coso.registry.v1.CreateGrantRequest\x1a\x17.coso.registry.v1.Grant\"\x1d\x88\xce\x183\x82\xd3\xe4\x93\x02\x13:\x05grant\"\n" +
 	"/v1/grants\x12}\n" +
@@ -802,6 +1108,7 @@ const file_coso_registry_v1_grant_proto_rawDesc = "" +
 	"ListGrants\x12#.coso.registry.v1.ListGrantsRequest\x1a$.coso.registry.v1.ListGrantsResponse\"\x16\x88\xce\x18\x02\x82\xd3\xe4\x93\x02\f\x12\n" +
 	"/v1/grants\x12n\n" +
 	"\bEndGrant\x12!.coso.registry.v1.EndGrantRequest\x1a\x17.coso.registry.v1.Grant\"&\x88\xce\x18\x02\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/{name=grants/*}:end\x12\x80\x01\n" +
+	"\x0eGetGrantSpread\x12'.coso.registry.v1.GetGrantSpreadRequest\x1a\x1d.coso.registry.v1.GrantSpread\"&\x88\xce\x182\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/{name=grants/*}:spread\x12\x80\x01\n" +
 	"\x10ListGrantHistory\x12).coso.registry.v1.ListGrantHistoryRequest\x1a\x18.coso.history.v1.History\"'\x88\xce\x182\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{name=grants/*}:historyB,Z*coso/proto/gen/coso/registry/v1;registrypbb\x06proto3"
 
 var (
@@ -816,47 +1123,60 @@ func file_coso_registry_v1_grant_proto_rawDescGZIP() []byte {
 	return file_coso_registry_v1_grant_proto_rawDescData
 }
 
-var file_coso_registry_v1_grant_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_coso_registry_v1_grant_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_coso_registry_v1_grant_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_coso_registry_v1_grant_proto_goTypes = []any{
-	(*Grant)(nil),                   // 0: coso.registry.v1.Grant
-	(*CreateGrantRequest)(nil),      // 1: coso.registry.v1.CreateGrantRequest
-	(*DelegateGrantRequest)(nil),    // 2: coso.registry.v1.DelegateGrantRequest
-	(*GetGrantRequest)(nil),         // 3: coso.registry.v1.GetGrantRequest
-	(*ListGrantsRequest)(nil),       // 4: coso.registry.v1.ListGrantsRequest
-	(*ListGrantsResponse)(nil),      // 5: coso.registry.v1.ListGrantsResponse
-	(*EndGrantRequest)(nil),         // 6: coso.registry.v1.EndGrantRequest
-	(*ListGrantHistoryRequest)(nil), // 7: coso.registry.v1.ListGrantHistoryRequest
-	(v1.Role)(0),                    // 8: coso.access.v1.Role
-	(*timestamppb.Timestamp)(nil),   // 9: google.protobuf.Timestamp
-	(*v11.History)(nil),             // 10: coso.history.v1.History
+	(SpreadState)(0),                // 0: coso.registry.v1.SpreadState
+	(*Grant)(nil),                   // 1: coso.registry.v1.Grant
+	(*CreateGrantRequest)(nil),      // 2: coso.registry.v1.CreateGrantRequest
+	(*DelegateGrantRequest)(nil),    // 3: coso.registry.v1.DelegateGrantRequest
+	(*GetGrantRequest)(nil),         // 4: coso.registry.v1.GetGrantRequest
+	(*ListGrantsRequest)(nil),       // 5: coso.registry.v1.ListGrantsRequest
+	(*ListGrantsResponse)(nil),      // 6: coso.registry.v1.ListGrantsResponse
+	(*EndGrantRequest)(nil),         // 7: coso.registry.v1.EndGrantRequest
+	(*GetGrantSpreadRequest)(nil),   // 8: coso.registry.v1.GetGrantSpreadRequest
+	(*GrantSpread)(nil),             // 9: coso.registry.v1.GrantSpread
+	(*GrantTaker)(nil),              // 10: coso.registry.v1.GrantTaker
+	(*ListGrantHistoryRequest)(nil), // 11: coso.registry.v1.ListGrantHistoryRequest
+	(v1.Role)(0),                    // 12: coso.access.v1.Role
+	(*timestamppb.Timestamp)(nil),   // 13: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),     // 14: google.protobuf.Duration
+	(*v11.History)(nil),             // 15: coso.history.v1.History
 }
 var file_coso_registry_v1_grant_proto_depIdxs = []int32{
-	8,  // 0: coso.registry.v1.Grant.role:type_name -> coso.access.v1.Role
-	9,  // 1: coso.registry.v1.Grant.start_time:type_name -> google.protobuf.Timestamp
-	9,  // 2: coso.registry.v1.Grant.end_time:type_name -> google.protobuf.Timestamp
-	9,  // 3: coso.registry.v1.Grant.create_time:type_name -> google.protobuf.Timestamp
-	9,  // 4: coso.registry.v1.Grant.update_time:type_name -> google.protobuf.Timestamp
-	0,  // 5: coso.registry.v1.CreateGrantRequest.grant:type_name -> coso.registry.v1.Grant
-	9,  // 6: coso.registry.v1.DelegateGrantRequest.start_time:type_name -> google.protobuf.Timestamp
-	9,  // 7: coso.registry.v1.DelegateGrantRequest.end_time:type_name -> google.protobuf.Timestamp
-	0,  // 8: coso.registry.v1.ListGrantsResponse.grants:type_name -> coso.registry.v1.Grant
-	1,  // 9: coso.registry.v1.GrantService.CreateGrant:input_type -> coso.registry.v1.CreateGrantRequest
-	2,  // 10: coso.registry.v1.GrantService.DelegateGrant:input_type -> coso.registry.v1.DelegateGrantRequest
-	3,  // 11: coso.registry.v1.GrantService.GetGrant:input_type -> coso.registry.v1.GetGrantRequest
-	4,  // 12: coso.registry.v1.GrantService.ListGrants:input_type -> coso.registry.v1.ListGrantsRequest
-	6,  // 13: coso.registry.v1.GrantService.EndGrant:input_type -> coso.registry.v1.EndGrantRequest
-	7,  // 14: coso.registry.v1.GrantService.ListGrantHistory:input_type -> coso.registry.v1.ListGrantHistoryRequest
-	0,  // 15: coso.registry.v1.GrantService.CreateGrant:output_type -> coso.registry.v1.Grant
-	0,  // 16: coso.registry.v1.GrantService.DelegateGrant:output_type -> coso.registry.v1.Grant
-	0,  // 17: coso.registry.v1.GrantService.GetGrant:output_type -> coso.registry.v1.Grant
-	5,  // 18: coso.registry.v1.GrantService.ListGrants:output_type -> coso.registry.v1.ListGrantsResponse
-	0,  // 19: coso.registry.v1.GrantService.EndGrant:output_type -> coso.registry.v1.Grant
-	10, // 20: coso.registry.v1.GrantService.ListGrantHistory:output_type -> coso.history.v1.History
-	15, // [15:21] is the sub-list for method output_type
-	9,  // [9:15] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	12, // 0: coso.registry.v1.Grant.role:type_name -> coso.access.v1.Role
+	13, // 1: coso.registry.v1.Grant.start_time:type_name -> google.protobuf.Timestamp
+	13, // 2: coso.registry.v1.Grant.end_time:type_name -> google.protobuf.Timestamp
+	13, // 3: coso.registry.v1.Grant.create_time:type_name -> google.protobuf.Timestamp
+	13, // 4: coso.registry.v1.Grant.update_time:type_name -> google.protobuf.Timestamp
+	1,  // 5: coso.registry.v1.CreateGrantRequest.grant:type_name -> coso.registry.v1.Grant
+	13, // 6: coso.registry.v1.DelegateGrantRequest.start_time:type_name -> google.protobuf.Timestamp
+	13, // 7: coso.registry.v1.DelegateGrantRequest.end_time:type_name -> google.protobuf.Timestamp
+	1,  // 8: coso.registry.v1.ListGrantsResponse.grants:type_name -> coso.registry.v1.Grant
+	14, // 9: coso.registry.v1.GetGrantSpreadRequest.wait:type_name -> google.protobuf.Duration
+	10, // 10: coso.registry.v1.GrantSpread.takers:type_name -> coso.registry.v1.GrantTaker
+	0,  // 11: coso.registry.v1.GrantTaker.state:type_name -> coso.registry.v1.SpreadState
+	13, // 12: coso.registry.v1.GrantTaker.heard_time:type_name -> google.protobuf.Timestamp
+	13, // 13: coso.registry.v1.GrantTaker.confirm_time:type_name -> google.protobuf.Timestamp
+	2,  // 14: coso.registry.v1.GrantService.CreateGrant:input_type -> coso.registry.v1.CreateGrantRequest
+	3,  // 15: coso.registry.v1.GrantService.DelegateGrant:input_type -> coso.registry.v1.DelegateGrantRequest
+	4,  // 16: coso.registry.v1.GrantService.GetGrant:input_type -> coso.registry.v1.GetGrantRequest
+	5,  // 17: coso.registry.v1.GrantService.ListGrants:input_type -> coso.registry.v1.ListGrantsRequest
+	7,  // 18: coso.registry.v1.GrantService.EndGrant:input_type -> coso.registry.v1.EndGrantRequest
+	8,  // 19: coso.registry.v1.GrantService.GetGrantSpread:input_type -> coso.registry.v1.GetGrantSpreadRequest
+	11, // 20: coso.registry.v1.GrantService.ListGrantHistory:input_type -> coso.registry.v1.ListGrantHistoryRequest
+	1,  // 21: coso.registry.v1.GrantService.CreateGrant:output_type -> coso.registry.v1.Grant
+	1,  // 22: coso.registry.v1.GrantService.DelegateGrant:output_type -> coso.registry.v1.Grant
+	1,  // 23: coso.registry.v1.GrantService.GetGrant:output_type -> coso.registry.v1.Grant
+	6,  // 24: coso.registry.v1.GrantService.ListGrants:output_type -> coso.registry.v1.ListGrantsResponse
+	1,  // 25: coso.registry.v1.GrantService.EndGrant:output_type -> coso.registry.v1.Grant
+	9,  // 26: coso.registry.v1.GrantService.GetGrantSpread:output_type -> coso.registry.v1.GrantSpread
+	15, // 27: coso.registry.v1.GrantService.ListGrantHistory:output_type -> coso.history.v1.History
+	21, // [21:28] is the sub-list for method output_type
+	14, // [14:21] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_coso_registry_v1_grant_proto_init() }
@@ -869,13 +1189,14 @@ func file_coso_registry_v1_grant_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_coso_registry_v1_grant_proto_rawDesc), len(file_coso_registry_v1_grant_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   8,
+			NumEnums:      1,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_coso_registry_v1_grant_proto_goTypes,
 		DependencyIndexes: file_coso_registry_v1_grant_proto_depIdxs,
+		EnumInfos:         file_coso_registry_v1_grant_proto_enumTypes,
 		MessageInfos:      file_coso_registry_v1_grant_proto_msgTypes,
 	}.Build()
 	File_coso_registry_v1_grant_proto = out.File

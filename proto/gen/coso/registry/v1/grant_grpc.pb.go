@@ -27,6 +27,7 @@ const (
 	GrantService_GetGrant_FullMethodName         = "/coso.registry.v1.GrantService/GetGrant"
 	GrantService_ListGrants_FullMethodName       = "/coso.registry.v1.GrantService/ListGrants"
 	GrantService_EndGrant_FullMethodName         = "/coso.registry.v1.GrantService/EndGrant"
+	GrantService_GetGrantSpread_FullMethodName   = "/coso.registry.v1.GrantService/GetGrantSpread"
 	GrantService_ListGrantHistory_FullMethodName = "/coso.registry.v1.GrantService/ListGrantHistory"
 )
 
@@ -38,19 +39,26 @@ const (
 // installation keeps his grant.
 type GrantServiceClient interface {
 	// Gives a grant. PERMISSION_DENIED if the caller does not hold every permission of the role in the unit by a grant of
-	// his own, one given as a substitute aside; FAILED_PRECONDITION if the unit is closed by then.
+	// his own, one given as a substitute aside, that lasts as long as the one he gives; or if he gives it to himself.
+	// FAILED_PRECONDITION if the unit is closed by then.
 	CreateGrant(ctx context.Context, in *CreateGrantRequest, opts ...grpc.CallOption) (*Grant, error)
 	// Names a substitute: another holds the caller's own grant beside him for a time, and what he does under it shows both.
 	// PERMISSION_DENIED for a grant of somebody else; FAILED_PRECONDITION if it has ended, is itself one of a substitute, or
-	// ends before the substitution would.
+	// ends before the substitution would; RESOURCE_EXHAUSTED if the grant has 5 substitutes already, or the substitute stands
+	// in by 20 grants, what has ended not counted.
 	DelegateGrant(ctx context.Context, in *DelegateGrantRequest, opts ...grpc.CallOption) (*Grant, error)
-	// Answers one grant; one's own is readable by everybody.
+	// Answers one grant; one's own, and what one gave to a substitute, is readable by everybody.
 	GetGrant(ctx context.Context, in *GetGrantRequest, opts ...grpc.CallOption) (*Grant, error)
-	// Answers grants in order of their names; those of units that the caller may read grants of, and his own.
+	// Answers grants in order of their names; those of units that the caller may read grants of, his own, and
+	// those of his substitutes.
 	ListGrants(ctx context.Context, in *ListGrantsRequest, opts ...grpc.CallOption) (*ListGrantsResponse, error)
-	// Ends a grant now, with those that substitutes hold of it. FAILED_PRECONDITION if it has ended, or for the last
-	// administrator of the installation. A principal may give back his own.
+	// Ends a grant now. What substitutes hold of it ends with it: they are shown with its end. FAILED_PRECONDITION if it has
+	// ended, or for the last administrator of the installation. A principal may give back his own, and take back what he gave to
+	// a substitute. Which services go by the end already, `GetGrantSpread` says.
 	EndGrant(ctx context.Context, in *EndGrantRequest, opts ...grpc.CallOption) (*Grant, error)
+	// Answers which services have taken over the last change of a grant, so that they go by it: after its end, who refuses its
+	// holder for certain. Services say so by themselves, some hundredths of a second after the change; `wait` waits for them.
+	GetGrantSpread(ctx context.Context, in *GetGrantSpreadRequest, opts ...grpc.CallOption) (*GrantSpread, error)
 	// Answers who changed a grant, when and what, newest first.
 	ListGrantHistory(ctx context.Context, in *ListGrantHistoryRequest, opts ...grpc.CallOption) (*v1.History, error)
 }
@@ -113,6 +121,16 @@ func (c *grantServiceClient) EndGrant(ctx context.Context, in *EndGrantRequest, 
 	return out, nil
 }
 
+func (c *grantServiceClient) GetGrantSpread(ctx context.Context, in *GetGrantSpreadRequest, opts ...grpc.CallOption) (*GrantSpread, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GrantSpread)
+	err := c.cc.Invoke(ctx, GrantService_GetGrantSpread_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *grantServiceClient) ListGrantHistory(ctx context.Context, in *ListGrantHistoryRequest, opts ...grpc.CallOption) (*v1.History, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(v1.History)
@@ -131,19 +149,26 @@ func (c *grantServiceClient) ListGrantHistory(ctx context.Context, in *ListGrant
 // installation keeps his grant.
 type GrantServiceServer interface {
 	// Gives a grant. PERMISSION_DENIED if the caller does not hold every permission of the role in the unit by a grant of
-	// his own, one given as a substitute aside; FAILED_PRECONDITION if the unit is closed by then.
+	// his own, one given as a substitute aside, that lasts as long as the one he gives; or if he gives it to himself.
+	// FAILED_PRECONDITION if the unit is closed by then.
 	CreateGrant(context.Context, *CreateGrantRequest) (*Grant, error)
 	// Names a substitute: another holds the caller's own grant beside him for a time, and what he does under it shows both.
 	// PERMISSION_DENIED for a grant of somebody else; FAILED_PRECONDITION if it has ended, is itself one of a substitute, or
-	// ends before the substitution would.
+	// ends before the substitution would; RESOURCE_EXHAUSTED if the grant has 5 substitutes already, or the substitute stands
+	// in by 20 grants, what has ended not counted.
 	DelegateGrant(context.Context, *DelegateGrantRequest) (*Grant, error)
-	// Answers one grant; one's own is readable by everybody.
+	// Answers one grant; one's own, and what one gave to a substitute, is readable by everybody.
 	GetGrant(context.Context, *GetGrantRequest) (*Grant, error)
-	// Answers grants in order of their names; those of units that the caller may read grants of, and his own.
+	// Answers grants in order of their names; those of units that the caller may read grants of, his own, and
+	// those of his substitutes.
 	ListGrants(context.Context, *ListGrantsRequest) (*ListGrantsResponse, error)
-	// Ends a grant now, with those that substitutes hold of it. FAILED_PRECONDITION if it has ended, or for the last
-	// administrator of the installation. A principal may give back his own.
+	// Ends a grant now. What substitutes hold of it ends with it: they are shown with its end. FAILED_PRECONDITION if it has
+	// ended, or for the last administrator of the installation. A principal may give back his own, and take back what he gave to
+	// a substitute. Which services go by the end already, `GetGrantSpread` says.
 	EndGrant(context.Context, *EndGrantRequest) (*Grant, error)
+	// Answers which services have taken over the last change of a grant, so that they go by it: after its end, who refuses its
+	// holder for certain. Services say so by themselves, some hundredths of a second after the change; `wait` waits for them.
+	GetGrantSpread(context.Context, *GetGrantSpreadRequest) (*GrantSpread, error)
 	// Answers who changed a grant, when and what, newest first.
 	ListGrantHistory(context.Context, *ListGrantHistoryRequest) (*v1.History, error)
 	mustEmbedUnimplementedGrantServiceServer()
@@ -170,6 +195,9 @@ func (UnimplementedGrantServiceServer) ListGrants(context.Context, *ListGrantsRe
 }
 func (UnimplementedGrantServiceServer) EndGrant(context.Context, *EndGrantRequest) (*Grant, error) {
 	return nil, status.Error(codes.Unimplemented, "method EndGrant not implemented")
+}
+func (UnimplementedGrantServiceServer) GetGrantSpread(context.Context, *GetGrantSpreadRequest) (*GrantSpread, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetGrantSpread not implemented")
 }
 func (UnimplementedGrantServiceServer) ListGrantHistory(context.Context, *ListGrantHistoryRequest) (*v1.History, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListGrantHistory not implemented")
@@ -285,6 +313,24 @@ func _GrantService_EndGrant_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _GrantService_GetGrantSpread_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetGrantSpreadRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GrantServiceServer).GetGrantSpread(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GrantService_GetGrantSpread_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GrantServiceServer).GetGrantSpread(ctx, req.(*GetGrantSpreadRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _GrantService_ListGrantHistory_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListGrantHistoryRequest)
 	if err := dec(in); err != nil {
@@ -329,6 +375,10 @@ var GrantService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "EndGrant",
 			Handler:    _GrantService_EndGrant_Handler,
+		},
+		{
+			MethodName: "GetGrantSpread",
+			Handler:    _GrantService_GetGrantSpread_Handler,
 		},
 		{
 			MethodName: "ListGrantHistory",

@@ -52,11 +52,13 @@ type UnitServiceClient interface {
 	// FAILED_PRECONDITION for a circle at any date or a
 	// parent not in force.
 	ReparentUnit(ctx context.Context, in *ReparentUnitRequest, opts ...grpc.CallOption) (*Unit, error)
-	// Ends a unit. FAILED_PRECONDITION while other units hang below it on that day, a placement of its own begins on it or
-	// later, or an organisation was founded in it on that day or later: the refusal names the first of them.
+	// Ends a unit; asked of those above it too, from its last day on. FAILED_PRECONDITION while other units hang below it on
+	// that day, a placement of its own begins on it or later, or an organisation was founded in it on that day or later: the
+	// refusal names the first of them.
 	CloseUnit(ctx context.Context, in *CloseUnitRequest, opts ...grpc.CallOption) (*Unit, error)
-	// Corrects the end of a unit that was closed by mistake (no day: it exists still) or on a wrong day. FAILED_PRECONDITION
-	// if it is not closed; for an earlier day as CloseUnit; for a later one, or none, if a superior does not exist that long.
+	// Corrects the end of a unit that was closed by mistake (no day: it exists still) or on a wrong day; asked of those above
+	// it too, from its last day on. FAILED_PRECONDITION if it is not closed; for an earlier day as CloseUnit; for a later one,
+	// or none, if a superior does not exist that long.
 	CorrectUnitClosing(ctx context.Context, in *CorrectUnitClosingRequest, opts ...grpc.CallOption) (*Unit, error)
 	// Takes back a placement that was entered in error, begun or not: the one before it in the tree holds on, or the unit
 	// leaves the tree. FAILED_PRECONDITION if none begins on that day, or the one before may not hold that long.
@@ -182,11 +184,13 @@ type UnitServiceServer interface {
 	// FAILED_PRECONDITION for a circle at any date or a
 	// parent not in force.
 	ReparentUnit(context.Context, *ReparentUnitRequest) (*Unit, error)
-	// Ends a unit. FAILED_PRECONDITION while other units hang below it on that day, a placement of its own begins on it or
-	// later, or an organisation was founded in it on that day or later: the refusal names the first of them.
+	// Ends a unit; asked of those above it too, from its last day on. FAILED_PRECONDITION while other units hang below it on
+	// that day, a placement of its own begins on it or later, or an organisation was founded in it on that day or later: the
+	// refusal names the first of them.
 	CloseUnit(context.Context, *CloseUnitRequest) (*Unit, error)
-	// Corrects the end of a unit that was closed by mistake (no day: it exists still) or on a wrong day. FAILED_PRECONDITION
-	// if it is not closed; for an earlier day as CloseUnit; for a later one, or none, if a superior does not exist that long.
+	// Corrects the end of a unit that was closed by mistake (no day: it exists still) or on a wrong day; asked of those above
+	// it too, from its last day on. FAILED_PRECONDITION if it is not closed; for an earlier day as CloseUnit; for a later one,
+	// or none, if a superior does not exist that long.
 	CorrectUnitClosing(context.Context, *CorrectUnitClosingRequest) (*Unit, error)
 	// Takes back a placement that was entered in error, begun or not: the one before it in the tree holds on, or the unit
 	// leaves the tree. FAILED_PRECONDITION if none begins on that day, or the one before may not hold that long.
