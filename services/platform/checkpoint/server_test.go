@@ -78,14 +78,14 @@ func TestAServiceSigns(t *testing.T) {
 	if fault.ReasonOf(fault.FromStatus(status.Convert(err))) != faultpb.Reason_REASON_OPERATOR_ONLY {
 		t.Errorf("elsewhere than by the socket it says %v", err)
 	}
-	key, err := checkpoint.ReadKey(filepath.Join(dir, checkpoint.KeyName))
-	if err != nil {
-		t.Error(err)
-	}
 	if _, err := os.Stat(filepath.Join(dir, checkpoint.FileName)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("before anything is signed there is a file, or %v", err)
 	}
 	signed, err := checkpointpb.NewCheckpointServiceClient(conn).SignCheckpoint(t.Context(), &checkpointpb.SignCheckpointRequest{})
+	if err != nil {
+		t.Fatalf("by the socket it says %v", err)
+	}
+	key, err := checkpoint.ReadKey(filepath.Join(dir, checkpoint.KeyName)) // made at the latest when it is needed
 	if err != nil || !signed.GetFresh() || signed.GetVerifierKey() != key.Verifier || signed.GetService() != "registry" {
 		t.Fatalf("by the socket it says %v, %v", signed, err)
 	}
