@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Who asks for what does not exist is told what may be meant, wherever a name is written: also for the events of a unit, which
@@ -23,9 +25,12 @@ func TestUnknownNamesAreAnsweredWithTheNearest(t *testing.T) {
 		{"GET", "/v1/nominations?unit=units/tay-hoo", "", http.StatusNotFound},
 		{"POST", "/v1/enterprises", replace(goodEnterprise, "tay-ho", "tay-hoo"), http.StatusBadRequest},
 	} {
-		a := s.call(t, c.method, c.path, c.body)
-		if _, vi, _ := reasonAndTexts(a); a.code != c.code || !strings.HasSuffix(vi, near) {
-			t.Errorf("%s %s: %d %s", c.method, c.path, a.code, a.raw)
-		}
+		within(t, 10*time.Second, "the service has heard of Tây Hồ", func() error {
+			a := s.call(t, c.method, c.path, c.body)
+			if _, vi, _ := reasonAndTexts(a); a.code != c.code || !strings.HasSuffix(vi, near) {
+				return fmt.Errorf("%s %s: %d %s", c.method, c.path, a.code, a.raw)
+			}
+			return nil
+		})
 	}
 }
