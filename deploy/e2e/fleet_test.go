@@ -321,25 +321,6 @@ func (f *fleet) until(what string, try func() error) {
 	within(f.TB, 30*time.Second, what, try)
 }
 
-// within polls until there is no error, for a time at most.
-func within(t testing.TB, limit time.Duration, what string, try func() error) {
-	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(limit)
-	for {
-		err := try()
-		if err == nil {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("not within %s: %s: %v", limit, what, err)
-		}
-	}
-}
-
 // fetch reads a page and expects a status.
 func fetch(url string, want int) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"coso/deploy/internal/client"
 	"coso/deploy/internal/single"
@@ -133,4 +134,23 @@ func (s *server) call(t testing.TB, method, path, body string, header ...string)
 		t.Fatalf("%s %s answered %d with no JSON object: %s", method, path, resp.StatusCode, raw)
 	}
 	return a
+}
+
+// within polls until there is no error, for a time at most.
+func within(t testing.TB, limit time.Duration, what string, try func() error) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(limit)
+	for {
+		err := try()
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("not within %s: %s: %v", limit, what, err)
+		}
+	}
 }
