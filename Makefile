@@ -59,6 +59,19 @@ test-system: ## Test what needs root or time: held and failing syncs, full disks
 	COSO_TEST_KILLS=200 go test -count=1 -timeout 20m -tags system -run 'Sync|FullDisk|Kill9|AwayForAMinute|ForLong|InChromium' -v ./services/platform/store ./services/platform/feed ./deploy/e2e | tee $(CACHE)/test-system.log
 	@! grep -q -- '--- SKIP' $(CACHE)/test-system.log
 
+FAULTS := $(CACHE)/faults
+
+# Needs root (namespaces, mounts, loop devices), iproute2, util-linux and e2fsprogs; a missing privilege is a failure. Two builds of
+# the replica with different versions stand for an upgrade. SHORT=1: at most 5 minutes. FAULTFLAGS: e.g. --nemesis part --seed 7.
+.PHONY: faults
+faults: ## Harm a registry in three replicas in every way, and check that nothing promised is broken
+	@mkdir -p $(FAULTS)
+	go test -count=1 -tags system ./deploy/faults/...
+	cd deploy && go build -o $(FAULTS)/ ./faults ./coso github.com/nats-io/nats-server/v2
+	go build -ldflags "-X main.version=one" -o $(FAULTS)/replica-one ./deploy/faults/replica
+	go build -ldflags "-X main.version=two" -o $(FAULTS)/replica-two ./deploy/faults/replica
+	$(FAULTS)/faults --bin $(FAULTS) --logs $(FAULTS)/runs $(if $(SHORT),--short) $(FAULTFLAGS)
+
 FUZZTIME ?= 20s
 
 .PHONY: fuzz

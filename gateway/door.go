@@ -5,18 +5,15 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"coso/services/platform/fault"
+	"coso/services/platform/limit"
 
 	"coso/gateway/internal/caller"
 	"coso/gateway/internal/exchange"
-	"coso/gateway/internal/limit"
+	"coso/gateway/internal/source"
 )
 
-// Limits are how much one caller may ask of the gateway.
-type Limits = limit.Limits
-
-// costOfRefusal is what it costs an address to show a token that proves nothing: checking a signature.
-const costOfRefusal = 5
+// costOfProof is what it costs an address to show a token that proves nothing: checking a signature, or looking one up.
+const costOfProof = 5
 
 // door is where requests come in: who sends them, and whether it is not too much.
 type door struct {
@@ -25,39 +22,43 @@ type door struct {
 }
 
 func newDoor(o Options) *door {
-	return &door{
-		desk: caller.New(caller.Options{
-			Tokens: o.Tokens, Identity: o.Identity, Now: o.Clock, Proxy: exchange.Proxy(o.TrustForwarded),
-		}),
-		limits: limit.New(o.Limits, o.Clock),
-	}
+	d := &door{limits: limit.New(o.Limits.whole(), o.Clock)}
+	d.desk = caller.New(caller.Options{
+		Tokens: o.Tokens, Identity: o.Identity, Now: o.Clock, Proxy: exchange.Proxy(o.TrustForwarded), Doubt: d.doubt,
+	})
+	return d
+}
+
+// from is the address of a request, as it is counted.
+func from(r *http.Request) limit.Who {
+	return limit.Address(source.Network(exchange.Of(r.Context()).Source))
+}
+
+// doubt counts by address what may prove nobody, before it is looked at.
+func (d *door) doubt(r *http.Request) (settle func(proved bool), err error) {
+	return d.limits.Doubt(from(r), costOfProof)
 }
 
 // enter lets a request for a method in.
-func (d *door) enter(w http.ResponseWriter, r *http.Request, m *caller.Method) (leave func(), err error) {
+func (d *door) enter(r *http.Request, m *caller.Method) (leave func(), err error) {
 	c := caller.Of(r.Context())
 	if err := d.desk.Admit(c, m); err != nil {
 		return nil, err
 	}
 	if c == nil { // for what is public
-		return func() {}, d.limits.Stranger(w, exchange.Of(r.Context()).Source, m.Cost)
+		return func() {}, d.strange(r, m.Cost)
 	}
-	return d.let(w, c, m.Cost)
+	return d.let(c, m.Cost)
 }
 
 // let counts what a caller asks.
-func (d *door) let(w http.ResponseWriter, c *caller.Caller, cost int) (leave func(), err error) {
-	return d.limits.Enter(w, c.Claims.Principal, cost)
+func (d *door) let(c *caller.Caller, cost int) (leave func(), err error) {
+	return d.limits.Enter(limit.Principal(c.Claims.Principal), cost)
 }
 
-// refuse refuses whoever proves nothing, and counts it against the address: checking costs something.
-func (d *door) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	if fault.KindOf(err) == fault.KindUnauthenticated {
-		if much := d.limits.Stranger(w, exchange.Of(r.Context()).Source, costOfRefusal); much != nil {
-			err = much
-		}
-	}
-	exchange.Refuse(w, r, err)
+// strange counts by address what nobody answers for by name.
+func (d *door) strange(r *http.Request, cost int) error {
+	return d.limits.Take(from(r), cost)
 }
 
 // watchEvents is the method behind streams of events.
@@ -70,7 +71,7 @@ func (d *door) listening(next http.Handler) (http.Handler, error) {
 		return nil, err
 	}
 	counted := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		leave, err := d.limits.Listen(w, caller.Of(r.Context()).Claims.Principal, m.Cost)
+		leave, err := d.limits.Listen(limit.Principal(caller.Of(r.Context()).Claims.Principal), m.Cost)
 		if err != nil {
 			exchange.Refuse(w, r, err)
 			return
@@ -78,5 +79,5 @@ func (d *door) listening(next http.Handler) (http.Handler, error) {
 		defer leave()
 		next.ServeHTTP(w, r)
 	})
-	return d.desk.Listening(m, counted, d.refuse), nil
+	return d.desk.Listening(m, counted, exchange.Refuse), nil
 }

@@ -75,17 +75,9 @@ func TestUnauthenticatedAsksForAToken(t *testing.T) {
 	}
 }
 
-// metricsGate is a gateway whose /metrics is handler.
-func metricsGate(t *testing.T, handler http.HandlerFunc) *gate {
-	t.Helper()
-	g := newGate(t)
-	g.metrics = handler
-	return g
-}
-
 func TestPanicIsAnInternalRefusal(t *testing.T) {
-	g := metricsGate(t, func(http.ResponseWriter, *http.Request) { panic("bi-mat") })
-	res := g.do(t, ask{method: "GET", target: "/metrics", header: http.Header{"X-Request-Id": {"van-phong-1"}}})
+	g := newShell(t, func(http.ResponseWriter, *http.Request) { panic("bi-mat") })
+	res := g.do(t, ask{method: "GET", target: "/", header: http.Header{"X-Request-Id": {"van-phong-1"}}})
 	got := refused(t, res)
 	if got.http != http.StatusInternalServerError || got.reason != "INTERNAL" || got.metadata["requestId"] != "van-phong-1" || strings.Contains(got.String(), "bi-mat") {
 		t.Errorf("%d %v", got.http, got)
@@ -96,7 +88,7 @@ func TestPanicIsAnInternalRefusal(t *testing.T) {
 }
 
 func TestPanicAfterTheAnswerBeganCutsIt(t *testing.T) {
-	g := metricsGate(t, func(w http.ResponseWriter, _ *http.Request) {
+	g := newShell(t, func(w http.ResponseWriter, _ *http.Request) {
 		if _, err := w.Write([]byte("half")); err != nil {
 			t.Error(err)
 		}
@@ -104,7 +96,7 @@ func TestPanicAfterTheAnswerBeganCutsIt(t *testing.T) {
 	})
 	server := httptest.NewServer(g.handler)
 	defer server.Close()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/metrics", nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +192,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		return gateway.Options{
 			Registry: conn, Membership: conn, Planning: conn, Award: conn, Identity: conn, Logger: slog.New(slog.DiscardHandler),
 			Keys: func(context.Context) ([]byte, error) { return nil, nil }, Tokens: own.Verifier(),
-			Ready: func(context.Context) error { return nil }, Metrics: http.NotFoundHandler(),
+			Ready: func(context.Context) error { return nil },
 		}
 	}
 	if _, err := gateway.New(whole()); err != nil {
@@ -216,7 +208,6 @@ func TestOptionsAreChecked(t *testing.T) {
 		"Tokens":     func(o *gateway.Options) { o.Tokens = nil },
 		"Logger":     func(o *gateway.Options) { o.Logger = nil },
 		"Ready":      func(o *gateway.Options) { o.Ready = nil },
-		"Metrics":    func(o *gateway.Options) { o.Metrics = nil },
 		"Hosts":      func(o *gateway.Options) { o.Hosts = []string{"coso.example.vn", "coso.example.vn:443"} },
 	} {
 		o := whole()

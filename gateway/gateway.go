@@ -7,10 +7,11 @@
 // press compresses answers on their way out.
 //
 // Who calls is found out by package caller before anything is asked of a service, and how much one caller may ask is package
-// limit's. What a caller may do is the services' to say.
+// limit's: by address before anything is believed, by principal from then on. What a caller may do is the services' to say.
 //
 // INV-GATEWAY-KNOWN: whoever proves nothing is refused everything but public methods, the form by which one signs in, and what
-// holds no data: static files, the API's document and page, keys, liveness and metrics.
+// holds no data: static files, the API's document and page, keys, liveness and readiness, in a word.
+// INV-GATEWAY-NO-INSIDE: what tells of the inside, metrics and what is missing or stale, is not answered where clients come.
 //
 // It leaves to the services: validation, the meaning of an empty update mask, retries by request id, permissions.
 //
@@ -66,10 +67,9 @@ type Options struct {
 	Hosts []string
 	// Logger takes one line per request.
 	Logger *slog.Logger
-	// Ready returns nil if everything a request needs can be reached; it is asked by GET /readyz, for at most 5 s.
+	// Ready returns nil if everything a request needs can be reached; it is asked for GET /readyz, once a second at most and for at
+	// most 5 s. What it says goes to the log.
 	Ready func(context.Context) error
-	// Metrics answers GET /metrics.
-	Metrics http.Handler
 }
 
 // New builds the handler. It returns an error for a missing option or a route that cannot be served as the contract
@@ -86,13 +86,13 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
-	pages, err := site.Handlers(site.Options{OpenAPI: gen.OpenAPI, Ready: o.Ready, Metrics: o.Metrics, Keys: o.Keys})
+	pages, err := site.Handlers(site.Options{OpenAPI: gen.OpenAPI, Ready: o.Ready, Keys: o.Keys, Now: o.Clock, Enter: d.strange})
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
 	look, err := page.New(page.Options{
 		Registry: o.Registry, Membership: o.Membership, Planning: o.Planning, Award: o.Award,
-		Desk: d.desk, Enter: d.let, Stranger: d.limits.Stranger, Issuer: o.Issuer,
+		Desk: d.desk, Enter: d.let, Stranger: d.strange, Issuer: o.Issuer,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
@@ -103,8 +103,8 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
-	inside := guard.Handler(guard.Options{Hosts: o.Hosts, Returns: page.ReturnPath}, look.Refuse, press.Handler(
-		route(d.desk.Handler(api, d.refuse), events, unknown(look, api, pages), pages)))
+	inside := guard.Handler(guard.Options{Hosts: o.Hosts, Returns: page.ReturnPath, Secure: d.desk.Secure}, look.Refuse, press.Handler(
+		route(d.desk.Handler(api, exchange.Refuse), events, unknown(look, api, pages), pages)))
 	return draining{exchange.Handler(o.Logger, d.desk.Proxy, inside), hub}, nil
 }
 
@@ -153,16 +153,14 @@ const maxNear = 2
 func (o Options) complete() error {
 	for name, given := range map[string]bool{
 		"Registry": o.Registry != nil, "Membership": o.Membership != nil, "Planning": o.Planning != nil, "Award": o.Award != nil,
-		"Identity": o.Identity != nil, "Keys": o.Keys != nil, "Tokens": o.Tokens != nil, "Logger": o.Logger != nil, "Ready": o.Ready != nil, "Metrics": o.Metrics != nil,
+		"Identity": o.Identity != nil, "Keys": o.Keys != nil, "Tokens": o.Tokens != nil, "Logger": o.Logger != nil, "Ready": o.Ready != nil,
 	} {
 		if !given {
 			return fmt.Errorf("gateway: option %s is missing", name)
 		}
 	}
-	for _, host := range o.Hosts {
-		if host == "" || strings.ContainsAny(host, ":/@*[] ") {
-			return fmt.Errorf("gateway: option Hosts: %q is not a host name without port", host)
-		}
+	if err := CheckHosts(o.Hosts); err != nil {
+		return fmt.Errorf("gateway: option Hosts: %w", err)
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package gateway_test
 import (
 	"net/http"
 	"testing"
+
+	"coso/gateway"
 )
 
 // INV-GUARD-HOST
@@ -15,7 +17,7 @@ func TestHosts(t *testing.T) {
 		"localhost.attacker.example": false, "attacker@localhost": false, "localhost:80:81": false, "127.1": false, "2130706433": false,
 		"[::ffff:10.0.0.1]": false, "[::]": false, "[fe80::1%25lo]:80": false, "localhost.": false, ":8080": false, "x:": false,
 	} {
-		for _, path := range []string{"/v1/units", "/docs", "/metrics", "/khong-co"} {
+		for _, path := range []string{"/v1/units", "/docs", "/healthz", "/khong-co"} {
 			res := g.do(t, ask{method: "GET", target: path, host: host})
 			if ok == (res.code == http.StatusMisdirectedRequest) {
 				t.Errorf("Host %q, %s: %d", host, path, res.code)
@@ -72,6 +74,52 @@ func TestOrigins(t *testing.T) {
 	res := g.do(t, ask{method: "GET", target: "/v1/units", host: "coso.example.vn", header: http.Header{"Origin": {"https://coso.example.vn:443"}}})
 	if res.code != http.StatusOK {
 		t.Errorf("the scheme's own port: %d", res.code)
+	}
+}
+
+// INV-GUARD-ORIGIN: what came by TLS was not sent by a page of the same host that came in clear text.
+func TestOriginsByTLS(t *testing.T) {
+	gates := map[bool]*gate{}
+	for _, trusted := range []bool{true, false} {
+		gates[trusted] = closedGate(t)
+		gates[trusted].open(t, gates[trusted].inProcess(t), func(o *gateway.Options) { o.TrustForwarded = trusted })
+	}
+	for name, c := range map[string]struct {
+		tls, trusted bool
+		proto        string
+		origin       string
+		ok           bool
+	}{
+		"TLS, of TLS":                              {tls: true, origin: "https://localhost:8080", ok: true},
+		"TLS, of clear text":                       {tls: true, origin: "http://localhost:8080"},
+		"TLS, no page":                             {tls: true, ok: true},
+		"a trusted proxy's TLS, of TLS":            {trusted: true, proto: "https", origin: "https://localhost:8080", ok: true},
+		"a trusted proxy's TLS, of clear text":     {trusted: true, proto: "https", origin: "http://localhost:8080"},
+		"a trusted proxy's TLS, in capitals":       {trusted: true, proto: "HTTPS", origin: "http://localhost:8080"},
+		"a trusted proxy's clear text":             {trusted: true, proto: "http", origin: "http://localhost:8080", ok: true},
+		"another proxy's word, of clear text":      {proto: "https", origin: "http://localhost:8080", ok: true},
+		"a proxy that says nothing of it, of TLS":  {origin: "https://localhost:8080", ok: true},
+		"TLS, of TLS elsewhere":                    {tls: true, origin: "https://attacker.example"},
+		"a trusted proxy's TLS, of TLS elsewhere":  {trusted: true, proto: "https", origin: "https://localhost:8443"},
+		"a trusted proxy's TLS, of the usual port": {trusted: true, proto: "https", origin: "https://coso.example.vn", ok: true},
+	} {
+		a := ask{method: "POST", target: "/v1/units", body: "{}", tls: c.tls, header: http.Header{}}
+		if c.origin != "" {
+			a.header.Set("Origin", c.origin)
+		}
+		if c.proto != "" {
+			a.header.Set("X-Forwarded-Proto", c.proto)
+		}
+		if c.origin == "https://coso.example.vn" {
+			a.host = "coso.example.vn:443"
+		}
+		res := gates[c.trusted].do(t, a)
+		if (res.code == http.StatusOK) != c.ok {
+			t.Errorf("%s: %d %s", name, res.code, res.body)
+		}
+		if !c.ok && refused(t, res).reason != "FOREIGN_ORIGIN" {
+			t.Errorf("%s: another reason", name)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"io"
@@ -21,6 +22,8 @@ import (
 	"coso/services/platform/token/tokentest"
 
 	"coso/gateway"
+	"coso/gateway/internal/exchange"
+	"coso/gateway/internal/press"
 )
 
 const here = "localhost:8080"
@@ -31,10 +34,9 @@ type gate struct {
 	handler http.Handler
 	log     *bytes.Buffer
 	// own signs the tokens that are believed; as is the one that a request without bears.
-	own     *tokentest.Own
-	as      string
-	ready   error
-	metrics http.HandlerFunc
+	own   *tokentest.Own
+	as    string
+	ready error
 }
 
 func newGate(t *testing.T) *gate {
@@ -63,17 +65,6 @@ func (g *gate) open(t *testing.T, conn grpc.ClientConnInterface, more ...func(*g
 		Hosts:  []string{"coso.example.vn"},
 		Logger: slog.New(slog.NewJSONHandler(g.log, nil)),
 		Ready:  func(context.Context) error { return g.ready },
-		Metrics: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if g.metrics != nil {
-				g.metrics(w, r)
-				return
-			}
-			w.Header().Set("Content-Type", "text/plain; version=0.0.4")
-			_, err := w.Write([]byte("coso_up 1\n"))
-			if err != nil {
-				t.Errorf("write metrics: %v", err)
-			}
-		}),
 	}
 	for _, set := range more {
 		set(&o)
@@ -85,12 +76,22 @@ func (g *gate) open(t *testing.T, conn grpc.ClientConnInterface, more ...func(*g
 	g.handler = handler
 }
 
+// newShell is what every request passes, with a handler inside that none of the gateway's own does what it does.
+func newShell(t *testing.T, inside http.HandlerFunc) *gate {
+	t.Helper()
+	g := closedGate(t)
+	g.log = &bytes.Buffer{}
+	g.handler = exchange.Handler(slog.New(slog.NewJSONHandler(g.log, nil)), false, press.Handler(inside))
+	return g
+}
+
 // ask is one HTTP request, written as on the wire: target is the request line's.
 type ask struct {
 	method, target string
 	body           string
 	header         http.Header
 	host           string
+	tls            bool
 }
 
 // answer is what came back.
@@ -117,6 +118,9 @@ func (g *gate) doIn(ctx context.Context, t *testing.T, a ask) answer {
 	}
 	maps.Copy(r.Header, a.header)
 	r.Host = here
+	if a.tls {
+		r.TLS = &tls.ConnectionState{}
+	}
 	if a.host != "" {
 		r.Host = a.host
 	}

@@ -94,11 +94,11 @@ func (o *office) advance(d time.Duration) { o.at.Add(int64(d)) }
 // bearing are the headers of a program with a token.
 func bearing(compact string) http.Header { return http.Header{"Authorization": {"Bearer " + compact}} }
 
-// session signs in as a program does.
-func (o *office) session(t *testing.T, password string) *identitypb.SessionTokens {
+// session signs in as a program does, where the password is phrase.
+func (o *office) session(t *testing.T) *identitypb.SessionTokens {
 	t.Helper()
 	s, err := identitypb.NewSessionServiceClient(o.accounts.Conn()).CreateSession(t.Context(),
-		&identitypb.CreateSessionRequest{Username: "admin", Password: password})
+		&identitypb.CreateSessionRequest{Username: "admin", Password: phrase})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func (o *office) session(t *testing.T, password string) *identitypb.SessionToken
 // apiToken makes an API token of admin and answers its secret and name.
 func (o *office) apiToken(t *testing.T, scope string) (secret, name string) {
 	t.Helper()
-	s := o.session(t, phrase)
+	s := o.session(t)
 	res := o.do(t, ask{
 		method: "POST", target: "/v1/apiTokens", header: bearing(s.GetToken()),
 		body: `{"displayName":"may tinh","scope":"` + scope + `","expireTime":"` + timestamppb.New(o.now().Add(24*time.Hour)).AsTime().Format(time.RFC3339) + `"}`,

@@ -33,7 +33,11 @@ func TestSigningInByAnIssuer(t *testing.T) {
 			v := newVisitor(t)
 			page := v.follows(l.base + "/sign-in?to=/units")
 			v.shows(page, http.StatusOK, "Sign in by Office SSO", `href="`+begins+`?to=%2Funits"`, `type="password"`)
+			before := v.jar.cookies["coso-form"].Value
 			v.shows(v.signsIn(l, "/units"), http.StatusOK, "Nguyễn Thị Lan", "no grants")
+			if v.jar.cookies["coso-form"].Value == before {
+				t.Error("INV-CALLER-FORM-RENEWED: the forms of before are good")
+			}
 			for _, c := range v.jar.cookies {
 				if c.Name == "coso-oidc" || c.Name == "coso-session" && (c.SameSite != http.SameSiteStrictMode || !c.HttpOnly) {
 					t.Errorf("%+v", c)
@@ -347,7 +351,7 @@ func TestWithoutAnIssuer(t *testing.T) {
 func TestOnlyTheGatewayBeginsForeignSessions(t *testing.T) {
 	l := newLobby(t, clientSecret)
 	req := &identitypb.BeginSessionRequest{IdToken: l.issuer.IDToken(clientID, "n-1", l.now()), Nonce: "n-1"}
-	lan := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+l.session(t, phrase).GetToken())
+	lan := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+l.session(t).GetToken())
 	for name, c := range map[string]struct {
 		ctx  context.Context
 		conn interface {

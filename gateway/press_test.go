@@ -68,18 +68,17 @@ func TestGzip(t *testing.T) {
 
 // A torn answer does not end like a whole one.
 func TestGzipOfATornAnswer(t *testing.T) {
-	g := newGate(t)
-	g.metrics = func(w http.ResponseWriter, _ *http.Request) {
+	g := newShell(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain")
 		if _, err := io.WriteString(w, strings.Repeat("coso_up 1\n", 1000)); err != nil {
 			t.Error(err)
 		}
 		panic("in the middle")
-	}
+	})
 	body := &bytes.Buffer{}
 	func() {
 		defer func() { _ = recover() }()
-		res := g.do(t, ask{method: "GET", target: "/metrics", header: http.Header{"Accept-Encoding": {"gzip"}}})
+		res := g.do(t, ask{method: "GET", target: "/", header: http.Header{"Accept-Encoding": {"gzip"}}})
 		body.Write(res.body)
 	}()
 	zip, err := gzip.NewReader(body)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"coso/services/platform/rpc"
@@ -43,4 +44,14 @@ func CheckAddress(addr string) error {
 		return fmt.Errorf("%w; from other machines one comes through a proxy that takes TLS, see deploy/README.md", err)
 	}
 	return err
+}
+
+// CheckHosts says which of the names by which clients may address the gateway is none, `coso.example`; nil if all are.
+func CheckHosts(hosts []string) error {
+	for _, host := range hosts {
+		if host == "" || strings.ContainsAny(host, ":/@*[] ") {
+			return fmt.Errorf("%q is not a host name without port", host)
+		}
+	}
+	return nil
 }

@@ -45,7 +45,9 @@ func TestSigningInByThePage(t *testing.T) {
 	b.goes(b.send("POST", "/sign-in", url.Values{"form": {form}, "username": {"Admin"}, "password": {oneTime}, "to": {"/units?query=quan"}}),
 		"/password?to=%2Funits%3Fquery%3Dquan")
 	b.goes(b.get("/units"), "/password?to=%2Funits") // nothing else before
-	b.shows(b.get("/password?to=%2Funits"), http.StatusOK, "This is a one-time password", `autocomplete="new-password"`)
+	page = b.get("/password?to=%2Funits")
+	b.shows(page, http.StatusOK, "This is a one-time password", `autocomplete="new-password"`)
+	form = b.form(page)
 	change := func(old, next, again string) answer {
 		return b.send("POST", "/password", url.Values{"form": {form}, "username": {"admin"}, "old": {old}, "new": {next}, "again": {again}, "to": {"/units"}})
 	}
@@ -150,6 +152,27 @@ func TestFormsOfOthers(t *testing.T) {
 	}
 }
 
+// INV-CALLER-FORM-RENEWED: whoever knows the value of a browser's forms knows nothing of it when somebody has signed in or out
+// there.
+func TestFormsAreRenewed(t *testing.T) {
+	o, _ := newOffice(t, phrase)
+	b := o.browser(t)
+	form := b.form(b.get("/sign-in"))
+	b.shows(b.send("POST", "/sign-in", url.Values{"form": {form}, "username": {"admin"}, "password": {"wrong"}}), http.StatusUnauthorized)
+	if b.jar["coso-form"] != form {
+		t.Error("renewed though nobody signed in: the form that is shown again is stale")
+	}
+	b.goes(b.send("POST", "/sign-in", url.Values{"form": {form}, "username": {"admin"}, "password": {phrase}}), "/")
+	in := b.jar["coso-form"]
+	b.shows(b.send("POST", "/sign-out", url.Values{"form": {form}}), http.StatusForbidden, "the session has changed")
+	if got := b.form(b.get("/units")); in == form || got != in {
+		t.Errorf("the form was %s, the cookie is %s, the page has %s", form, in, got)
+	}
+	b.goes(b.send("POST", "/sign-out", url.Values{"form": {in}}), "/sign-in?why=out")
+	b.shows(b.send("POST", "/sign-in", url.Values{"form": {in}, "username": {"admin"}, "password": {phrase}}), http.StatusForbidden, "the session has changed")
+	b.goes(b.signIn(phrase), "/units")
+}
+
 func TestCookiesOfSessions(t *testing.T) {
 	for name, c := range map[string]struct {
 		tls, forwarded, trusted bool
@@ -173,17 +196,17 @@ func TestCookiesOfSessions(t *testing.T) {
 				t.Errorf("Strict-Transport-Security %q", hsts)
 			}
 			b.goes(b.signIn(phrase), "/units")
-			name := "coso-session"
+			prefix := ""
 			if c.secure {
-				name = "__Host-" + name
+				prefix = "__Host-"
 			}
 			for _, cookie := range b.last {
-				if cookie.Name != name || !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode || cookie.Path != "/" || cookie.Domain != "" ||
+				if cookie.Name != prefix+"coso-session" && cookie.Name != prefix+"coso-form" || !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode || cookie.Path != "/" || cookie.Domain != "" ||
 					cookie.Secure != c.secure || len(cookie.Value) > 2048 {
 					t.Errorf("%+v", cookie)
 				}
 			}
-			if len(b.last) != 1 {
+			if len(b.last) != 2 { // the session's, and that of its forms
 				t.Errorf("%d cookies", len(b.last))
 			}
 			if res := b.get("/units"); res.code != http.StatusOK {

@@ -139,9 +139,8 @@ func drip(t *testing.T, conn net.Conn, begun string) {
 
 // A client that does not read its answer is cut off.
 func TestClientThatDoesNotReadItsAnswer(t *testing.T) {
-	g := newGate(t)
 	cut := make(chan error, 1)
-	g.metrics = func(w http.ResponseWriter, _ *http.Request) {
+	g := newShell(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain")
 		part := make([]byte, 1<<20)
 		for range 256 {
@@ -151,10 +150,10 @@ func TestClientThatDoesNotReadItsAnswer(t *testing.T) {
 			}
 		}
 		cut <- nil
-	}
+	})
 	addr, _ := g.serve(t, func(s *http.Server) { s.WriteTimeout = 300 * time.Millisecond })
 	conn := connect(t, addr)
-	if _, err := io.WriteString(conn, "GET /metrics HTTP/1.1\r\nHost: "+addr+"\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: "+addr+"\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
 	select {

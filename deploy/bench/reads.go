@@ -19,6 +19,7 @@ import (
 	"coso/deploy/internal/staff"
 	"coso/deploy/internal/trial"
 	"coso/gateway"
+	"coso/gateway/front"
 
 	gatewayruntime "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 
@@ -51,8 +52,8 @@ func openOffice(ctx context.Context) (*office, error) {
 	ready, done := make(chan string, 1), make(chan error, 1)
 	go func() {
 		done <- single.Run(run, single.Options{
-			Dir: dir, HTTP: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler), AdminPassword: password,
-			Rates: gateway.Limits{Rate: unlimited, Burst: unlimited},
+			Dir: dir, Ops: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler),
+			Front: front.Settings{HTTP: "127.0.0.1:0", AdminPassword: password, Rates: gateway.Limits{Rate: unlimited, Burst: unlimited}},
 		}, func(base string) { ready <- base })
 	}()
 	o := &office{stop: func() error {

@@ -19,7 +19,7 @@ func asAdmin(t *testing.T, args ...string) (base string, people *singletest.Peop
 	out := &said{}
 	ended := make(chan error, 1)
 	go func() {
-		ended <- execute(ctx, append([]string{"up", "--http", "127.0.0.1:0"}, args...), streams{out: out, err: io.Discard})
+		ended <- execute(ctx, append([]string{"up", "--http", "127.0.0.1:0", "--ops", "127.0.0.1:0"}, args...), streams{out: out, err: io.Discard})
 	}()
 	base = out.address(t, ended)
 	t.Cleanup(func() {

@@ -14,6 +14,7 @@ import (
 	"coso/services/platform/certs"
 	"coso/services/platform/civil"
 	"coso/services/platform/mtls"
+	"coso/services/platform/replica"
 	shell "coso/services/platform/run"
 	"coso/services/platform/run/settings"
 )
@@ -32,6 +33,7 @@ type certsCommand struct {
 	Dir   settings.Folder `arg:"" optional:"" help:"Folder for CA, certificates and keys, best on a machine that runs nothing else; default: certs in the data folder, where the processes of this machine look for theirs."`
 	Days  int             `help:"How many days the certificates of the processes hold." default:"90" example:"90"`
 	Host  []string        `help:"Names and IP addresses of the machines on which processes run, separated by commas; localhost, 127.0.0.1 and ::1 are always there." placeholder:"HOST"`
+	NATS  []string        `name:"nats" help:"Names and machines of the nats-servers of one cluster, three or five, separated by commas, e.g. n1=10.0.0.1,n2=10.0.0.2,n3=10.0.0.3; default: one nats-server." placeholder:"NAME=HOST"`
 	Renew bool            `help:"Make new certificates and keys for the processes, by the CA that is there." xor:"way"`
 	Force bool            `help:"Make everything anew, the CA too: all processes need the new files at once." xor:"way"`
 	Lang  sheet.Lang      `help:"Language: vi or en." enum:"vi,en" default:"vi" env:"COSO_LANG"`
@@ -52,19 +54,60 @@ func (c certsCommand) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	host := "127.0.0.1"
-	if len(c.Host) > 0 {
-		host = "0.0.0.0"
+	nodes, err := c.nodes()
+	if err != nil {
+		return err
 	}
-	made, err := certs.Make(certs.Options{
-		Dir: dir, Days: c.Days, Hosts: c.Host, Renew: c.Renew, Force: c.Force, Now: time.Now(),
-		Beside: map[string][]byte{natsConf: []byte(nats.Configuration(host, certs.FilesOf(dir, mtls.NATS)))},
-	})
+	o := certs.Options{Dir: dir, Days: c.Days, Hosts: c.Host, Renew: c.Renew, Force: c.Force, Now: time.Now(), Beside: map[string][]byte{}}
+	var machines []string
+	for _, node := range nodes {
+		machines = append(machines, node.At)
+	}
+	if o.Hosts = append(o.Hosts, machines...); len(nodes) == 0 {
+		nodes = []nats.Node{{Listen: "127.0.0.1"}}
+		if len(c.Host) > 0 {
+			nodes[0].Listen = "0.0.0.0"
+		}
+	}
+	for _, node := range nodes {
+		node.Files = certs.FilesOf(dir, mtls.NATS)
+		o.Beside[confOf(node)] = []byte(nats.Configuration(node, machines...))
+	}
+	made, err := certs.Make(o)
 	if err != nil {
 		return c.explain(dir, err)
 	}
-	_, err = fmt.Fprint(s.out, c.placing(dir, made))
+	_, err = fmt.Fprint(s.out, c.placing(dir, made, nodes))
 	return err
+}
+
+// nodes are the nats-servers of a cluster; none: there is one server.
+func (c certsCommand) nodes() (all []nats.Node, err error) {
+	for _, one := range c.NATS {
+		name, at, _ := strings.Cut(one, "=")
+		if replica.CheckName(name) != nil || net.ParseIP(at) == nil && !hostName.MatchString(at) {
+			return nil, fmt.Errorf(tell(c.Lang, "--nats: %q không được; ghi tên, dấu = và máy, ví dụ n1=10.0.0.1", "--nats: %q cannot be; write a name, = and a machine, e.g. n1=10.0.0.1"), one)
+		}
+		for _, other := range all {
+			if other.Name == name || other.At == at {
+				return nil, fmt.Errorf(tell(c.Lang, "--nats: %s=%s và %s trùng tên hoặc trùng máy; mỗi nats-server cần tên và máy riêng",
+					"--nats: %s=%s and %s have one name or one machine; each nats-server needs its own"), other.Name, other.At, one)
+			}
+		}
+		all = append(all, nats.Node{Name: name, At: at, Listen: at})
+	}
+	if n := len(all); n == 1 || n > 0 && n%2 == 0 {
+		return nil, fmt.Errorf(tell(c.Lang, "--nats: %d nats-server không được; một cụm cần số lẻ, ba hoặc năm, để đa số quyết định", "--nats: %d nats-servers cannot be; a cluster needs an odd number, three or five, so that a majority decides"), n)
+	}
+	return all, nil
+}
+
+// confOf is the name of the configuration of a nats-server.
+func confOf(node nats.Node) string {
+	if node.Name == "" {
+		return natsConf
+	}
+	return "nats-" + node.Name + ".conf"
 }
 
 // folder is where they are made.
@@ -93,7 +136,7 @@ func (c certsCommand) explain(dir string, err error) error {
 }
 
 // placing says what goes where.
-func (c certsCommand) placing(dir string, made certs.Made) string {
+func (c certsCommand) placing(dir string, made certs.Made, nodes []nats.Node) string {
 	var b strings.Builder
 	day := func(t time.Time) string { return tell(c.Lang, civil.Today(t).DisplayVN(), civil.Today(t).String()) }
 	fmt.Fprintf(&b, tell(c.Lang, "Chứng thư có hiệu lực đến ngày %s, CA đến ngày %s. Gia hạn trước đó 14 ngày: coso certs %s --renew\n\n",
@@ -101,7 +144,9 @@ func (c certsCommand) placing(dir string, made certs.Made) string {
 	for _, name := range mtls.Names() {
 		f := certs.FilesOf(dir, name)
 		if name == mtls.NATS {
-			fmt.Fprintf(&b, "nats-server  -c %s\n", filepath.Join(dir, natsConf))
+			for _, node := range nodes {
+				fmt.Fprintf(&b, "nats-server  -c %s\n", filepath.Join(dir, confOf(node)))
+			}
 			continue
 		}
 		if c.Dir == "" { // where they look

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/tls"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -60,5 +62,50 @@ func TestCertsWithoutAFolder(t *testing.T) {
 	}
 	if _, _, err := run(t, "certs", "--lang", "en"); err == nil || !strings.Contains(err.Error(), "the folder "+dir+" has certificates already") {
 		t.Errorf("says %v", err)
+	}
+}
+
+// Each nats-server of a cluster has a configuration of its own, and all have one certificate that holds for their machines.
+func TestCertsForACluster(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "certs")
+	out, _, err := run(t, "certs", dir, "--nats", "n1=10.0.0.1,n2=10.0.0.2,n3=node-3.internal", "--lang", "en")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"n1", "n2", "n3"} {
+		conf, err := os.ReadFile(filepath.Join(dir, "nats-"+name+".conf"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{`server_name: "` + name + `"`, "nats://10.0.0.1:6222", "nats://10.0.0.2:6222", "nats://node-3.internal:6222"} {
+			if !strings.Contains(string(conf), want) {
+				t.Errorf("the configuration of %s lacks %s", name, want)
+			}
+		}
+		if !strings.Contains(out, filepath.Join(dir, "nats-"+name+".conf")) {
+			t.Errorf("does not say where that of %s is:\n%s", name, out)
+		}
+	}
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "nats.pem"), filepath.Join(dir, "nats.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range []string{"10.0.0.1", "node-3.internal"} {
+		if err := pair.Leaf.VerifyHostname(host); err != nil {
+			t.Error(err)
+		}
+	}
+	for given, want := range map[string]string{
+		"n1=10.0.0.1":                         "1 nats-servers cannot be",
+		"n1=10.0.0.1,n2=10.0.0.2":             "2 nats-servers cannot be",
+		"n1=10.0.0.1,n1=10.0.0.2,n3=10.0.0.3": "n1=10.0.0.1 and n1=10.0.0.2 have one name or one machine",
+		"n1=10.0.0.1,n2=10.0.0.1,n3=10.0.0.3": "n1=10.0.0.1 and n2=10.0.0.1 have one name or one machine",
+		"10.0.0.1,n2=10.0.0.2,n3=10.0.0.3":    `"10.0.0.1" cannot be; write a name, = and a machine`,
+		"n1=10.0.0.1:4222,n2=b,n3=c":          `"n1=10.0.0.1:4222" cannot be`,
+		"N1=10.0.0.1,n2=b,n3=c":               `"N1=10.0.0.1" cannot be`,
+	} {
+		if _, _, err := run(t, "certs", dir+"2", "--nats", given, "--lang", "en"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: says %v, want %s", given, err, want)
+		}
 	}
 }

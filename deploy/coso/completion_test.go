@@ -12,7 +12,7 @@ func TestCompletion(t *testing.T) {
 		typed []string
 		want  string
 	}{
-		{nil, "up demo sign-in sign-out import approve export progress feed verify checkpoint certs backup reset-password administrator restore completion version"},
+		{nil, "up demo sign-in sign-out import approve export progress feed verify checkpoint certs backup reset-password administrator restore replicate doctor replicas completion version"},
 		{[]string{"ver"}, "verify version"},
 		{[]string{"feed", ""}, "status skip"},
 		{[]string{"feed", "--data", "status", ""}, "status skip"},

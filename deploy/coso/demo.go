@@ -14,6 +14,7 @@ import (
 	"coso/deploy/internal/sheet"
 	"coso/deploy/internal/single"
 	"coso/deploy/internal/trial"
+	"coso/gateway/front"
 	"coso/gateway/identity"
 )
 
@@ -46,7 +47,7 @@ func (d demoCommand) Run(ctx context.Context, s streams, logger *slog.Logger) (e
 	started := false
 	var first identity.First
 	err = single.Run(run, single.Options{
-		Dir: dir, HTTP: "127.0.0.1:0", Logger: logger, First: func(f identity.First) { first = f },
+		Dir: dir, Front: front.Settings{HTTP: "127.0.0.1:0"}, Logger: logger, First: func(f identity.First) { first = f },
 	}, func(base string) {
 		started = true
 		go func() {

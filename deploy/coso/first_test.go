@@ -35,7 +35,7 @@ func TestUpSaysHowToSignIn(t *testing.T) {
 	out := &said{}
 	ended := make(chan error, 1)
 	go func() {
-		ended <- execute(ctx, []string{"up", "--data", t.TempDir(), "--http", "127.0.0.1:0"}, streams{out: out, err: io.Discard})
+		ended <- execute(ctx, []string{"up", "--data", t.TempDir(), "--http", "127.0.0.1:0", "--ops", "127.0.0.1:0"}, streams{out: out, err: io.Discard})
 	}()
 	base := out.address(t, ended)
 	out.mu.Lock()

@@ -1,5 +1,5 @@
 // Command coso runs coso in one process and is the operator's and the clerk's tool: up, demo, sign-in, sign-out, import, approve, export, progress,
-// feed, verify, checkpoint, certs, version.
+// feed, verify, checkpoint, certs, doctor, replicas, version.
 package main
 
 import (
@@ -35,6 +35,9 @@ type commands struct {
 	Renew      resetPasswordCommand `cmd:"" name:"reset-password" help:"Give somebody a new one-time password, on the machine where coso runs."`
 	Appoint    administratorCommand `cmd:"" name:"administrator" help:"Make somebody an administrator of everything, on the machine where coso runs."`
 	Restore    restoreCommand       `cmd:"" help:"Put a backup into an empty data folder."`
+	Replicate  replicateCommand     `cmd:"" help:"Put the journal of a stopped service on NATS, where its replicas share it, or bring it back."`
+	Doctor     doctorCommand        `cmd:"" help:"Say how the services, their replicas and their logs do, and what to do next."`
+	Replicas   replicasCommand      `cmd:"" help:"Decide about the replicas of a running service."`
 	Completion completionCommand    `cmd:"" help:"Print a script with which a shell completes coso's command lines."`
 	Complete   completeCommand      `cmd:"" hidden:"" help:"Answer a shell."`
 	Version    versionCommand       `cmd:"" help:"Print the version."`
@@ -51,7 +54,11 @@ func main() {
 	if err := execute(ctx, os.Args[1:], streams{out: os.Stdout, err: os.Stderr}); err != nil {
 		fmt.Fprintln(os.Stderr, "coso:", err)
 		stop()
-		os.Exit(1) //nolint:gocritic // stop was called
+		code := 1
+		if own, ok := errors.AsType[*exitError](err); ok {
+			code = own.code
+		}
+		os.Exit(code) //nolint:gocritic // stop was called
 	}
 }
 

@@ -18,7 +18,7 @@ func upUntil(t *testing.T, args ...string) (base, text string, stop func()) {
 	out := &said{}
 	ended := make(chan error, 1)
 	go func() {
-		ended <- execute(ctx, append([]string{"up", "--http", "127.0.0.1:0"}, args...), streams{out: out, err: io.Discard})
+		ended <- execute(ctx, append([]string{"up", "--http", "127.0.0.1:0", "--ops", "127.0.0.1:0"}, args...), streams{out: out, err: io.Discard})
 	}()
 	base = out.address(t, ended)
 	out.mu.Lock()

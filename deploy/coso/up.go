@@ -8,13 +8,12 @@ import (
 	"io"
 	"log/slog"
 	"math"
-	"time"
 
 	"coso/deploy/demo"
 	"coso/deploy/internal/client"
 	"coso/deploy/internal/single"
 	"coso/deploy/internal/trial"
-	"coso/gateway"
+	"coso/gateway/front"
 	"coso/gateway/identity"
 	"coso/services/platform/rpc"
 	shell "coso/services/platform/run"
@@ -29,19 +28,16 @@ import (
 type upCommand struct {
 	settings.Flags `embed:""`
 
-	Data               settings.Folder `help:"Data folder; default: coso in the user's data folder." placeholder:"DIR" env:"COSO_DATA"`
-	HTTP               string          `help:"Address of the page and the API; loopback only; port 0: any free one." default:"127.0.0.1:8080" env:"COSO_HTTP"`
-	NATS               int             `name:"nats-port" help:"Port on 127.0.0.1 where integrators may listen to the change events; 0: none." default:"0" example:"4222" env:"COSO_NATS_PORT"`
-	MaxStreams         size            `help:"How much the streams of change events may hold, e.g. 20GiB; 0: what they hold at the start and half of what is free then." default:"0" env:"COSO_MAX_STREAMS"`
-	Checkpoints        settings.File   `help:"File to which signed checkpoints of the journals are appended, best where another organisation keeps it; default: checkpoints.txt in the data folder." placeholder:"FILE" env:"COSO_CHECKPOINTS"`
-	CheckpointEvery    time.Duration   `help:"How often the journals are signed if they have changed." default:"1h" env:"COSO_CHECKPOINT_EVERY"`
-	CheckpointKey      settings.File   `help:"File of the key that signs them, made if it is not there; default: checkpoint.key in the data folder." placeholder:"FILE" env:"COSO_CHECKPOINT_KEY"`
-	AdminPassword      settings.Secret `help:"Password of the first account, admin, where there is none yet; better in the environment than on the command line. Empty: a one-time password is made and shown." placeholder:"PASSWORD" env:"COSO_ADMIN_PASSWORD"`
-	FirstAdministrator string          `help:"Who administers an installation in which nobody ever held a grant: principals/ and an account's name." default:"principals/admin" env:"COSO_FIRST_ADMINISTRATOR"`
-	TokenLife          time.Duration   `help:"How long a signed token holds; at most 15m." default:"10m" env:"COSO_TOKEN_LIFE"`
-	SessionIdle        time.Duration   `help:"How long a session holds that is not used." default:"2h" env:"COSO_SESSION_IDLE"`
-	SessionLife        time.Duration   `help:"How long any session holds; then one signs in again." default:"12h" env:"COSO_SESSION_LIFE"`
-	issuerFlags        `embed:""`
+	Data  settings.Folder `help:"Data folder; default: coso in the user's data folder." placeholder:"DIR"`
+	Front front.Settings  `embed:""`
+	Ops   string          `help:"Address of /livez, /readyz and /metrics; loopback only; port 0: any free one." default:"127.0.0.1:8200"`
+
+	NATS       int  `name:"nats-port" help:"Port on 127.0.0.1 where integrators may listen to the change events; 0: none." default:"0" example:"4222"`
+	MaxStreams size `help:"How much the streams of change events may hold, e.g. 20GiB; 0: what they hold at the start and half of what is free then." default:"0"`
+
+	Checkpoints daemon.Checkpoints `embed:""`
+
+	FirstAdministrator string `help:"Who administers an installation in which nobody ever held a grant: principals/ and an account's name." default:"principals/admin"`
 	Demo               string `help:"Load this demo once started, and print its report: hanoi-2020." placeholder:"NAME"`
 }
 
@@ -65,9 +61,8 @@ func (u *upCommand) Run(ctx context.Context, s streams, logger *slog.Logger, rea
 	started := false
 	var first identity.First
 	err = single.Run(run, single.Options{
-		Dir: dir, HTTP: u.HTTP, NATSPort: u.NATS, MaxStreams: int64(u.MaxStreams), Checkpoints: u.checkpoints().Options(), Logger: logger,
-		Issuers: u.issuers(), SignIn: u.signIn(),
-		Limits: u.limits(), AdminPassword: string(u.AdminPassword), FirstAdministrator: u.FirstAdministrator, First: func(f identity.First) { first = f },
+		Dir: dir, Front: u.Front, Ops: u.Ops, NATSPort: u.NATS, MaxStreams: int64(u.MaxStreams), Checkpoints: u.Checkpoints.Options(), Logger: logger,
+		FirstAdministrator: u.FirstAdministrator, First: func(f identity.First) { first = f },
 	}, func(base string) {
 		started = true
 		go func() {
@@ -86,14 +81,6 @@ func (u *upCommand) Run(ctx context.Context, s streams, logger *slog.Logger, rea
 	return err
 }
 
-func (u *upCommand) limits() identity.Limits {
-	return identity.Limits{Token: u.TokenLife, Idle: u.SessionIdle, Longest: u.SessionLife}
-}
-
-func (u *upCommand) checkpoints() daemon.Checkpoints {
-	return daemon.Checkpoints{File: u.Checkpoints, Every: u.CheckpointEvery, Key: u.CheckpointKey}
-}
-
 // dataFolder is where the data lies: the folder given, or the user's.
 func dataFolder(given settings.Folder) (string, error) {
 	if given != "" {
@@ -108,14 +95,14 @@ func (u *upCommand) check() error {
 	if err := shell.Usable(string(u.Data)); err != nil {
 		wrong = append(wrong, fmt.Errorf("--data: %w", err))
 	}
-	if err := gateway.CheckAddress(u.HTTP); err != nil {
-		wrong = append(wrong, fmt.Errorf("--http: %w", err))
+	if err := rpc.Loopback(u.Ops); err != nil {
+		wrong = append(wrong, fmt.Errorf("--ops: %w", err))
 	}
 	if u.NATS < 0 || u.NATS > math.MaxUint16 {
 		wrong = append(wrong, fmt.Errorf("--nats-port: %d is no port; choose one from 1024 to 65535, e.g. 4222, or 0 for none", u.NATS))
 	}
-	wrong = append(wrong, rpc.Apart(rpc.Place{Setting: "http", Addr: u.HTTP}, rpc.Place{Setting: "nats-port", Addr: fmt.Sprintf("127.0.0.1:%d", u.NATS)}),
-		u.checkpoints().Check(), u.limits().Check(), u.issuers().Check(), u.signIn().Check(u.Issuer), identity.CheckFirst(string(u.AdminPassword)), registry.CheckAdministrator(u.FirstAdministrator))
+	places := []rpc.Place{{Setting: "http", Addr: u.Front.HTTP}, {Setting: "ops", Addr: u.Ops}, {Setting: "nats-port", Addr: fmt.Sprintf("127.0.0.1:%d", u.NATS)}}
+	wrong = append(wrong, u.Front.Check(), rpc.Apart(places...), u.Checkpoints.Check(), registry.CheckAdministrator(u.FirstAdministrator))
 	if u.Demo != "" {
 		if _, err := demo.Set(u.Demo); err != nil {
 			wrong = append(wrong, fmt.Errorf("--demo: %w", err))
@@ -131,7 +118,7 @@ func (u *upCommand) greet(ctx context.Context, s streams, base, dir string, firs
 		if _, err := fmt.Fprintf(s.err, "coso answers at %s; loading %s ...\n", base, u.Demo); err != nil {
 			return err
 		}
-		o := opening{name: u.Demo, base: base, dir: dir, password: cmp.Or(first.OneTimePassword, string(u.AdminPassword)), oneTime: first.OneTimePassword != ""}
+		o := opening{name: u.Demo, base: base, dir: dir, password: cmp.Or(first.OneTimePassword, string(u.Front.AdminPassword)), oneTime: first.OneTimePassword != ""}
 		said, err := o.show(ctx, s)
 		// A demo that does not load (its data was changed here, or came with another version) is no reason not to serve.
 		if err != nil && ctx.Err() == nil {

@@ -123,7 +123,7 @@ func newFleet(t testing.TB, dir string) *fleet {
 	if _, err := os.Stat(certificates); errors.Is(err, fs.ErrNotExist) {
 		issue(t, certs.Options{Dir: certificates})
 	}
-	free := freeAddresses(t, 12)
+	free := freeAddresses(t, 13)
 	next := func() string {
 		a := free[0]
 		free = free[1:]
@@ -138,21 +138,21 @@ func newFleet(t testing.TB, dir string) *fleet {
 		health: "http://" + monitor + "/healthz",
 	}
 	addr := map[string]string{}
-	web := next()
+	web, keys := next(), next()
 	for _, s := range []struct {
 		name  string
 		hears []string
 	}{{"registry", nil}, {"membership", []string{"registry"}}, {"planning", []string{"registry", "membership"}}, {"award", []string{"registry", "planning"}}} {
 		addr[s.name] = next()
 		ops := next()
-		args := []string{"--data", dir, "--grpc", addr[s.name], "--ops", ops, "--nats", "nats://" + bus, "--log-level", "warn", "--keys", "http://" + web + "/.well-known/jwks.json"}
+		args := []string{"--data", dir, "--grpc", addr[s.name], "--ops", ops, "--nats", "nats://" + bus, "--log-level", "warn", "--keys", "https://" + keys + "/.well-known/jwks.json"}
 		for _, source := range s.hears {
 			args = append(args, "--"+source, addr[source])
 		}
 		f.members[s.name+"d"] = &member{name: s.name + "d", args: args, health: "http://" + ops + "/livez", whole: "http://" + ops + "/readyz"}
 	}
 	ops := next()
-	args := []string{"--data", dir, "--http", web, "--ops", ops, "--nats", "nats://" + bus, "--log-level", "error", "--rate", "1000000", "--rate-burst", "1000000"} // it warns until somebody has signed in
+	args := []string{"--data", dir, "--http", web, "--keys", keys, "--ops", ops, "--nats", "nats://" + bus, "--log-level", "error", "--rate", "1000000", "--rate-burst", "1000000"} // it warns until somebody has signed in
 	for _, s := range []string{"registry", "membership", "planning", "award"} {
 		args = append(args, "--"+s, addr[s])
 	}

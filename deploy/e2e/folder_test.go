@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"coso/deploy/internal/single"
+	"coso/gateway/front"
 )
 
 // A folder that lost one of its stores is refused by name; a store made anew would miss what the others have counted.
@@ -28,7 +29,7 @@ func TestAFolderThatLostAStore(t *testing.T) {
 			if err := lose(file); err != nil {
 				t.Fatal(err)
 			}
-			err = single.Run(context.Background(), single.Options{Dir: dir, HTTP: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler)},
+			err = single.Run(context.Background(), single.Options{Dir: dir, Front: front.Settings{HTTP: "127.0.0.1:0"}, Logger: slog.New(slog.DiscardHandler)},
 				func(string) { t.Error("it started") })
 			if err == nil || !strings.Contains(err.Error(), "lacks registry.db") {
 				t.Errorf("says %v", err)

@@ -15,6 +15,7 @@ import (
 	bolt "go.etcd.io/bbolt" //nolint:depguard // a file is made to look like one of a newer version
 
 	"coso/deploy/internal/single"
+	"coso/gateway/front"
 )
 
 // contents are the files of one store by what they hold.
@@ -71,7 +72,7 @@ func TestAFolderOfANewerVersion(t *testing.T) {
 			file := filepath.Join(dir, service+".db")
 			was := rewrite(t, file, "meta", []byte("format"), func(v []byte) []byte { return []byte{v[0] + 1} })
 			held := contents(t, dir, service)
-			err := single.Run(context.Background(), single.Options{Dir: dir, HTTP: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler)},
+			err := single.Run(context.Background(), single.Options{Dir: dir, Front: front.Settings{HTTP: "127.0.0.1:0"}, Logger: slog.New(slog.DiscardHandler)},
 				func(string) { t.Error("it started") })
 			f := newFleet(t, dir)
 			m := f.launch(processOf(service))

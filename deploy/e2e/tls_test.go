@@ -37,7 +37,7 @@ func issue(t testing.TB, o certs.Options) {
 	if o.Days == 0 {
 		o.Days = 90
 	}
-	o.Beside = map[string][]byte{"nats.conf": []byte(nats.Configuration("127.0.0.1", certs.FilesOf(o.Dir, mtls.NATS)))}
+	o.Beside = map[string][]byte{"nats.conf": []byte(nats.Configuration(nats.Node{Listen: "127.0.0.1", Files: certs.FilesOf(o.Dir, mtls.NATS)}))}
 	if _, err := certs.Make(o); err != nil {
 		t.Fatal(err)
 	}

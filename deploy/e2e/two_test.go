@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"coso/deploy/internal/single"
+	"coso/gateway/front"
 )
 
 const lockedOut = "is used by another process, perhaps a coso that runs; stop that process or choose another folder"
@@ -18,7 +19,7 @@ func refusedFolder(t *testing.T, dir string) {
 	t.Helper()
 	f := newFleet(t, dir)
 	began := time.Now()
-	err := single.Run(context.Background(), single.Options{Dir: dir, HTTP: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler)},
+	err := single.Run(context.Background(), single.Options{Dir: dir, Front: front.Settings{HTTP: "127.0.0.1:0"}, Logger: slog.New(slog.DiscardHandler)},
 		func(string) { t.Error("a second coso started") })
 	if err == nil || !strings.Contains(err.Error(), lockedOut) {
 		t.Errorf("a second coso says %v", err)

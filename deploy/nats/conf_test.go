@@ -52,7 +52,7 @@ func newGuarded(t *testing.T) *guarded {
 	if _, err := certs.Make(certs.Options{Dir: g.dir, Days: 1, Now: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(conf, []byte(Configuration("127.0.0.1", certs.FilesOf(g.dir, mtls.NATS))), 0o600); err != nil {
+	if err := os.WriteFile(conf, []byte(Configuration(Node{Listen: "127.0.0.1", Files: certs.FilesOf(g.dir, mtls.NATS)})), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	o, err := server.ProcessConfigFile(conf)

@@ -8,6 +8,7 @@ import (
 	"coso/services/award/internal/server"
 	"coso/services/platform/feed"
 	"coso/services/platform/run"
+	"coso/services/platform/store"
 )
 
 // Name is the service's name in positions, subjects and file names.
@@ -21,3 +22,6 @@ func New(o run.Options) (*run.Service, error) {
 		Follow: []feed.Follower{follow.Planning(), follow.Registry()},
 	})
 }
+
+// Schema is what the service's store holds, for who opens its file while it does not run.
+func Schema() *store.Schema { return records.Schema }

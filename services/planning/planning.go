@@ -26,3 +26,6 @@ func New(o run.Options) (*run.Service, error) {
 		Timers:   map[string]store.TimerHandler{records.TimerJudge: atlas.JudgeOn},
 	})
 }
+
+// Schema is what the service's store holds, for who opens its file while it does not run.
+func Schema() *store.Schema { return records.Schema }

@@ -56,3 +56,6 @@ func CheckAdministrator(principal string) error {
 	}
 	return nil
 }
+
+// Schema is what the service's store holds, for who opens its file while it does not run.
+func Schema() *store.Schema { return records.Schema }

@@ -87,24 +87,6 @@ func (c *Client) Reached(ctx context.Context, path string) ([]store.Position, er
 	return c.do(ctx, http.MethodGet, path, url.Values{"pageSize": {"1"}}, nil, nil)
 }
 
-// Unready is what the server says it lacks; empty if it is ready.
-func (c *Client) Unready(ctx context.Context) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/readyz", http.NoBody)
-	if err != nil {
-		return "", fmt.Errorf("request: %w", err)
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return "", unreachable(c.base, err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil || resp.StatusCode == http.StatusOK {
-		return "", err
-	}
-	return string(raw), nil
-}
-
 func (c *Client) do(
 	ctx context.Context, method, path string, query url.Values, body []byte, out proto.Message,
 ) ([]store.Position, error) {

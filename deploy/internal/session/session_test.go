@@ -14,6 +14,7 @@ import (
 	"coso/deploy/internal/client"
 	"coso/deploy/internal/session"
 	"coso/deploy/internal/single"
+	"coso/gateway/front"
 	"coso/gateway/identity"
 	"coso/services/platform/fault"
 
@@ -32,7 +33,7 @@ func up(t *testing.T, limits identity.Limits) (base, password string) {
 	ready, done := make(chan string, 1), make(chan error, 1)
 	go func() {
 		done <- single.Run(ctx, single.Options{
-			Dir: t.TempDir(), HTTP: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler), Limits: limits,
+			Dir: t.TempDir(), Front: front.Settings{HTTP: "127.0.0.1:0", Sessions: limits}, Logger: slog.New(slog.DiscardHandler),
 			First: func(f identity.First) { password = f.OneTimePassword },
 		}, func(base string) { ready <- base })
 	}()

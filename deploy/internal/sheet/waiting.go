@@ -5,8 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strconv"
-	"strings"
-	"syscall"
 	"time"
 
 	"coso/deploy/internal/client"
@@ -24,8 +22,6 @@ const (
 	longestPause = 2 * time.Second
 	// silence is how long an import may stand still before it says why.
 	silence = 3 * time.Second
-	// glance is how long it may take to ask the server what it lacks.
-	glance = 1500 * time.Millisecond
 )
 
 // unsure is an error that leaves open whether what was sent took effect.
@@ -86,14 +82,10 @@ func (im *importer) stands(cause error) {
 	if im.o.Wait == nil || !im.first(cause) {
 		return
 	}
-	why := im.seen(cause)
-	if why != cause && !im.first(why) { //nolint:errorlint // whether more is known of it
-		return
-	}
 	im.mu.Lock()
 	defer im.mu.Unlock()
 	if !im.ended {
-		im.o.Wait(why)
+		im.o.Wait(cause)
 	}
 }
 
@@ -114,26 +106,6 @@ func (im *importer) first(cause error) bool {
 	}
 	im.causes = append(im.causes, said)
 	return true
-}
-
-// seen is a cause with what the server says of itself meanwhile.
-func (im *importer) seen(cause error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), glance)
-	defer cancel()
-	lacks, err := im.c.Unready(ctx)
-	switch {
-	case err != nil || lacks == "":
-		return cause
-	case strings.Contains(lacks, syscall.ENOSPC.Error()):
-		return say("đĩa của máy chủ đã đầy (%[1]s); hãy báo người quản trị dọn đĩa, có chỗ là việc nhập tự tiếp tục",
-			"the server's disk is full (%[1]s); tell the administrator to make room, then the import goes on by itself", syscall.ENOSPC.Error())
-	}
-	lines := strings.Fields(lacks)
-	more := shortened(strings.Join(lines, " "))
-	return &phrase{
-		vi: strings.TrimSuffix(TextOf(cause, Vietnamese), ".") + " (máy chủ báo: " + more + ")",
-		en: strings.TrimSuffix(TextOf(cause, English), ".") + " (it says: " + more + ")",
-	}
 }
 
 // passing says whether an error may pass by itself: a service that says so, or a server that answered before and does not

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"time"
 
 	"coso/services/platform/run"
 	"coso/services/platform/token"
@@ -28,13 +27,7 @@ func (f *flags) open(ctx context.Context, logger *slog.Logger, foreign []token.I
 	if err := run.Whole(dir, identity.Name); err != nil {
 		return nil, err
 	}
-	signIns, err := f.OIDC.Identities(foreign, time.Now)
-	if err != nil {
-		return nil, err
-	}
-	accounts, err := identity.New(ctx, identity.Options{
-		Options: run.Options{Dir: dir, Logger: logger, Checkpoints: f.Checkpoints.Options()}, Limits: f.Limits, Issuers: foreign, SignIns: signIns,
-	})
+	accounts, err := f.Front.Accounts(ctx, run.Options{Dir: dir, Logger: logger, Checkpoints: f.Checkpoints.Options()}, foreign)
 	if err != nil {
 		return nil, fmt.Errorf("the store of %s: %w", identity.Name, err)
 	}
@@ -50,7 +43,7 @@ func (f *flags) first(ctx context.Context, accounts *identity.Service, logger *s
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("first sign-in: %w", err)
 	}
-	first, err := accounts.EnsureFirst(ctx, string(f.AdminPassword))
+	first, err := accounts.EnsureFirst(ctx, string(f.Front.AdminPassword))
 	if err != nil || first.OneTimePassword == "" {
 		return err
 	}

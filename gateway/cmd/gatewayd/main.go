@@ -5,12 +5,9 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log/slog"
-	"net/http"
 	"os"
 
-	"coso/gateway"
-	"coso/gateway/identity"
+	"coso/gateway/front"
 	"coso/services/platform/mtls"
 	"coso/services/platform/rpc"
 	"coso/services/platform/run"
@@ -23,24 +20,17 @@ var version = "unreleased" //nolint:gochecknoglobals // set by the linker
 
 // flags are the command line.
 type flags struct {
-	HTTP       string   `name:"http" help:"Address for clients, HTTP/JSON; loopback only." default:"127.0.0.1:8080"`
-	Hosts      []string `help:"Names by which clients may address the gateway beside the loopback names, without port, separated by commas."`
-	Registry   string   `help:"Address of registry." default:"127.0.0.1:8101"`
-	Membership string   `help:"Address of membership." default:"127.0.0.1:8102"`
-	Planning   string   `help:"Address of planning." default:"127.0.0.1:8103"`
-	Award      string   `help:"Address of award." default:"127.0.0.1:8104"`
+	Front front.Settings `embed:""`
+	Keys  string         `help:"Address at which the services read the keys of the tokens that this process signs, for other machines too: who reads proves by a certificate to be one of them." default:"127.0.0.1:8105"`
 
-	Data          settings.Folder `help:"Data folder of the accounts; default: coso in the user's data folder." placeholder:"DIR"`
-	AdminPassword settings.Secret `help:"Password of the first account, admin, where there is none yet; better in the environment than on the command line. Empty: a one-time password is made, and a file in the data folder says it." placeholder:"PASSWORD" env:"COSO_ADMIN_PASSWORD"`
+	Registry   string `help:"Address of registry." default:"127.0.0.1:8101"`
+	Membership string `help:"Address of membership." default:"127.0.0.1:8102"`
+	Planning   string `help:"Address of planning." default:"127.0.0.1:8103"`
+	Award      string `help:"Address of award." default:"127.0.0.1:8104"`
 
-	daemon.Bus `embed:""`
+	Data settings.Folder `help:"Data folder of the accounts; default: coso in the user's data folder." placeholder:"DIR"`
 
-	TrustProxy bool `help:"Believe X-Forwarded-Proto and the last address in X-Forwarded-For: a proxy before the gateway takes TLS and sets both, and clients come by it alone."`
-
-	Rates              gateway.Limits `embed:""`
-	identity.Limits    `embed:""`
-	daemon.Issuers     `embed:""`
-	OIDC               gateway.OIDC `embed:""`
+	daemon.Bus         `embed:""`
 	daemon.TLS         `embed:""`
 	daemon.Checkpoints `embed:""`
 	daemon.Common      `embed:""`
@@ -77,33 +67,16 @@ func (f *flags) complete() error {
 
 // check joins everything that is wrong with the settings.
 func (f *flags) check() error {
-	var wrong []error
-	places := []rpc.Place{{Setting: "ops", Addr: f.Ops}, {Setting: "http", Addr: f.HTTP}}
-	if err := gateway.CheckAddress(f.HTTP); err != nil {
-		wrong = append(wrong, fmt.Errorf("--http: %w", err))
-	}
+	wrong := []error{f.Front.Check(), daemon.Address("keys", f.Keys)}
+	places := []rpc.Place{{Setting: "ops", Addr: f.Ops}, {Setting: "http", Addr: f.Front.HTTP}, {Setting: "keys", Addr: f.Keys}}
 	for _, s := range f.services() {
-		wrong = append(wrong, daemon.Address(s.name, s.addr))
-		places = append(places, rpc.Place{Setting: s.name, Addr: s.addr})
+		at, err := daemon.ServiceAt(s.name, s.addr)
+		wrong, places = append(wrong, err), append(places, at...)
 	}
 	bus, err := f.Bus.Check()
 	wrong, places = append(wrong, err), append(places, bus...)
 	if err := run.Usable(string(f.Data)); err != nil {
 		wrong = append(wrong, fmt.Errorf("--data: %w", err))
 	}
-	wrong = append(wrong, rpc.Apart(places...), f.TLS.CheckAs(mtls.Gateway), f.Limits.Check(), f.Rates.Check(), f.Issuers.Check(), f.OIDC.Check(f.Issuer), f.Checkpoints.Check(), identity.CheckFirst(string(f.AdminPassword)))
-	if err := errors.Join(wrong...); err != nil {
-		return err
-	}
-	// What is left can only be wrong for the gateway itself, which is made and not used.
-	quiet := slog.New(slog.DiscardHandler)
-	id, err := f.OpenAs(mtls.Gateway, quiet)
-	if err != nil {
-		return err
-	}
-	ways, err := f.dial(id)
-	if err == nil {
-		_, err = f.handler(quiet, ways, http.NotFoundHandler(), &own{Conn: ways.conns[0], keys: unopened{}.published, tokens: unopened{}})
-	}
-	return errors.Join(err, ways.close())
+	return errors.Join(append(wrong, rpc.Apart(places...), f.CheckAs(mtls.Gateway), f.Checkpoints.Check())...)
 }

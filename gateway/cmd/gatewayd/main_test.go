@@ -23,7 +23,12 @@ func TestCheckConfig(t *testing.T) {
 		want string
 	}{
 		{[]string{"--hosts", "coso.example,office"}, ""},
-		{[]string{"--hosts", "coso.example:80"}, `"coso.example:80" is not a host name`},
+		{[]string{"--hosts", "coso.example:80"}, `--hosts: "coso.example:80" is not a host name without port`},
+		{[]string{"--keys", "10.0.0.5:8105", "--trust-proxy", "--rate", "500"}, ""},
+		{[]string{"--keys", "https://10.0.0.5:8105/.well-known/jwks.json"}, `--keys: "https://10.0.0.5:8105/.well-known/jwks.json" is no address`},
+		{[]string{"--keys", "127.0.0.1:8080"}, "--http and --keys are both 127.0.0.1:8080; give each an address of its own"},
+		{[]string{"--rate-burst", "5"}, "--rate, --rate-burst, --at-once and --streams are at least"},
+		{[]string{"--session-idle", "1s"}, "--session-idle: 1s is shorter than --token-life"},
 		{[]string{"--http", "0.0.0.0:80", "--award", "x"}, `--award: "x" is no address`},
 		{[]string{"--http", "0.0.0.0:80", "--award", "x"}, `--http: "0.0.0.0:80": only addresses of this machine`},
 		{[]string{"--oidc-client-id", "coso"}, "--oidc-client-id: no --oidc-issuer is given"},

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
-	"time"
 
 	"google.golang.org/grpc"
 
-	faultpb "coso/proto/gen/coso/fault/v1"
-	"coso/services/platform/fault"
 	"coso/services/platform/mtls"
 	"coso/services/platform/rpc"
 	"coso/services/platform/run"
@@ -51,44 +49,39 @@ func (w *ways) close() error {
 	return failed
 }
 
-// unopened stands for what a gateway that is made and not used has of its own.
-type unopened struct{}
+// doors are where a gateway is asked.
+type doors struct{ ops, site, keys net.Listener }
 
-func (unopened) published(context.Context) ([]byte, error) { return nil, nil }
-
-// Verify is called by nobody.
-func (unopened) Verify(context.Context, string) (token.Claims, error) {
-	return token.Claims{}, fault.Unauthenticated(faultpb.Reason_REASON_TOKEN_MISSING, "")
-}
-
-// own is what the gateway has of its own: the service of accounts, the keys of its tokens, and what verifies tokens.
-type own struct {
-	Conn   grpc.ClientConnInterface
-	keys   func(context.Context) ([]byte, error)
-	tokens rpc.Tokens
-	issuer *gateway.Issuer
-}
-
-// handler is the gateway over the services.
-func (f *flags) handler(logger *slog.Logger, w *ways, metrics http.Handler, o *own) (http.Handler, error) {
-	return gateway.New(gateway.Options{
-		Registry: w.conns[0], Membership: w.conns[1], Planning: w.conns[2], Award: w.conns[3],
-		Identity: o.Conn, Keys: o.keys, Tokens: o.tokens, Issuer: o.issuer, TrustForwarded: f.TrustProxy, Limits: f.Rates,
-		Hosts: f.Hosts, Logger: logger, Ready: w.ready.Ready, Metrics: metrics,
-	})
-}
-
-// over is the gateway over the services and its own, which accepts the tokens of both and of other issuers.
-func (f *flags) over(logger *slog.Logger, w *ways, metrics http.Handler, accounts *identity.Service, foreign []token.Issuer) (http.Handler, error) {
-	verifier, err := token.NewVerifier(token.Options{Issuers: append([]token.Issuer{accounts.Own()}, foreign...), Now: time.Now})
-	if err != nil {
-		return nil, err
+// listen opens all of them, or none.
+func (f *flags) listen(ctx context.Context) (d doors, err error) {
+	for _, door := range []struct {
+		setting, addr string
+		on            func(context.Context, string) (net.Listener, error)
+		into          *net.Listener
+	}{
+		{"ops", f.Ops, rpc.Listen, &d.ops},
+		{"http", f.Front.HTTP, gateway.Listen, &d.site},
+		{"keys", f.Keys, rpc.ListenNetwork, &d.keys},
+	} {
+		if *door.into, err = door.on(ctx, door.addr); err != nil {
+			return d, errors.Join(fmt.Errorf("--%s: %w", door.setting, err), d.close())
+		}
 	}
-	issuer, err := gateway.NewIssuer(f.OIDC, foreign, accounts.ConnOf(mtls.Gateway), logger, time.Now)
-	if err != nil {
-		return nil, err
+	return d, nil
+}
+
+// close closes what nobody has closed before.
+func (d doors) close() error {
+	var failed error
+	for _, lis := range []net.Listener{d.ops, d.site, d.keys} {
+		if lis == nil {
+			continue
+		}
+		if err := lis.Close(); !errors.Is(err, net.ErrClosed) {
+			failed = errors.Join(failed, err)
+		}
 	}
-	return f.handler(logger, w, metrics, &own{accounts.Conn(), accounts.Published, verifier, issuer})
+	return failed
 }
 
 // run serves until the context ends.
@@ -106,41 +99,50 @@ func (f *flags) run(ctx context.Context, logger *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	web, err := rpc.Listen(ctx, f.Ops)
+	d, err := f.listen(ctx)
 	if err != nil {
-		return fmt.Errorf("--ops: %w", err)
+		return err
 	}
-	site, err := gateway.Listen(ctx, f.HTTP)
+	defer func() { err = errors.Join(err, d.close()) }()
+	foreign, err := f.Front.Issuers.Open(logger)
 	if err != nil {
-		return errors.Join(fmt.Errorf("--http: %w", err), web.Close())
-	}
-	foreign, err := f.Issuers.Open(logger)
-	if err != nil {
-		return errors.Join(err, web.Close(), site.Close())
+		return err
 	}
 	accounts, err := f.open(ctx, logger, foreign.Foreign)
 	if err != nil {
-		return errors.Join(err, web.Close(), site.Close())
+		return err
 	}
 	w.ready.Reached = append(w.ready.Reached, ops.Peer{Name: accounts.Name(), Conn: accounts.Conn(), Sound: accounts.Store().Healthy, Signed: accounts.Signed, Recorded: accounts.Recorded})
-	handler, err := f.over(logger, w, metrics, accounts, foreign.Foreign)
+	handler, err := f.handler(logger, w, accounts, foreign.Foreign)
 	if err != nil {
-		return errors.Join(err, web.Close(), site.Close(), accounts.Close())
+		return errors.Join(err, accounts.Close())
 	}
-	js, away, end, err := f.Bus.Connect(mtls.Gateway, id, logger)
+	js, away, end, err := f.Connect(mtls.Gateway, id, logger)
 	if err != nil {
-		return errors.Join(err, web.Close(), site.Close(), accounts.Close())
+		return errors.Join(err, accounts.Close())
 	}
 	defer end()
 	w.ready.Bus = away
-	logger.InfoContext(ctx, "starts", "http", site.Addr().String(), "ops", web.Addr().String())
+	logger.InfoContext(ctx, "starts", "http", d.site.Addr().String(), "keys", d.keys.Addr().String(), "ops", d.ops.Addr().String())
 	return run.All(ctx, logger,
 		daemon.Certificates(id, &w.ready),
 		foreign.Part(&w.ready),
-		run.Web("operations", logger, ops.Server(logger, &w.ready, metrics), web, nil),
+		run.Web("operations", logger, ops.Server(logger, &w.ready, metrics), d.ops, nil),
 		run.Answer("operator's socket", func(ctx context.Context) ([]run.On, error) {
 			return run.Sockets(ctx, string(f.Data), logger, accounts.Service)
 		}),
 		accounts.Part(js, map[string]grpc.ClientConnInterface{"registry": w.conns[0]}),
-		run.Web("gateway", logger, gateway.NewServer(logger, handler), site, nil))
+		run.Web("keys for the services", logger, gateway.NewServer(logger, gateway.KeysHandler(logger, accounts.Published)), id.Proving(d.keys), nil),
+		run.Web("gateway", logger, gateway.NewServer(logger, handler), d.site, nil))
+}
+
+// handler is the gateway over the services and its own.
+func (f *flags) handler(logger *slog.Logger, w *ways, accounts *identity.Service, foreign []token.Issuer) (http.Handler, error) {
+	o, err := f.Front.Gateway(gateway.Options{
+		Registry: w.conns[0], Membership: w.conns[1], Planning: w.conns[2], Award: w.conns[3], Ready: w.ready.Ready,
+	}, accounts, foreign, logger)
+	if err != nil {
+		return nil, err
+	}
+	return gateway.New(o)
 }

@@ -10,15 +10,15 @@ import (
 )
 
 const (
-	// maxExchanged is how many are known at once.
-	maxExchanged = 4096
+	// maxKept is how many are known at once.
+	maxKept = 4096
 	// early is how long before its end a token is not given to services any more: a call may take as long.
 	early = 30 * time.Second
 )
 
-// exchanged keeps the tokens that were got for API tokens, by the hashes of these. What was revoked dies with the token: at
-// most five minutes later.
-type exchanged struct {
+// kept is what has proved somebody, by the hash of what was shown, and the signed token that it stands for. It is safe for
+// concurrent use.
+type kept struct {
 	mu    sync.Mutex
 	known map[[sha256.Size]byte]signed
 }
@@ -29,9 +29,15 @@ type signed struct {
 	until time.Time
 }
 
-func newExchanged() *exchanged { return &exchanged{known: map[[sha256.Size]byte]signed{}} }
+func newKept() *kept { return &kept{known: map[[sha256.Size]byte]signed{}} }
 
-func (e *exchanged) find(of [sha256.Size]byte, now time.Time) (string, bool) {
+func (e *kept) drop(of [sha256.Size]byte) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.known, of)
+}
+
+func (e *kept) find(of [sha256.Size]byte, now time.Time) (string, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s, ok := e.known[of]
@@ -39,17 +45,17 @@ func (e *exchanged) find(of [sha256.Size]byte, now time.Time) (string, bool) {
 }
 
 // keep makes room by forgetting what is over, and if nothing is, any.
-func (e *exchanged) keep(of [sha256.Size]byte, s signed, now time.Time) {
+func (e *kept) keep(of [sha256.Size]byte, s signed, now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if len(e.known) >= maxExchanged {
+	if len(e.known) >= maxKept {
 		for other, was := range e.known {
 			if !now.Before(was.until) {
 				delete(e.known, other)
 			}
 		}
 		for other := range e.known {
-			if len(e.known) < maxExchanged {
+			if len(e.known) < maxKept {
 				break
 			}
 			delete(e.known, other)
@@ -59,7 +65,7 @@ func (e *exchanged) keep(of [sha256.Size]byte, s signed, now time.Time) {
 }
 
 // exchange returns the signed token for the API token that a request bears. Unauthenticated for one that is none, has expired
-// or was revoked.
+// or was revoked: what was got for it before holds on, at most five minutes.
 func (d *Desk) exchange(r *http.Request, secret string) (string, error) {
 	of, now := sha256.Sum256([]byte(secret)), d.Now()
 	if known, ok := d.api.find(of, now); ok {

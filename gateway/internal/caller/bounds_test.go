@@ -13,8 +13,8 @@ import (
 // INV-CALLER-BOUNDED
 func TestWhatIsKeptIsBounded(t *testing.T) {
 	now := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
-	api, turns := newExchanged(), newTurns()
-	for i := range 2 * maxExchanged {
+	api, turns := newKept(), newTurns()
+	for i := range 2 * maxKept {
 		of := sha256.Sum256(fmt.Append(nil, i))
 		api.keep(of, signed{"x", now.Add(time.Minute)}, now)
 		if _, ok := api.find(of, now); !ok {
@@ -29,7 +29,7 @@ func TestWhatIsKeptIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(api.known) > maxExchanged || len(turns.known) > maxTurns {
+	if len(api.known) > maxKept || len(turns.known) > maxTurns {
 		t.Errorf("%d API tokens and %d turns are kept", len(api.known), len(turns.known))
 	}
 }

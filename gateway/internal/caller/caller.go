@@ -6,13 +6,17 @@
 // INV-CALLER-REFUSED: a token or cookie that proves nothing is refused or taken away, never passed over.
 // INV-CALLER-COOKIE: a cookie counts for pages and for streams of events, never for another method of the API: another site
 // that makes a browser send one gains nothing.
+// INV-CALLER-DOUBTED: what may prove nobody is looked at only while the address that it comes from could pay for it.
+// INV-CALLER-FORM-RENEWED: a form that was made before a browser signed in or out is refused afterwards.
 // INV-CALLER-BOUNDED: what is kept of API tokens and sessions is bounded, lies under hashes of what was shown, and ends with the
 // signed token or after seconds.
 package caller
 
 import (
 	"context"
+	"crypto/sha256"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,6 +79,9 @@ type Options struct {
 	Now func() time.Time
 	// Proxy says whether a proxy before the gateway is believed.
 	Proxy exchange.Proxy
+	// Doubt counts, by where a request comes from, what may prove nobody, before it is looked at. Its error refuses the request;
+	// else settle is called once with whether somebody was proved.
+	Doubt func(r *http.Request) (settle func(proved bool), err error)
 }
 
 // Desk finds out who calls. Safe for concurrent use.
@@ -82,13 +89,14 @@ type Desk struct {
 	Options
 
 	sessions identitypb.SessionServiceClient
-	api      *exchanged
-	turns    *turns
+	// api are the signed tokens that were got for API tokens, proved what has proved somebody and still would.
+	api, proved *kept
+	turns       *turns
 }
 
 // New returns a desk.
 func New(o Options) *Desk {
-	return &Desk{Options: o, sessions: identitypb.NewSessionServiceClient(o.Identity), api: newExchanged(), turns: newTurns()}
+	return &Desk{Options: o, sessions: identitypb.NewSessionServiceClient(o.Identity), api: newKept(), proved: newKept(), turns: newTurns()}
 }
 
 // Handler tells next who calls by the token that the request bears; one that proves nothing is refused.
@@ -112,6 +120,41 @@ func (d *Desk) bearing(r *http.Request) (*Caller, error) {
 	if len(sent) == 0 {
 		return nil, nil //nolint:nilnil // nobody is an answer
 	}
+	return d.doubted(r, strings.Join(sent, "\n"), func() (*Caller, error) { return d.proof(r, sent) })
+}
+
+// doubted looks at what a request shows to prove who sends it. What has proved somebody a moment ago is looked at again whoever
+// else comes from there; anything else only while its address could pay for it (INV-CALLER-DOUBTED).
+func (d *Desk) doubted(r *http.Request, shown string, prove func() (*Caller, error)) (*Caller, error) {
+	of := sha256.Sum256([]byte(shown))
+	if _, known := d.proved.find(of, d.Now()); known {
+		c, err := prove()
+		if err != nil {
+			d.proved.drop(of)
+		}
+		return c, err
+	}
+	settle, err := d.Doubt(r)
+	if err != nil {
+		return nil, err
+	}
+	proved := false
+	defer func() { settle(proved) }()
+	c, err := prove()
+	if err == nil {
+		d.proved.keep(of, signed{until: c.Claims.Expires}, d.Now())
+	}
+	proved = err == nil || own(err)
+	return c, err
+}
+
+// own reports whether something could not be looked at for a reason of this side.
+func own(err error) bool {
+	return slices.Contains([]fault.Kind{fault.KindUnavailable, fault.KindInternal, fault.KindDeadlineExceeded}, fault.KindOf(err))
+}
+
+// proof is who a token proves.
+func (d *Desk) proof(r *http.Request, sent []string) (*Caller, error) {
 	compact, ok := token.Bearer(sent[0])
 	if !ok {
 		return nil, fault.Unauthenticated(faultpb.Reason_REASON_TOKEN_SCHEME, "authorization")

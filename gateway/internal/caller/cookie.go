@@ -52,6 +52,12 @@ func (d *Desk) Form(w http.ResponseWriter, r *http.Request) string {
 	if c, err := r.Cookie(d.cookieName(r, formCookie)); err == nil && c.Value != "" {
 		return c.Value
 	}
+	return d.renewForm(w, r)
+}
+
+// renewForm gives the browser another value for its forms, with each sign-in and sign-out: whoever knew the one before, who may
+// have sat at this browser or put it there, makes no form of the session that begins (INV-CALLER-FORM-RENEWED).
+func (d *Desk) renewForm(w http.ResponseWriter, r *http.Request) string {
 	value := rand.Text()
 	d.setCookie(w, r, formCookie, value, 0)
 	return value

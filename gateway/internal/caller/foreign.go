@@ -49,5 +49,6 @@ func (d *Desk) SignInBy(w http.ResponseWriter, r *http.Request, identity grpc.Cl
 	if err != nil {
 		return nil, answered(err)
 	}
+	d.renewForm(w, r)
 	return d.admitted(w, r, s)
 }

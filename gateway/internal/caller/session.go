@@ -2,6 +2,7 @@ package caller
 
 import (
 	"context"
+	"crypto/sha256"
 	"net/http"
 	"strings"
 	"time"
@@ -49,6 +50,11 @@ func (d *Desk) Session(w http.ResponseWriter, r *http.Request) (*Caller, error) 
 	if !ok {
 		return nil, nil //nolint:nilnil // nobody is an answer
 	}
+	return d.doubted(r, has.refresh+between+has.token, func() (*Caller, error) { return d.goesOn(w, r, has) })
+}
+
+// goesOn is who has a session, which goes on.
+func (d *Desk) goesOn(w http.ResponseWriter, r *http.Request, has held) (*Caller, error) {
 	claims, bad := d.Tokens.Verify(r.Context(), has.token)
 	if bad == nil && claims.Expires.Sub(d.Now()) > fresh {
 		return &Caller{Claims: claims, Token: has.token, Session: true}, nil
@@ -87,7 +93,9 @@ func (d *Desk) admitted(w http.ResponseWriter, r *http.Request, s *identitypb.Se
 	if err != nil {
 		return nil, err
 	}
-	d.setCookie(w, r, sessionCookie, s.GetRefreshToken()+between+s.GetToken(), 0)
+	value := s.GetRefreshToken() + between + s.GetToken()
+	d.proved.keep(sha256.Sum256([]byte(value)), signed{until: claims.Expires}, d.Now())
+	d.setCookie(w, r, sessionCookie, value, 0)
 	return &Caller{Claims: claims, Token: s.GetToken(), Session: true}, nil
 }
 
@@ -109,11 +117,13 @@ func (d *Desk) SignIn(w http.ResponseWriter, r *http.Request, user, password str
 	if err != nil {
 		return nil, answered(err)
 	}
+	d.renewForm(w, r)
 	return d.admitted(w, r, s)
 }
 
 // SignOut ends the session of the browser, which forgets it whatever becomes of that. Who has none is signed out already.
 func (d *Desk) SignOut(w http.ResponseWriter, r *http.Request) error {
+	d.renewForm(w, r)
 	has, ok := d.heldBy(r)
 	if !ok {
 		return nil

@@ -3,6 +3,7 @@ package exchange
 import (
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -11,6 +12,7 @@ import (
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 	"coso/services/platform/fault"
+	"coso/services/platform/limit"
 )
 
 // unwritable is the answer when a refusal itself cannot be written as JSON.
@@ -42,6 +44,7 @@ func Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	h.Del("ETag")
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
+	comeBack(h, x.refused)
 	if challenge := challengeOf(code, x.refused.Reason); challenge != "" {
 		h.Set("WWW-Authenticate", challenge)
 	}
@@ -66,11 +69,20 @@ func challengeOf(code int, reason faultpb.Reason) string {
 	return `Bearer error="invalid_token", error_description="` + name + `"`
 }
 
-// Refused is for handlers that say no in another form than Refuse: it notes err for the log, and returns what the client may
-// be told, an Internal refusal without its cause, with its HTTP status.
-func Refused(r *http.Request, err error) (*fault.Error, int) {
+// Refused is for handlers that say no in another form than Refuse: it notes err for the log, sets the header that says when to
+// come back, and returns what the client may be told, an Internal refusal without its cause, with its HTTP status.
+func Refused(w http.ResponseWriter, r *http.Request, err error) (*fault.Error, int) {
 	st, code := Of(r.Context()).judge(err)
-	return fault.From(fault.FromStatus(st)), code
+	e := fault.From(fault.FromStatus(st))
+	comeBack(w.Header(), e)
+	return e, code
+}
+
+// comeBack says when the same request may succeed, where that is known.
+func comeBack(h http.Header, e *fault.Error) {
+	if e.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(limit.Seconds(e.RetryAfter)))
+	}
 }
 
 // judge notes err as what the request is refused with.

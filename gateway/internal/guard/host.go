@@ -3,7 +3,7 @@
 // might read differently.
 //
 // INV-GUARD-HOST: only loopback names and the configured hosts are answered for.
-// INV-GUARD-ORIGIN: no other origin's page reaches a handler, but for the browser that comes back from signing in elsewhere.
+// INV-GUARD-ORIGIN: no other origin's page reaches a handler, of the same host in clear text neither, but for the browser that comes back from signing in elsewhere.
 // INV-GUARD-PATH: a path reaches a handler only if it has one reading.
 // INV-GUARD-CHUNKS: a request whose body comes in chunks is the last of its connection. It may have told a length as well,
 // by which a proxy before us has cut it; what that proxy took for its body must not be read as the next request (RFC 9112,
@@ -30,6 +30,8 @@ type Options struct {
 	Hosts []string
 	// Returns is the path to which another site may send a browser: where one comes back from signing in there.
 	Returns string
+	// Secure reports whether a request came by TLS.
+	Secure func(r *http.Request) bool
 }
 
 // Handler passes on only requests that may be answered. A foreign Host is refused with 421, a foreign Origin
@@ -43,7 +45,7 @@ func Handler(o Options, refuse func(http.ResponseWriter, *http.Request, error), 
 		case !answersFor(o.Hosts, r.Host):
 			err := fault.PermissionDenied(faultpb.Reason_REASON_FOREIGN_HOST, "", "value", r.Host)
 			exchange.Refuse(w, r, exchange.WithCode(http.StatusMisdirectedRequest, err))
-		case !sameOrigin(r) && !o.returns(r):
+		case !o.sameOrigin(r) && !o.returns(r):
 			exchange.Refuse(w, r, fault.PermissionDenied(faultpb.Reason_REASON_FOREIGN_ORIGIN, "", "value", originOf(r)))
 		case !plainPath(r.URL):
 			refuse(w, r, fault.InvalidArgument(faultpb.Reason_REASON_PATH_INVALID, "", "value", r.URL.EscapedPath()))
@@ -69,8 +71,10 @@ func (o Options) returns(r *http.Request) bool {
 		r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
 }
 
-// sameOrigin accepts requests that no web page sent and those of this server's own pages.
-func sameOrigin(r *http.Request) bool {
+// sameOrigin accepts requests that no web page sent and those of this server's own pages. A request that came by TLS was not sent by
+// a page that came in clear text, which anybody on the way could have changed; of one in clear text it is not known whether a
+// proxy before this server took TLS.
+func (o Options) sameOrigin(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "none", "same-origin":
 	default:
@@ -87,6 +91,9 @@ func sameOrigin(r *http.Request) bool {
 	var port string
 	switch u.Scheme {
 	case "http":
+		if o.Secure(r) {
+			return false
+		}
 		port = ":80"
 	case "https":
 		port = ":443"

@@ -42,7 +42,7 @@ type early struct {
 
 // askAgain answers with the form and why the day in it cannot be shown.
 func (s *Site) askAgain(w http.ResponseWriter, r *http.Request, q *question, who *viewer, stale string, at *tooEarlyError) {
-	e, code := exchange.Refused(r, at)
+	e, code := exchange.Refused(w, r, at)
 	data := &early{Place: at.Place, Refusal: q.language.of(e)}
 	q.refused = asOfKey
 	if err := s.show(w, r, code, q.language, "early", &frame{Question: q, Viewer: who, Stale: stale, Data: data}); err != nil {
@@ -70,7 +70,7 @@ func inOther(r *http.Request, lang language) string {
 
 // refuse answers with an error page. It must be called before the answer has begun.
 func (s *Site) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	e, code := exchange.Refused(r, err)
+	e, code := exchange.Refused(w, r, err)
 	lang := languageOf(r)
 	f := &failure{Code: code, RequestID: exchange.Of(r.Context()).ID, Text: lang.of(e)}
 	q := &question{path: overviewPath, language: lang}

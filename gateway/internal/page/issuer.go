@@ -24,7 +24,7 @@ func (s *Site) comesBy(path string, handle http.HandlerFunc) http.Handler {
 			s.refuse(w, r, exchange.WithCode(http.StatusMethodNotAllowed, err))
 			return
 		}
-		if err := s.Stranger(w, exchange.Of(r.Context()).Source, costOfPage); err != nil {
+		if err := s.Stranger(r, costOfPage); err != nil {
 			s.refuse(w, r, err)
 			return
 		}

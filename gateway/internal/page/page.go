@@ -68,9 +68,9 @@ type Options struct {
 	// Issuer is by whom one signs in beside the password form; nil: by nobody.
 	Issuer *oidc.Client
 	// Enter lets a page of a cost in; leave is called when it was answered.
-	Enter func(w http.ResponseWriter, c *caller.Caller, cost int) (leave func(), err error)
+	Enter func(c *caller.Caller, cost int) (leave func(), err error)
 	// Stranger counts what is tried from an address by whoever is not signed in.
-	Stranger func(w http.ResponseWriter, source string, cost int) error
+	Stranger func(r *http.Request, cost int) error
 }
 
 // costOfPage is what a page weighs against its reader's rate: the calls it makes.
@@ -184,7 +184,7 @@ func (s *Site) page(path string, build builder) http.Handler {
 		if !ok {
 			return
 		}
-		leave, err := s.Enter(w, caller.Of(r.Context()), costOfPage)
+		leave, err := s.Enter(caller.Of(r.Context()), costOfPage)
 		if err != nil {
 			s.refuse(w, r, err)
 			return

@@ -9,6 +9,7 @@ import (
 
 	"coso/services/platform/access"
 	"coso/services/platform/fault"
+	"coso/services/platform/limit"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 
@@ -122,13 +123,13 @@ func (s *Site) showSignIn(w http.ResponseWriter, r *http.Request, q *question, c
 
 // signIn takes the form.
 func (s *Site) signIn(w http.ResponseWriter, r *http.Request, q *question, given fields) {
-	err := s.Stranger(w, exchange.Of(r.Context()).Source, caller.CostOfPassword)
+	err := s.Stranger(r, limit.CostOfPassword)
 	var c *caller.Caller
 	if err == nil {
 		c, err = s.Desk.SignIn(w, r, given["username"], given["password"])
 	}
 	if err != nil {
-		text, code := s.said(r, q, err)
+		text, code := s.said(w, r, q, err)
 		s.showSignIn(w, r, q, code, &signInForm{Refusal: text, Form: given[caller.FormField], Username: given["username"]})
 		return
 	}
@@ -199,7 +200,7 @@ func (s *Site) changePassword(w http.ResponseWriter, r *http.Request, q *questio
 		s.showForm(w, r, q, http.StatusBadRequest, "password", who, again)
 		return
 	}
-	leave, err := s.Enter(w, c, caller.CostOfPassword)
+	leave, err := s.Enter(c, limit.CostOfPassword)
 	if err == nil {
 		defer leave()
 		err = s.Desk.ChangePassword(w, r, c, given["old"], given["new"])
@@ -210,7 +211,7 @@ func (s *Site) changePassword(w http.ResponseWriter, r *http.Request, q *questio
 	}
 	if err != nil {
 		var code int
-		again.Refusal, code = s.said(r, q, err)
+		again.Refusal, code = s.said(w, r, q, err)
 		s.showForm(w, r, q, code, "password", who, again)
 		return
 	}
@@ -218,8 +219,8 @@ func (s *Site) changePassword(w http.ResponseWriter, r *http.Request, q *questio
 }
 
 // said is what a refusal says in the reader's language, with its HTTP status.
-func (s *Site) said(r *http.Request, q *question, err error) (string, int) {
-	e, code := exchange.Refused(r, err)
+func (s *Site) said(w http.ResponseWriter, r *http.Request, q *question, err error) (string, int) {
+	e, code := exchange.Refused(w, r, err)
 	if q.language == english {
 		return e.Msg, code
 	}

@@ -54,20 +54,9 @@ func (s *Site) reader(w http.ResponseWriter, r *http.Request, q *question) (know
 	case fault.ReasonOf(err) == faultpb.Reason_REASON_SESSION_ENDED:
 		s.toSignIn(w, r, q, whyEnded)
 	default:
-		if much := s.strange(w, r, err); much != nil {
-			err = much
-		}
 		s.refuse(w, r, err)
 	}
 	return r, false
-}
-
-// strange counts a token that proves nothing against the address that it comes from.
-func (s *Site) strange(w http.ResponseWriter, r *http.Request, err error) error {
-	if fault.KindOf(err) != fault.KindUnauthenticated {
-		return nil
-	}
-	return s.Stranger(w, exchange.Of(r.Context()).Source, costOfPage)
 }
 
 // toSignIn sends a reader to the form, and back from there. A program is refused instead: it has no use for a form.

@@ -2,6 +2,8 @@
 // that a supervisor asks. All of it comes out of the program; no page loads anything from elsewhere.
 //
 // INV-SITE-NO-FOREIGN-LOAD: a page's Content-Security-Policy lets it load from this server only.
+// INV-SITE-COUNTED: every request is counted against the address that it comes from.
+// INV-SITE-ONE-WORD: whether the process is ready is answered in one word, and looked at once a second at most, however many ask.
 package site
 
 import (
@@ -17,13 +19,8 @@ import (
 	"github.com/swaggest/swgui/v5emb"
 
 	"coso/gateway/internal/exchange"
-	"coso/services/platform/fault"
-
-	faultpb "coso/proto/gen/coso/fault/v1"
+	"coso/services/platform/limit"
 )
-
-// How long Ready may take: less than a supervisor waits.
-const readyDeadline = 5 * time.Second
 
 // policy is the pages' Content-Security-Policy. Swagger UI sets style attributes and keeps its icons in data URLs.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
@@ -38,8 +35,10 @@ type Options struct {
 	OpenAPI []byte
 	// Ready returns nil if the process can do its work.
 	Ready func(context.Context) error
-	// Metrics answers GET /metrics.
-	Metrics http.Handler
+	// Now is the clock.
+	Now func() time.Time
+	// Enter counts a request by where it comes from; its error refuses it.
+	Enter func(r *http.Request, cost int) error
 	// Keys returns the JWK set with which the installation's own tokens are verified.
 	Keys func(context.Context) ([]byte, error)
 }
@@ -53,8 +52,7 @@ func Handlers(o Options) (map[string]http.Handler, error) {
 	handlers := map[string]http.Handler{
 		"/openapi.json": document("openapi.json", "application/json", o.OpenAPI),
 		"/healthz":      http.HandlerFunc(alive),
-		"/readyz":       ready(o.Ready),
-		"/metrics":      o.Metrics,
+		"/readyz":       newReadiness(o.Ready, o.Now),
 		KeysPath:        published(o.Keys),
 	}
 	for path, file := range map[string]struct{ name, kind string }{
@@ -73,9 +71,20 @@ func Handlers(o Options) (map[string]http.Handler, error) {
 		handlers["/docs/"+asset] = swagger
 	}
 	for path, h := range handlers {
-		handlers[path] = readOnly(path, h)
+		handlers[path] = readOnly(path, o.counted(h))
 	}
 	return handlers, nil
+}
+
+// counted counts requests by where they come from: whoever asks has not said who they are (INV-SITE-COUNTED).
+func (o Options) counted(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := o.Enter(r, limit.CostOfRead); err != nil {
+			exchange.Refuse(w, r, err)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // readOnly names the route for the log and refuses methods that are no reads.
@@ -130,22 +139,6 @@ func published(keys func(context.Context) ([]byte, error)) http.Handler {
 }
 
 func alive(w http.ResponseWriter, r *http.Request) { say(w, "alive") }
-
-// ready answers 503 while Ready returns an error, with a line for each thing that is missing: who watches over it has to know.
-func ready(check func(context.Context) error) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), readyDeadline)
-		defer cancel()
-		if err := check(ctx); err != nil {
-			_, code := exchange.Refused(r, fault.Unavailable(faultpb.Reason_REASON_SERVICE_UNAVAILABLE, "").With(err))
-			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-			w.WriteHeader(code)
-			_, _ = io.WriteString(w, "not ready\n"+err.Error()+"\n")
-			return
-		}
-		say(w, "ready")
-	})
-}
 
 // say answers one word; a client that went away before it needs no care.
 func say(w http.ResponseWriter, word string) {

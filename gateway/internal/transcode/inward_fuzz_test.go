@@ -54,7 +54,7 @@ func (h *heard) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.Cal
 func front(f *testing.F) (*heard, http.Handler) {
 	f.Helper()
 	behind := &heard{}
-	open := func(http.ResponseWriter, *http.Request, *caller.Method) (func(), error) { return func() {}, nil }
+	open := func(*http.Request, *caller.Method) (func(), error) { return func() {}, nil }
 	api, err := New(open, Service{Name: registrypb.UnitService_ServiceDesc.ServiceName, Register: func(mux *runtime.ServeMux) error {
 		return registrypb.RegisterUnitServiceHandlerClient(f.Context(), mux, registrypb.NewUnitServiceClient(behind))
 	}})

@@ -62,7 +62,7 @@ type Service struct {
 }
 
 // Gate lets a request for a method in, or refuses it; leave is called when the request has ended.
-type Gate func(w http.ResponseWriter, r *http.Request, m *caller.Method) (leave func(), err error)
+type Gate func(r *http.Request, m *caller.Method) (leave func(), err error)
 
 // API serves the routes. It is safe for concurrent use.
 type API struct {
@@ -168,7 +168,7 @@ func (a *API) strict(next runtime.HandlerFunc) runtime.HandlerFunc {
 			}
 		}
 		exchange.Of(r.Context()).Route = rt.template
-		leave, err := a.gate(w, r, rt.method)
+		leave, err := a.gate(r, rt.method)
 		if err != nil {
 			exchange.Refuse(w, r, err)
 			return

@@ -215,7 +215,7 @@ func (o Options) issue(ca *authority, name string, ends time.Time) error {
 	}
 	template := &x509.Certificate{
 		SerialNumber: serial, Subject: pkix.Name{CommonName: "coso " + name}, URIs: []*url.URL{mtls.URI(name)},
-		NotBefore: o.Now.Add(-slack), NotAfter: ends, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: usages(name), BasicConstraintsValid: true,
+		NotBefore: o.Now.Add(-slack), NotAfter: ends, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: usages, BasicConstraintsValid: true,
 	}
 	slices.Sort(hosts)
 	for _, host := range slices.Compact(hosts) {
@@ -232,16 +232,9 @@ func (o Options) issue(ca *authority, name string, ends time.Time) error {
 	return errors.Join(writeKey(files.Key, key), writeCert(files.Cert, der))
 }
 
-// usages are what a process does with its certificate: services answer, ask each other and NATS; the gateway asks.
-func usages(name string) []x509.ExtKeyUsage {
-	switch name {
-	case mtls.Gateway:
-		return []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
-	case mtls.NATS:
-		return []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-	}
-	return []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
-}
+// usages are what a process does with its certificate: every one answers, and asks others; nats-servers of a cluster ask each
+// other.
+var usages = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth} //nolint:gochecknoglobals // a constant
 
 // hostsOf are the hosts for which a certificate holds.
 func hostsOf(path string) ([]string, error) {

@@ -63,11 +63,7 @@ func TestMake(t *testing.T) {
 		if c.URIs[0].String() != "coso://services/"+name || c.IsCA || c.KeyUsage != x509.KeyUsageDigitalSignature {
 			t.Errorf("%s: %v, CA %v, usage %v", name, c.URIs, c.IsCA, c.KeyUsage)
 		}
-		want := map[string]int{"gateway": 1, "nats": 1}[name]
-		if want == 0 {
-			want = 2
-		}
-		if len(c.ExtKeyUsage) != want {
+		if len(c.ExtKeyUsage) != 2 {
 			t.Errorf("%s is for %v", name, c.ExtKeyUsage)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // catalogue holds the texts of every reason.
-var catalogue = joined(ofServices, ofTokens, ofAccess, ofGateway, ofIdentity)
+var catalogue = joined(ofServices, ofTokens, ofAccess, ofGateway, ofIdentity, ofReplicas)
 
 func joined(parts ...map[faultpb.Reason]entry) map[faultpb.Reason]entry {
 	all := make(map[faultpb.Reason]entry, len(faultpb.Reason_name))
@@ -150,6 +150,14 @@ var ofServices = map[faultpb.Reason]entry{ //nolint:exhaustive // a part; a test
 	faultpb.Reason_REASON_DATA_LOCKED: {
 		"Thư mục dữ liệu {name} đang do một tiến trình khác dùng, có lẽ là một coso đang chạy; hãy dừng tiến trình đó hoặc chọn thư mục khác.",
 		"The data folder {name} is used by another process, perhaps a coso that runs; stop that process or choose another folder.",
+	},
+	faultpb.Reason_REASON_JOURNAL_SHARED: {
+		"Dữ liệu của {name} thuộc nhật ký dùng chung trên NATS, nhưng dịch vụ được khởi động với nhật ký riêng; hãy khởi động với --log nats, hoặc đưa về nhật ký riêng bằng coso replicate {name} --back.",
+		"The data of {name} belong to a journal that its replicas share on NATS, and the service was started with a log of its own; start it with --log nats, or bring it back with coso replicate {name} --back.",
+	},
+	faultpb.Reason_REASON_JOURNAL_NOT_SHARED: {
+		"Dữ liệu của {name} có nhật ký riêng, chưa được đưa lên NATS; hãy dừng dịch vụ và chạy coso replicate {name}, hoặc khởi động không có --log nats.",
+		"The journal of {name} has a log of its own and was never put on NATS; stop the service and run coso replicate {name}, or start it without --log nats.",
 	},
 	faultpb.Reason_REASON_METHOD_UNKNOWN: {
 		"Phương thức {value} không tồn tại; hãy xem tài liệu API tại /docs.",

@@ -2,7 +2,7 @@ package fault
 
 import faultpb "coso/proto/gen/coso/fault/v1"
 
-// ofGateway holds the texts of the reasons that only the gateway gives; see ofServices.
+// ofGateway holds the texts of the reasons that the gateway gives, of which those of limits are the services' too; see ofServices.
 var ofGateway = map[faultpb.Reason]entry{ //nolint:exhaustive // a part; a test holds the whole
 	faultpb.Reason_REASON_FOREIGN_HOST: {
 		"Máy chủ này không phục vụ địa chỉ {value}; hãy dùng địa chỉ mà người quản trị đã công bố.",

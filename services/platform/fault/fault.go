@@ -5,7 +5,7 @@
 //
 // INV-FAULT-TWO-LANGUAGES: every reason has a Vietnamese and an English text with the same placeholders.
 // INV-FAULT-INTERNAL-SILENT: what caused an Internal error never leaves the service.
-// INV-FAULT-ROUND-TRIP: kind, reason, field, params and texts survive ToStatus and FromStatus.
+// INV-FAULT-ROUND-TRIP: kind, reason, field, params, texts and the time to wait survive ToStatus and FromStatus.
 package fault
 
 import (
@@ -13,6 +13,7 @@ import (
 	"errors"
 	"maps"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
@@ -35,6 +36,8 @@ type Error struct {
 	MsgVi string
 	// Params are the values named in the texts; which ones a reason has stands in the catalogue.
 	Params map[string]string
+	// RetryAfter is when the same request may succeed, if that is known; 0: it is not.
+	RetryAfter time.Duration
 	// Err is the cause, for the log and for errors.Is; it never leaves the service.
 	Err error
 	// Violations are all fields at fault when Validate found them or a status brought them; the first is the one in
@@ -75,6 +78,13 @@ func (e *Error) Unwrap() error { return e.Err }
 func (e *Error) With(err error) *Error {
 	c := *e
 	c.Err = err
+	return &c
+}
+
+// After returns a copy of e that says when the same request may succeed; d is positive.
+func (e *Error) After(d time.Duration) *Error {
+	c := *e
+	c.RetryAfter = d
 	return &c
 }
 

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 )
@@ -31,8 +32,8 @@ const maxViolations = 3 << 10
 
 // ToStatus returns err as a gRPC status, nil for nil. The message is the English text. The details are ErrorInfo
 // (reason without prefix, Domain, params), BadRequest when fields are at fault, PreconditionFailure for
-// FailedPrecondition, ResourceInfo for NotFound and AlreadyExists of a named resource, and a LocalizedMessage in each
-// language. An Internal error says nothing but requestID, under which its cause is in the log.
+// FailedPrecondition, ResourceInfo for NotFound and AlreadyExists of a named resource, RetryInfo where it is known when to come
+// back, and a LocalizedMessage in each language. An Internal error says nothing but requestID, under which its cause is in the log.
 func ToStatus(err error, requestID string) *status.Status {
 	e := From(err)
 	if e == nil {
@@ -75,6 +76,9 @@ func (e *Error) details() []protoadapt.MessageV1 {
 	case name != "" && (e.Kind == KindNotFound || e.Kind == KindAlreadyExists):
 		collection, _, _ := strings.Cut(name, "/")
 		details = append(details, &errdetails.ResourceInfo{ResourceType: collection, ResourceName: name, Description: e.Msg})
+	}
+	if e.RetryAfter > 0 {
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(e.RetryAfter)})
 	}
 	return append(details, localized(localeVi, e.MsgVi), localized(localeEn, e.Msg))
 }
@@ -139,6 +143,8 @@ func FromStatus(st *status.Status) error {
 			e.Params = maps.Clone(d.GetMetadata())
 		case *errdetails.BadRequest:
 			e.Violations = violationsOf(d)
+		case *errdetails.RetryInfo:
+			e.RetryAfter = d.GetRetryDelay().AsDuration()
 		case *errdetails.LocalizedMessage:
 			if d.GetLocale() == localeVi {
 				e.MsgVi = d.GetMessage()

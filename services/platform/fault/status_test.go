@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -46,6 +47,8 @@ func dump(st *status.Status) string {
 			}
 		case *errdetails.ResourceInfo:
 			fmt.Fprintf(&b, "resource %s %s: %s\n", d.GetResourceType(), d.GetResourceName(), d.GetDescription())
+		case *errdetails.RetryInfo:
+			fmt.Fprintf(&b, "retry in %s\n", d.GetRetryDelay().AsDuration())
 		case *errdetails.LocalizedMessage:
 			fmt.Fprintf(&b, "%s: %s\n", d.GetLocale(), d.GetMessage())
 		default:
@@ -68,6 +71,15 @@ info coso TAX_CODE_CHECK_DIGIT value=0100109107
 field enterprise.taxCode TAX_CODE_CHECK_DIGIT: The check digit of tax code 0100109107 is wrong; check its first 10 digits. [vi-VN: Mã số thuế 0100109107 sai chữ số kiểm tra; hãy kiểm tra lại 10 chữ số đầu.]
 vi-VN: Mã số thuế 0100109107 sai chữ số kiểm tra; hãy kiểm tra lại 10 chữ số đầu.
 en: The check digit of tax code 0100109107 is wrong; check its first 10 digits.
+`,
+		},
+		{
+			"too much", fault.ResourceExhausted(faultpb.Reason_REASON_TOO_MANY_REQUESTS, "", "limit", "2").After(1500 * time.Millisecond),
+			`ResourceExhausted: Requests come too fast; wait for 2 seconds and try again.
+info coso TOO_MANY_REQUESTS limit=2
+retry in 1.5s
+vi-VN: Yêu cầu gửi đến quá dồn dập; hãy đợi 2 giây rồi thử lại.
+en: Requests come too fast; wait for 2 seconds and try again.
 `,
 		},
 		{
@@ -174,6 +186,9 @@ func TestRoundTripProperty(t *testing.T) {
 		c := rapid.SampledFrom(constructors).Draw(t, "constructor")
 		field := rapid.SampledFrom([]string{"", "name", "requests[3].organisation.unit"}).Draw(t, "field")
 		sent := c.make(anyReason(t), field, params...)
+		if wait := rapid.Int64Range(0, int64(24*time.Hour)).Draw(t, "to come back in"); wait > 0 {
+			sent = sent.After(time.Duration(wait))
+		}
 		st := overWire(t, fault.ToStatus(sent.With(io.EOF), "r-1"))
 		got := fault.From(fault.FromStatus(st))
 		if diff := cmp.Diff(sent, got, cmpopts.IgnoreFields(fault.Error{}, "Violations")); diff != "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -15,8 +16,14 @@ import (
 	"coso/services/platform/store"
 )
 
+// behindLimit is how long a replica that is behind another one waits until it has what somebody took from that.
+const behindLimit = 2 * time.Second
+
 // GetFeedHead answers where the service's events stand, and remembers how far one that follows it has come.
 func (f *Feed) GetFeedHead(ctx context.Context, req *feedpb.GetFeedHeadRequest) (*feedpb.FeedHead, error) {
+	if err := f.o.Store.AwaitEvents(ctx, req.GetSequence(), behindLimit); err != nil {
+		return nil, err
+	}
 	head := f.o.Store.Head()
 	out := &feedpb.FeedHead{
 		Service: f.o.Store.Service(), Incarnation: f.o.Store.Incarnation().String(), Position: head.GetPosition(),
@@ -30,14 +37,15 @@ func (f *Feed) GetFeedHead(ctx context.Context, req *feedpb.GetFeedHeadRequest) 
 		out.EntryHash = e.Hash[:]
 	}
 	f.hear(ctx, req, events)
-	return out, nil
+	out.Continues, err = f.continues(ctx, req, events)
+	return out, err
 }
 
 // GetFeedStatus answers how relay and followers do.
 func (f *Feed) GetFeedStatus(ctx context.Context, _ *feedpb.GetFeedStatusRequest) (*feedpb.FeedStatus, error) {
 	out := &feedpb.FeedStatus{Service: f.o.Store.Service(), Relay: &feedpb.RelayStatus{
 		JournalSequence: f.o.Store.Head().GetEvents(), PublishedSequence: f.relayState.published.Load(),
-		Rebuilds: f.relayState.rebuilds.Load(),
+		Rebuilds: f.relayState.rebuilds.Load(), Resting: !f.working.Load(),
 	}}
 	if why := f.relayState.alarm.Load(); why != nil {
 		out.Relay.Alarm = *why

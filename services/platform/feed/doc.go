@@ -26,6 +26,10 @@
 // hash every few seconds. If either shows another one, or the source ends before it, the follower takes nothing more:
 // SOURCE_WENT_BACK. That happens when an older state of a store is put back beside newer copies.
 //
+// INV-FEED-CONTINUES: where a source has begun another incarnation of its journal (it was put on NATS, or restored), a follower
+// goes on in it if the source says that it continues the one that was followed, and shows the hash of the entry that holds the
+// event taken last. The relay then replaces the stream of the incarnation before, if its last message is the journal's own from then.
+//
 // INV-FEED-WHOLE-ENTRY: a cursor's position is reached only when every event of that journal entry has taken effect, so
 // whoever waits for the position sees all of what was written there.
 //

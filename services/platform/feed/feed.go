@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -40,6 +41,8 @@ type Options struct {
 	LookAgain time.Duration
 	// MaxAge is when a copy is too old to rest on; 0: 5 minutes.
 	MaxAge time.Duration
+	// Ages is the file that keeps how old the copies are across restarts; empty: nothing does.
+	Ages string
 	// Now is the clock by which copies age; nil: the machine's. It is not the store's: age is not legal time.
 	Now func() time.Time
 }
@@ -54,6 +57,9 @@ type Feed struct {
 	// watches are the followers in order of their sources.
 	watches []*watch
 	takers  *takers
+	ages    *ages
+	// working: Work runs.
+	working atomic.Bool
 	// forget ends the metrics.
 	forget func()
 }
@@ -72,9 +78,11 @@ func New(o Options) *Feed {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	f := &Feed{o: o, takers: newTakers(o.Store.Service())}
+	f := &Feed{o: o, takers: newTakers(o.Store.Service()), ages: openAges(o.Ages, o.Logger)}
 	for _, fl := range o.Followers {
-		f.watches = append(f.watches, newWatch(fl))
+		w := newWatch(fl)
+		f.recall(context.Background(), w)
+		f.watches = append(f.watches, w)
 	}
 	slices.SortFunc(f.watches, func(a, b *watch) int { return strings.Compare(a.follower.Source, b.follower.Source) })
 	f.forget = f.measure()
@@ -86,7 +94,7 @@ func (f *Feed) Close() { f.forget() }
 
 // Run runs relay and followers over js until ctx ends, and asks the sources where their events stand over conns, by the
 // sources' names. A source without a connection is not asked; how old its copy is remains unknown, and nothing is refused
-// for it. Ages count from the beginning of Run at the earliest: how old a copy was before is not remembered.
+// for it. The age of a copy goes on across restarts (Options.Ages).
 //
 // A relay or follower that has met something it must not pass over stops and is logged as an alarm; the rest goes on. It
 // looks again every few seconds whether the cause has passed, a follower at once when the event at which it stopped is
@@ -94,15 +102,77 @@ func (f *Feed) Close() { f.forget() }
 // event that was taken from it last.
 func (f *Feed) Run(ctx context.Context, js jetstream.JetStream, conns map[string]grpc.ClientConnInterface) {
 	var g sync.WaitGroup
+	g.Go(func() { f.Work(ctx, js) })
+	g.Go(func() { f.Ask(ctx, conns) })
+	g.Wait()
+}
+
+// Work is the part of Run that one of several replicas is enough for: it runs relay and followers until ctx ends, and may be called
+// again then. While it does not run, status says that the feed rests.
+func (f *Feed) Work(ctx context.Context, js jetstream.JetStream) {
+	f.working.Store(true)
+	defer f.rest()
+	var g sync.WaitGroup
 	g.Go(func() { f.relay(ctx, js) })
 	for _, w := range f.watches {
 		g.Go(func() { f.follow(ctx, js, w) })
+	}
+	g.Wait()
+}
+
+// rest forgets what stopped a relay or follower that does not run any more.
+func (f *Feed) rest() {
+	f.working.Store(false)
+	f.relayState.alarm.Store(nil)
+	for _, w := range f.watches {
+		w.rest()
+	}
+}
+
+// Ask is the part of Run that every replica does for itself: it asks the sources where their events stand, until ctx ends.
+func (f *Feed) Ask(ctx context.Context, conns map[string]grpc.ClientConnInterface) {
+	var g sync.WaitGroup
+	for _, w := range f.watches {
 		if conn, ok := conns[w.follower.Source]; ok {
-			w.begin(f.o.Now())
+			if !f.recall(ctx, w) {
+				f.first(w)
+			}
 			g.Go(func() { f.ask(ctx, w, feedpb.NewFeedServiceClient(conn)) })
+		} else {
+			w.begin(time.Time{})
 		}
 	}
 	g.Wait()
+	f.ages.flush()
+}
+
+// recall says how old a copy is before its source is heard, by when it was complete before the restart. One of which that is not
+// known is just too old. false: nothing was ever taken from the source, or nothing is kept.
+func (f *Feed) recall(ctx context.Context, w *watch) bool {
+	if f.o.Ages == "" {
+		return false
+	}
+	now := f.o.Now()
+	at, err := f.o.Store.Cursor(ctx, w.follower.Source)
+	if err != nil {
+		f.o.Logger.WarnContext(ctx, "a cursor cannot be read; its copy is too old until the source was heard", "source", w.follower.Source, "error", err)
+	}
+	last, kept := f.ages.last(w.follower.Source, at, now)
+	if err == nil && !kept && at.GetSequence() == 0 {
+		return false
+	}
+	if err != nil || !kept {
+		last = now.Add(-f.o.MaxAge - time.Second)
+	}
+	w.begin(last)
+	return true
+}
+
+// first begins the age of a copy that is new; it goes on across restarts, however often there are some.
+func (f *Feed) first(w *watch) {
+	now := f.o.Now()
+	w.begin(now)
+	f.ages.keep(w.follower.Source, complete{At: now}, now)
 }
 
 // OldCopies says, for a call of a full gRPC method, which copies are older than the limit: `registry=312s`, several

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	faultpb "coso/proto/gen/coso/fault/v1"
 	"coso/services/platform/fault"
 	"coso/services/platform/store"
 )
@@ -105,6 +106,9 @@ func (r *relay) session(ctx context.Context) error {
 // Faults stop the relay; other errors are NATS's.
 func (r *relay) compare(ctx context.Context) error {
 	stream, err := ensureStream(ctx, r.js, streamConfig(r.store.Service(), r.store.Incarnation()))
+	if fault.ReasonOf(err) == faultpb.Reason_REASON_STREAM_FOREIGN {
+		return r.outgrown(ctx, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -125,9 +129,12 @@ func (r *relay) compare(ctx context.Context) error {
 }
 
 // own says that a message of the stream is the journal's event of its number; a fault if it is not. It is asked after the
-// message was read: the journal holds whatever another relay of it published before.
+// message was read: the journal holds whatever another relay of it published before, a replica's soon.
 func (r *relay) own(ctx context.Context, m *jetstream.RawStreamMsg) error {
 	name := StreamName(r.store.Service())
+	if err := r.store.AwaitEvents(ctx, m.Sequence, behindLimit); err != nil {
+		return err
+	}
 	events, err := r.events(ctx, m.Sequence, 1)
 	if err != nil {
 		return err

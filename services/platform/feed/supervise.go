@@ -38,7 +38,7 @@ func (f *Feed) relay(ctx context.Context, js jetstream.JetStream) {
 // stopped is skipped; its alarm stays until it is past what stopped it. It rests while its source is not the one whose
 // events it took (INV-FEED-SAME-PAST).
 func (f *Feed) follow(ctx context.Context, js jetstream.JetStream, w *watch) {
-	for w.untilTrusted(ctx) {
+	for asked := false; w.untilTrusted(ctx); {
 		trusted, done := w.whileTrusted(ctx)
 		err := followTo(trusted, f.o.Store, js, w.follower, f.o.Logger, func(c *journalpb.Cursor) { f.moved(w, c) })
 		done()
@@ -46,6 +46,10 @@ func (f *Feed) follow(ctx context.Context, js jetstream.JetStream, w *watch) {
 			return
 		}
 		if err == nil {
+			continue
+		}
+		if asked = !asked && fault.ReasonOf(err) == faultpb.Reason_REASON_INCARNATION_FOREIGN; asked {
+			f.untilMoved(ctx, w)
 			continue
 		}
 		if w.stopped(err) {
@@ -58,10 +62,7 @@ func (f *Feed) follow(ctx context.Context, js jetstream.JetStream, w *watch) {
 // moved ends the alarm of a follower that is past what stopped it. Where grants are followed, the source hears soon how far it is.
 func (f *Feed) moved(w *watch, c *journalpb.Cursor) {
 	if w.follower.followsGrants() {
-		select {
-		case w.further <- struct{}{}:
-		default:
-		}
+		w.askSoon()
 	}
 	if w.past(c.GetSequence()) {
 		f.o.Logger.Info("the follower goes on after its alarm", "source", c.GetSource(), "number", c.GetSequence())
@@ -163,6 +164,11 @@ func (f *Feed) askOnce(ctx context.Context, w *watch, source feedpb.FeedServiceC
 		req.Incarnation = id.String()
 	}
 	head, failed := source.GetFeedHead(ctx, req)
+	if failed == nil && goesOn(before, head) {
+		if before, err = f.move(ctx, w, before, head); err != nil || head.GetIncarnation() != uuid.UUID(before.GetIncarnation()).String() {
+			return err // the follower took more meanwhile; it is asked about that the next time
+		}
+	}
 	if failed != nil {
 		head = nil
 	} else {
@@ -179,6 +185,9 @@ func (f *Feed) askOnce(ctx context.Context, w *watch, source feedpb.FeedServiceC
 		return err
 	}
 	w.note(asked, head, after)
+	if c, ok := w.heard(); ok {
+		f.ages.keep(w.follower.Source, c, f.o.Now())
+	}
 	return failed
 }
 

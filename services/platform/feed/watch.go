@@ -30,8 +30,9 @@ type watch struct {
 	// head is the source's last answer; nil before the first.
 	head *feedpb.FeedHead
 	// complete is the last moment at which the source had nothing that the copy does not hold; before there was one, the
-	// moment the watch began. Zero: nobody asks the source.
+	// moment the watch began. Zero: nobody asks the source. held is what the source said that it had then; nil before it was heard.
 	complete time.Time
+	held     *feedpb.FeedHead
 	// ahead is an answer of the source, given at aheadAt, that the copy has not reached yet; nil: none. It stays until it is
 	// reached, however far the source goes on, or a copy under steady writes would never be found complete.
 	ahead   *feedpb.FeedHead
@@ -53,7 +54,7 @@ func (w *watch) note(asked time.Time, head *feedpb.FeedHead, c *journalpb.Cursor
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.ahead != nil && holds(c, w.ahead) {
-		w.complete, w.ahead = w.aheadAt, nil
+		w.complete, w.held, w.ahead = w.aheadAt, w.ahead, nil
 	}
 	if head == nil {
 		return
@@ -61,10 +62,17 @@ func (w *watch) note(asked time.Time, head *feedpb.FeedHead, c *journalpb.Cursor
 	w.head = head
 	switch {
 	case holds(c, head):
-		w.complete, w.ahead = asked, nil
+		w.complete, w.held, w.ahead = asked, head, nil
 	case w.ahead == nil || w.ahead.GetIncarnation() != head.GetIncarnation():
 		w.ahead, w.aheadAt = head, asked
 	}
+}
+
+// heard is when the copy was complete last, as far as its source was heard; false: it was not.
+func (w *watch) heard() (complete, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return complete{w.held.GetIncarnation(), w.held.GetSequence(), w.complete}, w.held != nil
 }
 
 // holds says whether a copy at a cursor holds everything up to a head.
@@ -162,6 +170,13 @@ func (w *watch) stopped(err error) bool {
 	news := w.alarm == nil || w.alarm.Error() != err.Error()
 	w.alarm = err
 	return news
+}
+
+// rest forgets why the follower stopped: it does not run.
+func (w *watch) rest() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.alarm = nil
 }
 
 // alarmed is why the follower stopped; nil while it works.

@@ -3,7 +3,7 @@
 //
 // INV-MTLS-NAMED: a certificate is for one service, which it names in one URI, `coso://services/<name>`. Whoever calls a
 // service hangs up on another's certificate, though the same CA signed it; host names are checked beside.
-// INV-MTLS-CALLERS: a service answers those alone that have a reason to call it (Callers).
+// INV-MTLS-CALLERS: a process answers those alone that have a reason to call it (Callers).
 // INV-MTLS-RELOAD: files that changed are taken within seconds, for connections made from then on; those that stand go on.
 // New files that are no good change nothing but the log, a metric and readiness: the old certificate stays in use.
 //

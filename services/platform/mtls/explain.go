@@ -28,6 +28,12 @@ func timely(err error, now time.Time) error {
 	return fmt.Errorf("the certificate %q ended on %s; %s: %w", c.Subject, civil.Moment(c.NotAfter), renew, err)
 }
 
+// unfit reports whether a certificate is not for what it was shown for. That of the gateway did not let it answer once.
+func unfit(err error) bool {
+	invalid, ok := errors.AsType[x509.CertificateInvalidError](err)
+	return ok && invalid.Reason == x509.IncompatibleUsage
+}
+
 // Explain says what to do about a connection to a service that did not come about, as far as certificates are the reason.
 func Explain(service string, err error) error {
 	if err == nil {
@@ -41,6 +47,9 @@ func Explain(service string, err error) error {
 	}
 	if unknown, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		return fmt.Errorf("%s shows a certificate that the CA in --tls-ca did not sign; all processes need files of one CA: %w", service, unknown)
+	}
+	if unfit(err) {
+		return fmt.Errorf("%s shows a certificate that does not let it answer; %s: %w", service, renew, err)
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
 		return fmt.Errorf("%s refuses the certificate of this process; %s: %w", service, remedy(op.Err.Error()), err)

@@ -94,10 +94,13 @@ func (m *material) holds(f Files, name string, now time.Time) error {
 		between.AddCert(c)
 	}
 	chains, err := m.cert.Leaf.Verify(x509.VerifyOptions{
-		Roots: m.roots, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+		Roots: m.roots, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, // every process answers
 	})
 	if unknown := (x509.UnknownAuthorityError{}); errors.As(err, &unknown) {
 		return fmt.Errorf("--tls-cert: %s was not signed by the CA in %s; all processes need files of one CA", f.Cert, f.CA)
+	}
+	if unfit(err) {
+		return fmt.Errorf("--tls-cert: %s does not let %s answer the others; %s: %w", f.Cert, name, renew, err)
 	}
 	if err != nil {
 		return fmt.Errorf("--tls-cert: %s: %w", f.Cert, timely(err, now))

@@ -63,16 +63,24 @@ func (h handshake) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo
 	if raw.LocalAddr().Network() == "unix" {
 		return h.TransportCredentials.ServerHandshake(raw)
 	}
-	conn := tls.Server(raw, h.id.answering())
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	if err := conn.HandshakeContext(ctx); err != nil {
-		h.id.refused(raw, err)
+	conn := tls.Server(raw, h.id.answering("h2"))
+	if err := h.id.prove(conn, raw); err != nil {
 		return nil, nil, err
 	}
 	info := credentials.TLSInfo{State: conn.ConnectionState()}
 	info.SecurityLevel = credentials.PrivacyAndIntegrity
 	return conn, info, nil
+}
+
+// prove lets the caller on raw prove who it is. One who does not is told why and hung up on.
+func (i *Identity) prove(conn *tls.Conn, raw net.Conn) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	err := conn.HandshakeContext(ctx)
+	if err != nil {
+		i.refused(raw, err)
+	}
+	return err
 }
 
 // refusals counts refused connections.

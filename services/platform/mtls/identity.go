@@ -159,11 +159,11 @@ func (i *Identity) Calling(service string) *tls.Config {
 	}
 }
 
-// answering is how this process lets others connect (INV-MTLS-CALLERS).
-func (i *Identity) answering() *tls.Config {
+// answering is how this process lets others connect (INV-MTLS-CALLERS), to speak a protocol.
+func (i *Identity) answering(protocol string) *tls.Config {
 	m := i.held.Load()
 	return &tls.Config{
-		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{m.cert}, ClientCAs: m.roots, NextProtos: []string{"h2"},
+		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{m.cert}, ClientCAs: m.roots, NextProtos: []string{protocol},
 		ClientAuth: tls.RequireAndVerifyClientCert, SessionTicketsDisabled: true,
 		VerifyConnection: func(c tls.ConnectionState) error {
 			name, err := nameOf(c.PeerCertificates[0])

@@ -18,8 +18,11 @@ const (
 	NATS    = "nats"
 )
 
+// Services are the four services, in the order in which data flows.
+func Services() []string { return []string{"registry", "membership", "planning", "award"} }
+
 // Names are all processes that have a certificate, in the order in which data flows.
-func Names() []string { return []string{"registry", "membership", "planning", "award", Gateway, NATS} }
+func Names() []string { return append(Services(), Gateway, NATS) }
 
 // Hears is the one table of who follows whom: by NATS, and by asking the source where its events stand.
 func Hears(service string) []string {
@@ -36,12 +39,15 @@ func Hears(service string) []string {
 	return nil
 }
 
-// Callers are those who may connect to a service: the gateway, which brings what clients ask, and those who follow it.
-// NATS is not asked this way.
-func Callers(service string) []string {
+// Callers are those who may connect to a process. To a service: the gateway, which brings what clients ask, those who follow it,
+// and its own replicas. To the gateway: the services, which read there by which keys it signs tokens. NATS is not asked this way.
+func Callers(process string) []string {
+	if process == Gateway {
+		return Services()
+	}
 	callers := []string{Gateway}
 	for _, name := range Names() {
-		if name != Gateway && slices.Contains(Hears(name), service) {
+		if name != Gateway && (name == process || slices.Contains(Hears(name), process)) {
 			callers = append(callers, name)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"coso/services/platform/access"
 	"coso/services/platform/fault"
+	"coso/services/platform/limit"
 	"coso/services/platform/store"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
@@ -32,6 +33,11 @@ type call struct {
 	// asked are the positions the caller wants to see; recorder notes those the call reaches.
 	asked    []store.Position
 	recorder *store.Recorder
+	// who is as whom the caller is counted; paid is up to which row of those that it has read a stream has paid.
+	who  limit.Who
+	paid int
+	// forwarded is what another replica answered; nil: the call was made here.
+	forwarded proto.Message
 	// said is the metadata of the answer, keys and values in turn.
 	said []string
 }
@@ -44,7 +50,7 @@ type step func(ctx context.Context, c *call, next func(context.Context) error) e
 // chain is the way of every call, outermost first. Statuses are made outside of everything that can fail; the log sees
 // the cause of a refusal, and panics as errors; what can be refused without the store is refused before waiting for it.
 func (s *Server) chain() []step {
-	return []step{answerStatus, nameRequest, s.observe, recoverPanic, s.gate.pass, limitTime, s.identify, admitRequest, s.onCopies, s.ableToRecord, s.atPosition}
+	return []step{answerStatus, nameRequest, s.observe, recoverPanic, s.gate.pass, limitTime, s.identify, s.limitCaller, admitRequest, s.onCopies, s.ableToRecord, s.atPosition, s.onForward}
 }
 
 // way is where a call is in the chain.
@@ -90,8 +96,11 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 		}
 		return s.recordShown(ctx, c, c.request, m)
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case c.forwarded != nil:
+		return c.forwarded, nil
 	}
 	return answer, nil
 }
@@ -99,7 +108,10 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 func (s *Server) streaming(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	c := &call{method: s.methodOf(info.FullMethod), stream: true}
 	return s.run(ss.Context(), c, func(ctx context.Context) error {
-		return handle(srv, &stream{ServerStream: ss, ctx: ctx, record: func(asked, m proto.Message) error { return s.recordShown(ctx, c, asked, m) }})
+		return handle(srv, &stream{
+			ServerStream: ss, ctx: ctx, pace: func() error { return s.pace(ctx, c) },
+			record: func(asked, m proto.Message) error { return s.recordShown(ctx, c, asked, m) },
+		})
 	})
 }
 
@@ -144,9 +156,10 @@ type stream struct {
 	grpc.ServerStream
 
 	ctx context.Context //nolint:containedctx // a stream carries its context
-	// heard is what the stream asks for; record records what a message shows.
+	// heard is what the stream asks for; record records what a message shows; pace waits until what was read is paid.
 	heard  heard
 	record func(asked, m proto.Message) error
+	pace   func() error
 }
 
 // Context is the call's, as the chain made it.
@@ -169,8 +182,11 @@ func (s *stream) RecvMsg(m any) error {
 	return admit(message)
 }
 
-// SendMsg sends an answer, as soon as what it shows is recorded.
+// SendMsg sends an answer, as soon as what was read for it is paid and what it shows is recorded.
 func (s *stream) SendMsg(m any) error {
+	if err := s.pace(); err != nil {
+		return err
+	}
 	if message, ok := m.(proto.Message); ok {
 		if err := s.record(s.heard.asked(), message); err != nil {
 			return err

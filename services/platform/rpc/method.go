@@ -25,8 +25,9 @@ type method struct {
 	personal, own bool
 	// reach says which narrowed tokens it takes; nil: whichever.
 	reach *access.Reach
-	// limit is how long a call may take.
+	// limit is how long a call may take, cost what it costs its caller.
 	limit time.Duration
+	cost  int
 	// span is the name of its spans, spanOptions what they begin with.
 	span        string
 	spanOptions []trace.SpanStartOption
@@ -44,7 +45,7 @@ func newMethod(service, name string) *method {
 	personal, own := declaresOf(service, name)
 	return &method{
 		declared: declared, reach: reach, personal: personal, own: own,
-		full: "/" + service + "/" + name, service: service, name: name, limit: limitOf(name), span: service + "/" + name,
+		full: "/" + service + "/" + name, service: service, name: name, limit: limitOf(name), cost: costOf(service, name), span: service + "/" + name,
 		spanOptions: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
 			attribute.String("rpc.system", "grpc"), attribute.String("rpc.service", service), attribute.String("rpc.method", name))},
 		seen: new([codes.Unauthenticated + 1]atomic.Pointer[labels]),

@@ -85,6 +85,14 @@ func (u *units) UpdateUnit(ctx context.Context, req *registrypb.UpdateUnitReques
 	})
 }
 
+// ListUnits finds the units of a level, however many it has to look at.
+func (u *units) ListUnits(ctx context.Context, req *registrypb.ListUnitsRequest) (*registrypb.ListUnitsResponse, error) {
+	return store.View(ctx, u.store, func(tx *store.ReadTx) (*registrypb.ListUnitsResponse, error) {
+		found, next, err := u.table.List(tx, req, store.Every[*registrypb.Unit](), func(one *registrypb.Unit) bool { return one.GetLevel() == "CITY_COMMITTEE" })
+		return &registrypb.ListUnitsResponse{Units: found, NextPageToken: next}, err
+	})
+}
+
 // talkMethod is a method whose messages go both ways: requests for units in, units out.
 const talkMethod = "/test.v1.TalkService/Talk"
 
@@ -157,21 +165,21 @@ type bench struct {
 
 func (b *bench) client() registrypb.UnitServiceClient { return registrypb.NewUnitServiceClient(b.conn) }
 
-// everyWay runs a test over both transports.
-func everyWay(t *testing.T, test func(b *bench)) {
+// everyWay runs a test over both transports; more changes the server's options.
+func everyWay(t *testing.T, test func(b *bench), more ...func(*rpc.Options)) {
 	t.Helper()
 	t.Parallel()
 	for _, way := range []string{"memory", "tcp"} {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, way == "tcp")
+			b := newBench(t, way == "tcp", more...)
 			b.T = t
 			test(b)
 		})
 	}
 }
 
-func newBench(t testing.TB, tcp bool) *bench {
+func newBench(t testing.TB, tcp bool, more ...func(*rpc.Options)) *bench {
 	t.Helper()
 	own := tokentest.Issuer(t)
 	table := store.NewTable("units", (*registrypb.Unit).GetName)
@@ -189,6 +197,9 @@ func newBench(t testing.TB, tcp bool) *bench {
 	if tcp {
 		network = rpctest.NewNetwork(t)
 		o.TLS = network.As("registry")
+	}
+	for _, set := range more {
+		set(&o)
 	}
 	b := &bench{
 		Server: rpc.New(o),

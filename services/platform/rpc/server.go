@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"time"
 
 	"github.com/fullstorydev/grpchan/inprocgrpc"
 	"google.golang.org/grpc"
@@ -14,6 +15,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"coso/services/platform/access"
+	"coso/services/platform/limit"
 	"coso/services/platform/mtls"
 	"coso/services/platform/store"
 )
@@ -35,6 +37,12 @@ type Options struct {
 	Readings Readings
 	// TLS is who this process is to others, who prove by certificates who they are. nil: no network is served.
 	TLS *mtls.Identity
+	// Limits are how much one caller may ask; zero ones have their defaults.
+	Limits Limits
+	// Forward makes calls at other replicas of the service; nil: there are none.
+	Forward Forwarder
+	// Sound answers nil while the service is to be asked; nil: Store.Healthy.
+	Sound func() error
 	// OldCopies says, for a call of a full method, which of the service's copies of others' data are too old, as CopyAgeHeader
 	// has it; empty for none. Its error refuses the call. nil: the service keeps no copies.
 	OldCopies func(method string) (string, error)
@@ -43,16 +51,20 @@ type Options struct {
 // Server serves one service on TCP and in memory. It is safe for concurrent use, except that every service must be
 // registered before the first call.
 type Server struct {
-	store  *store.Store
-	tokens Tokens
-	tls    *mtls.Identity
-	copies func(method string) (string, error)
+	service string
+	store   *store.Store
+	forward Forwarder
+	tokens  Tokens
+	tls     *mtls.Identity
+	copies  func(method string) (string, error)
 	// readings keeps who was shown personal data; nil: none is shown.
 	readings Readings
 	logger   *slog.Logger
 	meters   meters
 	steps    []step
 	gate     *gate
+	limiter  *limit.Limiter
+	unproved *unproved
 	health   *health.Server
 	tcp      *grpc.Server
 	// streams is the way of streams in memory.
@@ -63,11 +75,12 @@ type Server struct {
 	stranger *method
 }
 
-// New makes a server with the health service on it. It serves in memory at once, on TCP from Serve on.
+// New makes a server with the health service on it. It serves in memory at once, on TCP from Serve on. It panics for limits that
+// Limits.Check refuses.
 func New(o Options) *Server {
 	s := &Server{
-		store: o.Store, tokens: o.Tokens, tls: o.TLS, copies: o.OldCopies, readings: o.Readings, logger: o.Logger, meters: newMeters(), gate: newGate(), health: health.NewServer(),
-		methods: map[string]*method{}, stranger: newMethod("unknown", "unknown"),
+		service: o.Service, store: o.Store, forward: o.Forward, tokens: o.Tokens, tls: o.TLS, copies: o.OldCopies, readings: o.Readings, logger: o.Logger, meters: newMeters(), gate: newGate(), health: health.NewServer(),
+		limiter: limit.New(o.Limits.whole(), time.Now), unproved: newUnproved(), methods: map[string]*method{}, stranger: newMethod("unknown", "unknown"),
 	}
 	if s.logger == nil {
 		s.logger = slog.Default()
@@ -82,19 +95,22 @@ func New(o Options) *Server {
 		creds = o.TLS.Answering()
 	}
 	s.tcp = grpc.NewServer(
-		grpc.Creds(creds),
-		grpc.ConnectionTimeout(connectLimit),
-		grpc.UnaryInterceptor(s.unary),
-		grpc.StreamInterceptor(s.streaming),
-		grpc.UnknownServiceHandler(unknown),
-		grpc.ForceServerCodecV2(codec{}),
-		grpc.MaxRecvMsgSize(maxFrame),
-		grpc.MaxHeaderListSize(maxHeaders),
+		append(onTheWire(),
+			grpc.Creds(proving{creds}),
+			grpc.UnaryInterceptor(s.unary),
+			grpc.StreamInterceptor(s.streaming),
+			grpc.UnknownServiceHandler(unknown),
+			grpc.ForceServerCodecV2(codec{}),
+		)...,
 	)
+	sound := o.Sound
+	if sound == nil {
+		sound = o.Store.Healthy
+	}
 	s.streams = (&inprocgrpc.Channel{}).
 		WithServerStreamInterceptor(s.streaming).
 		WithCloner(cloner{})
-	s.RegisterService(&healthpb.Health_ServiceDesc, healthServer{s.health, o.Store.Healthy})
+	s.RegisterService(&healthpb.Health_ServiceDesc, healthServer{s.health, sound})
 	return s
 }
 
@@ -135,6 +151,9 @@ func (s *Server) Serve(ctx context.Context, lis net.Listener) error {
 		defer cancel()
 		s.Stop(within)
 	})()
+	if lis.Addr().Network() != "unix" { // a socket's file says who may use it
+		lis = doorstep{lis, s.unproved}
+	}
 	if err := s.tcp.Serve(lis); !errors.Is(err, grpc.ErrServerStopped) {
 		return err
 	}

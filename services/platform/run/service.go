@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -18,10 +19,12 @@ import (
 	"coso/services/platform/access"
 	"coso/services/platform/backup"
 	"coso/services/platform/checkpoint"
+	"coso/services/platform/fault"
 	"coso/services/platform/feed"
 	"coso/services/platform/mtls"
 	"coso/services/platform/operation"
 	"coso/services/platform/readings"
+	"coso/services/platform/replica"
 	"coso/services/platform/rpc"
 	"coso/services/platform/store"
 	"coso/services/platform/watch"
@@ -43,6 +46,10 @@ type Options struct {
 	Tokens rpc.Tokens
 	// TLS is who the service's process is to others; nil: they need no certificates, and only this machine is served.
 	TLS *mtls.Identity
+	// Replica says that the service is one of several replicas, and which; nil: it is alone.
+	Replica *Replica
+	// Rates are how much one caller may ask; zero ones have their defaults.
+	Rates rpc.Limits
 	// CopyClock is the clock by which copies age; nil: the machine's.
 	CopyClock func() time.Time
 	// Checkpoints say where the journal's checkpoints go; what is left open lies in Dir. Clock and Logger are those above.
@@ -77,6 +84,8 @@ type Service struct {
 	signer *checkpoint.Signer
 	book   *readings.Book
 	begin  func(context.Context, *store.Store) error
+	// replicated is its part in its replicas; nil: it is alone.
+	replicated *replicated
 }
 
 // New opens a service's store and registers its methods. Nothing runs yet. Errors are those of store.Open.
@@ -89,18 +98,37 @@ func New(o Options, p Parts) (*Service, error) {
 	for i, f := range p.Follow {
 		sources[i] = f.Source
 	}
-	s, err := store.Open(store.Options{
+	out := &Service{name: p.Name, begin: p.Begin}
+	opening := store.Options{
 		Dir: o.Dir, Service: p.Name, Schema: p.Schema, Sources: sources, Clock: o.Clock, Logger: logger,
 		Timers: p.Timers, Authority: p.Authority,
-	})
+	}
+	serving := rpc.Options{Service: p.Name, Logger: o.Logger, Tokens: o.Tokens, TLS: o.TLS, Limits: o.Rates, Sound: out.serves}
+	if o.Replica != nil {
+		var err error
+		if out.replicated, err = o.Replica.join(o.Dir, p.Name, o.Logger); err != nil {
+			return nil, err
+		}
+		opening.Log, opening.Replica = out.replicated.orders(), o.Replica.Self
+		serving.Forward = replica.Forwarder{Self: o.Replica.Self, Peers: o.Replica.Peers}
+	}
+	s, err := store.Open(opening)
 	if err != nil {
 		return nil, err
 	}
+	out.store = s
 	f := feed.New(feed.Options{
 		Store: s, Followers: p.Follow, Logger: logger, AskEvery: o.AskEvery, MaxAge: o.MaxCopyAge, Now: o.CopyClock,
+		Ages: filepath.Join(o.Dir, p.Name+".copies"),
 	})
 	book := readings.Open(readings.Options{Dir: o.Dir, Service: p.Name, Clock: o.Clock, Logger: logger})
-	server := rpc.New(rpc.Options{Service: p.Name, Store: s, Logger: o.Logger, Tokens: o.Tokens, TLS: o.TLS, OldCopies: f.OldCopies, Readings: book})
+	serving.Store, serving.OldCopies, serving.Readings = s, f.OldCopies, book
+	server := rpc.New(serving)
+	if out.replicated != nil {
+		if err := out.replicated.register(server, s, o.Dir, logger); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
 	p.Register(server, s)
 	feedpb.RegisterFeedServiceServer(server, f)
 	feedpb.RegisterEventServiceServer(server, watch.New(p.Name, s))
@@ -110,7 +138,8 @@ func New(o Options, p Parts) (*Service, error) {
 	o.Checkpoints.Clock, o.Checkpoints.Logger = o.Clock, logger
 	signer := checkpoint.New(s, o.Checkpoints.In(o.Dir))
 	checkpointpb.RegisterCheckpointServiceServer(server, checkpoint.NewServer(signer))
-	return &Service{name: p.Name, store: s, server: server, feed: f, signer: signer, book: book, begin: p.Begin}, nil
+	out.server, out.feed, out.signer, out.book = server, f, signer, book
+	return out, nil
 }
 
 // Name is the service's name.
@@ -147,17 +176,22 @@ func (s *Service) Recorded() error { return s.book.Healthy() }
 // logged as an alarm and looks again every few seconds (feed.Feed), while the service goes on serving.
 func (s *Service) Part(js jetstream.JetStream, conns map[string]grpc.ClientConnInterface) Part {
 	return Part{Name: s.name, Run: func(ctx context.Context, ready func()) error {
-		if s.begin != nil {
-			if err := s.begin(ctx, s.store); err != nil {
-				return errors.Join(err, s.Close())
-			}
-		}
+		ctx, end := context.WithCancel(ctx)
+		defer end()
 		var loops sync.WaitGroup
-		loops.Go(func() { s.store.FireTimers(ctx) })
-		loops.Go(func() { s.signer.Run(ctx) })
-		if js != nil {
-			loops.Go(func() { s.feed.Run(ctx, js, conns) })
+		alone := func(ctx context.Context, once func(context.Context)) { once(ctx) }
+		if s.replicated != nil {
+			alone = s.replicated.lease.Hold
+			loops.Go(func() { s.replicated.watch(ctx) })
 		}
+		if err := s.readied(ctx); err != nil {
+			end()
+			loops.Wait()
+			return errors.Join(err, s.Close())
+		}
+		loops.Go(func() { s.signer.Run(ctx) })
+		loops.Go(func() { alone(ctx, func(ctx context.Context) { s.once(ctx, js) }) })
+		loops.Go(func() { s.feed.Ask(ctx, conns) })
 		ready()
 		<-ctx.Done()
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainLimit)
@@ -167,6 +201,29 @@ func (s *Service) Part(js jetstream.JetStream, conns map[string]grpc.ClientConnI
 		s.signLast(ctx)
 		return s.Close()
 	}}
+}
+
+// readied makes ready what must be there before anybody asks. A replica tries until the log takes it.
+func (s *Service) readied(ctx context.Context) error {
+	if s.begin == nil {
+		return nil
+	}
+	for {
+		err := s.begin(ctx, s.store)
+		if err == nil || s.replicated == nil || fault.KindOf(err) != fault.KindUnavailable || !s.replicated.pause(ctx) {
+			return err
+		}
+	}
+}
+
+// once is what one replica of a service at a time does: it fires timers, relays and follows.
+func (s *Service) once(ctx context.Context, js jetstream.JetStream) {
+	var loops sync.WaitGroup
+	loops.Go(func() { s.store.FireTimers(ctx) })
+	if js != nil {
+		loops.Go(func() { s.feed.Work(ctx, js) })
+	}
+	loops.Wait()
 }
 
 // signLast signs the journal at an orderly stop. That it could not be done is in the log.
@@ -180,5 +237,9 @@ func (s *Service) signLast(ctx context.Context) {
 func (s *Service) Close() error {
 	s.feed.Close()
 	s.signer.Close()
-	return errors.Join(s.book.Close(), s.store.Close())
+	var err error
+	if s.replicated != nil {
+		err = s.replicated.copies.Close()
+	}
+	return errors.Join(err, s.book.Close(), s.store.Close())
 }

@@ -69,7 +69,7 @@ func (s *Store) changeAll(w writing, g gaps, e *journalpb.Entry, c *journalpb.Co
 	return nil
 }
 
-// journal adds an entry whose changes have been made, and what follows from it: history, request ids, the head. The
+// journal adds an entry whose changes have been made, and what follows from it: history, request ids, the digest, the head. The
 // writer of an entry has made the changes while its closures ran; who reads it makes them by changeAll. Both end with the
 // same bytes: INV-STORE-ONE-JOURNAL.
 func (s *Store) journal(w *overlay, g gaps, e *journalpb.Entry, raw []byte, head *journalpb.Head) (*journalpb.Head, error) {
@@ -89,6 +89,9 @@ func (s *Store) journal(w *overlay, g gaps, e *journalpb.Entry, raw []byte, head
 		if w.forgotten, err = noteAllOnce(w, e, waitable(e, head.GetEventPosition()), w.forgotten); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.schema.noteDigest(w, e); err != nil {
+		return nil, err
 	}
 	next := after(head, e, raw)
 	return next, writeHead(w, next)

@@ -20,6 +20,22 @@ import (
 //
 // The file is first copied in the data folder: however slow w is, it holds up nobody who waits for the readers of the file.
 func (s *Store) Backup(ctx context.Context, w io.Writer) (head *journalpb.Head, err error) {
+	copied, err := os.CreateTemp(s.dir, ".backup-*")
+	if err != nil {
+		return nil, fault.Internal(err)
+	}
+	defer func() { err = errors.Join(err, copied.Close(), os.Remove(copied.Name())) }()
+	if head, err = s.CopyFile(ctx, copied); err != nil {
+		return nil, err
+	}
+	if _, err = copied.Seek(0, io.SeekStart); err == nil {
+		_, err = io.Copy(&untilDone{ctx, w}, copied)
+	}
+	return head, err
+}
+
+// CopyFile is Backup without a copy in between: whoever must wait for the readers of the file waits as long as w takes.
+func (s *Store) CopyFile(ctx context.Context, w io.Writer) (head *journalpb.Head, err error) {
 	if err := s.outside(); err != nil {
 		return nil, err
 	}
@@ -27,28 +43,20 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) (head *journalpb.Head, 
 		if errors.Is(err, errFileClosed) {
 			return nil, fault.Unavailable(faultpb.Reason_REASON_SERVICE_UNAVAILABLE, "")
 		}
+		if gone := ctx.Err(); gone != nil {
+			return nil, gone
+		}
 		return nil, fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(err)
 	}
-	copied, err := os.CreateTemp(s.dir, ".backup-*")
-	if err != nil {
-		return nil, fault.Internal(err)
-	}
-	defer func() { err = errors.Join(err, copied.Close(), os.Remove(copied.Name())) }()
 	err = s.db.file.View(func(tx *bolt.Tx) error {
 		if head, err = readHead(boltSpace{tx}); err != nil {
 			return err
 		}
-		_, err := tx.WriteTo(&untilDone{ctx, copied})
+		_, err := tx.WriteTo(&untilDone{ctx, w})
 		return err
 	})
 	if gone := ctx.Err(); gone != nil {
 		return nil, gone // bbolt does not pass the cause on
-	}
-	if err == nil {
-		_, err = copied.Seek(0, io.SeekStart)
-	}
-	if err == nil {
-		_, err = io.Copy(&untilDone{ctx, w}, copied)
 	}
 	return head, err
 }

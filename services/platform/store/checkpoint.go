@@ -132,11 +132,15 @@ func (st *state) cut() (frozen *layer, again bool) {
 	}
 	next := *v
 	next.fresh, next.frozen = newLayer(), v.fresh
+	if v.digest != nil {
+		next.frozen = v.fresh.Copy()
+		next.frozen.Set(cellKey(bucketMeta, keyDigest), cell{value: digestCell(v.head, v.digest)})
+	}
 	next.bytes, next.waiting = 0, v.bytes
 	next.cuts++
 	st.now.Store(&next)
 	st.onCut()
-	return v.fresh, false
+	return next.frozen, false
 }
 
 // thaw lets go of what has been written.

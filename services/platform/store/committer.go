@@ -213,7 +213,7 @@ func (s *Store) runCalls(g *group) {
 
 // seal makes an entry of a group's commands and prepares the state after it.
 func (s *Store) seal(g *group, v *version) error {
-	e, raw, err := seal(g.head, s.incarnation, timestamppb.New(g.at), g.commands)
+	e, raw, err := seal(g.head, s.incarnation, s.replica, timestamppb.New(g.at), g.commands)
 	if err != nil {
 		return err
 	}

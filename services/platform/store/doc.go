@@ -14,6 +14,8 @@
 // INV-STORE-VIEW-BOUNDED: after its limit a View reads nothing more and answers DeadlineExceeded.
 // INV-OPERATION-WHOLE: what an operation puts aside is seen by nobody until one command brings all of it in.
 // INV-TIMER-ONCE: however many loops fire them, timers take effect once, as commands of the service.
+// INV-STORE-DIGEST: a digest over all record and copy rows, kept in step with every entry, equals a recount, so that stores with
+// equal journals show equal digests, and a row that changed otherwise is found.
 // INV-RESTORE-NEW-INCARNATION: a restored journal is whole and begins a new incarnation, which says which one it continues.
 //
 // It leaves to others: what a change means (the nouns' rules), who may do it (access), how events leave (feed) and how
@@ -26,7 +28,7 @@
 //
 // Buckets of a store's file:
 //
-//	meta                      format, service, incarnation, fingerprint key, head, versions of derived tables, rebuilds
+//	meta                      format, service, incarnation, fingerprint key, head, digest, versions of derived tables, rebuilds
 //	journal                   position (8 bytes) → entry bytes
 //	table/<name>              key → format byte, record bytes
 //	index/<table>/<index>     index key, key → key

@@ -17,8 +17,8 @@ import (
 // entryFormat is the version of an entry's form.
 const entryFormat = 1
 
-// seal forms the entry that follows head. Its bytes are final.
-func seal(head *journalpb.Head, incarnation []byte, moment *timestamppb.Timestamp, commands []*journalpb.Command) (*journalpb.Entry, []byte, error) {
+// seal forms the entry that follows head, by the replica that writes it. Its bytes are final.
+func seal(head *journalpb.Head, incarnation []byte, writer string, moment *timestamppb.Timestamp, commands []*journalpb.Command) (*journalpb.Entry, []byte, error) {
 	previous := head.GetHash()
 	if head.GetPosition() == 0 {
 		previous = make([]byte, sha256.Size)
@@ -31,6 +31,7 @@ func seal(head *journalpb.Head, incarnation []byte, moment *timestamppb.Timestam
 		PreviousHash: previous,
 		Commands:     commands,
 		EventsBefore: head.GetEvents(),
+		Writer:       writer,
 	}
 	b, err := deterministic.Marshal(e)
 	if err != nil {
@@ -80,6 +81,7 @@ func after(head *journalpb.Head, e *journalpb.Entry, raw []byte) *journalpb.Head
 		Moment:        e.GetMoment(),
 		Events:        head.GetEvents(),
 		EventPosition: head.GetEventPosition(),
+		Writer:        e.GetWriter(),
 	}
 	next.Events += eventsIn(e)
 	if next.GetEvents() != head.GetEvents() {

@@ -28,7 +28,7 @@ func TestStoredBytesGolden(t *testing.T) {
 	}
 	incarnation := []byte("0123456789abcdef")
 	moment := timestamppb.New(time.Date(2020, 11, 30, 8, 0, 0, 1000, time.UTC))
-	_, entry, err := seal(&journalpb.Head{}, incarnation, moment, []*journalpb.Command{{
+	_, entry, err := seal(&journalpb.Head{}, incarnation, "", moment, []*journalpb.Command{{
 		Principal: "principals/local", Method: "/coso.registry.v1.UnitService/CreateUnit", RequestId: "r-1",
 		Fingerprint: []byte("fingerprint"), Results: []*journalpb.Reference{{Table: "units", Key: Text("units/tay-ho")}},
 		Changes: []*journalpb.Change{

@@ -175,7 +175,7 @@ func (l *faultyLog) offer(p Placed) error {
 // noop is an entry that changes nothing, as another writer would make it.
 func (l *faultyLog) noop() Placed {
 	moment := timestamppb.New(l.head.GetMoment().AsTime().Add(time.Microsecond))
-	_, raw, err := seal(l.head, l.id[:], moment, nil)
+	_, raw, err := seal(l.head, l.id[:], "", moment, nil)
 	if err != nil {
 		panic(err)
 	}

@@ -33,7 +33,7 @@ func FuzzEntry(f *testing.F) {
 		{Staged: &journalpb.Staged{Operation: load, Changes: []*journalpb.Change{change}, Events: []*journalpb.Event{event}}},
 		{Activation: &journalpb.Activation{Operation: load, Rows: 1, Batches: []*journalpb.Batch{{Position: 1, Rows: 1}}}},
 	} {
-		_, raw, err := seal(head, incarnation, timestamppb.New(time.Unix(1606720000, 0)), []*journalpb.Command{c})
+		_, raw, err := seal(head, incarnation, "", timestamppb.New(time.Unix(1606720000, 0)), []*journalpb.Command{c})
 		if err != nil {
 			f.Fatal(err)
 		}

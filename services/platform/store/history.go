@@ -92,6 +92,7 @@ func (t *Table[T]) History(r Reader, req HistoryRequest) (*historypb.History, er
 		return nil, err
 	}
 	out := &historypb.History{}
+	defer func() { noteRows(r.context(), len(out.GetRevisions())) }()
 	for k, place := range r.space().ascend(bucketHistory, prefix, p.start(prefix)) {
 		if len(out.GetRevisions()) == p.size {
 			out.NextPageToken = p.token(k)

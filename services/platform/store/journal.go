@@ -58,6 +58,7 @@ func (s *Store) eventsUpTo(ctx context.Context, head *journalpb.Head, from uint6
 		}
 		return nil
 	})
+	noteRows(ctx, len(out))
 	return out, err
 }
 

@@ -127,6 +127,7 @@ func (b *base[T]) List(r Reader, req PageRequest, in Range[T], match func(T) boo
 	}
 	out := make([]T, 0, min(p.size, 16))
 	seen := 0
+	defer func() { noteRows(r.context(), seen) }()
 	for k, v := range in.rows(r, bucket, p.from) {
 		if len(out) == p.size || seen == maxScan {
 			return out, p.token(bytes.Clone(k)), nil

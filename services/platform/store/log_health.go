@@ -79,6 +79,14 @@ func (s *Store) calm() {
 	}
 }
 
+// LogAnswers notes that a shared log was seen to answer and to be as it must be, so that what was wrong when an entry was last
+// offered need not be any more: without it nobody would know before the next command, and nobody sends one to who is not healthy.
+func (s *Store) LogAnswers() {
+	if s.log.Shared() && s.db.file.unavailable() == nil {
+		s.calm()
+	}
+}
+
 // noteCheckpoint says when the data file cannot be written any more, and when it can again. Commands go on as long as
 // there is room in memory for what they change.
 func (s *Store) noteCheckpoint(err error) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"coso/services/platform/fault"
@@ -20,8 +21,17 @@ const (
 	longestPause = time.Second
 )
 
+// worryAfter is how many tries pass, in some 100 milliseconds, before it is trouble that a log does not answer: servers that have
+// just taken another's entry do not show it at once.
+const worryAfter = 6
+
 // maxCatchUp bounds how many entries of others are applied between two checkpoints.
 const maxCatchUp = 64
+
+// heldBack are why a log refuses an entry by what the replicas hold, not by how it does itself.
+var heldBack = []faultpb.Reason{
+	faultpb.Reason_REASON_AGREEMENT_MISSING, faultpb.Reason_REASON_REPLICAS_DIVIDED, faultpb.Reason_REASON_LOG_WENT_BACK,
+}
 
 // errOvertaken says that another store's entry has the place. It has been applied; the commands must run again.
 var errOvertaken = errors.New("another store has written")
@@ -57,7 +67,9 @@ func (s *Store) place(position uint64, raw []byte) error {
 		if fault := s.compareHead(); fault != nil {
 			return fault
 		}
-		s.worry("the log does not answer", errors.Join(err, seen))
+		if try >= worryAfter {
+			s.worry("the log does not answer", errors.Join(err, seen))
+		}
 		if !s.pause(try) {
 			return s.unwritten(errors.Join(err, seen))
 		}
@@ -173,8 +185,12 @@ func (s *Store) pause(try int) bool {
 	}
 }
 
-// unwritten refuses a group whose entry was not written, or of which that is not known.
+// unwritten refuses a group whose entry was not written, or of which that is not known. What keeps replicas from writing though
+// the log would take the entry is no trouble of the journal and says itself when it ends.
 func (s *Store) unwritten(err error) error {
+	if held, ok := errors.AsType[*fault.Error](err); ok && held.Kind == fault.KindUnavailable && slices.Contains(heldBack, held.Reason) {
+		return held
+	}
 	s.worry("journal not written", err)
 	return fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(err)
 }

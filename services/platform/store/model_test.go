@@ -240,6 +240,9 @@ func compare(rt *rapid.T, b *bench, m *model) {
 			rt.Fatalf("event %d has number %d", i+1, e.Number)
 		}
 	}
+	if err := b.recount(); err != nil || !b.State().Known {
+		rt.Fatalf("digest: %v", err)
+	}
 	from, err := b.Events(context.Background(), uint64(m.events/2)+1, 1)
 	if m.events > 0 && (err != nil || len(from) == 0 || from[0].Number != uint64(m.events/2)+1) {
 		rt.Fatalf("reading from event %d answers %v (%v)", m.events/2+1, from, err)
@@ -324,6 +327,7 @@ copy timers v1 [text]: coso.journal.v1.Timer
   index/timers/due v1 [… text]
 copy operations v1 [text]: coso.journal.v1.Operation
   index/operations/open v1 [… text]
+copy acceptances v1 [text]: coso.replica.v1.Acceptance
 record enterprises v1 [text]: coso.registry.v1.Enterprise
   index/enterprises/unit v1 [… text]
   index/enterprises/tax-code v1 [… text] unique

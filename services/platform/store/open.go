@@ -53,6 +53,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Log orders the journal; nil: the store's own file does. A store on a shared log follows what others write into it.
 	Log Log
+	// Replica is this store's name among those that write a shared log; its entries carry it. Empty: there is one store.
+	Replica string
 	// Key makes the fingerprints of requests and the marks of page tokens, 32 bytes; the stores on one log need the same.
 	// nil: a new file gets one of its own, which only a store that shares no log may have.
 	Key []byte
@@ -81,6 +83,7 @@ type Store struct {
 	wal            *wal
 	schema         *Schema
 	service        string
+	replica        string
 	sources        []string
 	incarnation    []byte
 	fingerprintKey []byte
@@ -112,6 +115,7 @@ type Store struct {
 	// background counts the goroutines beside the committer.
 	background sync.WaitGroup
 	meters     *meters
+	witness    witness
 
 	mu      sync.Mutex
 	changed chan struct{}
@@ -123,7 +127,8 @@ type Store struct {
 }
 
 // Open opens or makes a store. Unavailable if another process uses the file; DataLoss if it is damaged or of a newer
-// version; FailedPrecondition if it belongs to another service. Derived tables of another version are built anew.
+// version; FailedPrecondition if it belongs to another service, or to a shared log and o.Log is not one (JOURNAL_SHARED), or the
+// other way round (JOURNAL_NOT_SHARED). Derived tables of another version are built anew.
 func Open(o Options) (*Store, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fault.Internal(err)
@@ -142,7 +147,7 @@ func Open(o Options) (*Store, error) {
 	}
 	again := func() (*bolt.DB, error) { return openAgain(path, o.MapSize) }
 	s := &Store{
-		db: newState(newFile(db, again)), dir: o.Dir, wal: w, log: o.Log, fingerprintKey: o.Key, authority: o.Authority, schema: o.Schema, service: o.Service, sources: o.Sources, clock: o.Clock, logger: o.Logger,
+		db: newState(newFile(db, again)), dir: o.Dir, wal: w, log: o.Log, fingerprintKey: o.Key, authority: o.Authority, schema: o.Schema, service: o.Service, replica: o.Replica, sources: o.Sources, clock: o.Clock, logger: o.Logger,
 		queue: make(chan *call, maxGroup), stop: make(chan struct{}), stopped: make(chan struct{}),
 		changed: make(chan struct{}), tailed: make(chan Placed), activating: make(chan struct{}, 1),
 		viewLimit: cmp.Or(o.ViewLimit, viewLimit), timerHandlers: withOperations(o.Timers),
@@ -167,6 +172,7 @@ func Open(o Options) (*Store, error) {
 	s.startMeters()
 	s.startLog()
 	s.background.Go(func() { s.db.checkpointLoop(s.stopped, s.noteCheckpoint) })
+	s.background.Go(s.countLoop)
 	go s.commitLoop()
 	if o.stepRows >= 0 && len(s.unbuilt) > 0 {
 		s.background.Go(s.rebuildLoop)
@@ -178,6 +184,7 @@ func Open(o Options) (*Store, error) {
 func (s *Store) startLog() {
 	var ctx context.Context
 	ctx, s.endTail = context.WithCancel(context.Background())
+	s.witness.note(s.Head(), s.db.now.Load().digest)
 	switch id := s.log.Incarnation(); {
 	case !s.log.Shared():
 	case id != s.Incarnation():
@@ -269,6 +276,9 @@ func (s *Store) start() error {
 		if err := s.identify(boltSpace{tx}); err != nil {
 			return err
 		}
+		if err := inLog(boltSpace{tx}, s.service, s.log.Shared()); err != nil {
+			return err
+		}
 		return s.prepareRebuilds(boltSpace{tx})
 	})
 }
@@ -299,7 +309,7 @@ func (s *Store) identify(w writing) error {
 		return damaged("the store's identity is not whole")
 	}
 	head, err := readHead(w)
-	s.db.now.Store(&version{head: head, fresh: newLayer()})
+	s.db.now.Store(&version{head: head, fresh: newLayer(), digest: readDigest(w, head)})
 	return err
 }
 
@@ -320,6 +330,9 @@ func (s *Store) found(w writing) error {
 		return fault.Internal(errNoKey)
 	case s.log.Shared():
 		id = s.log.Incarnation()
+		if err := w.put(bucketMeta, keyShared, []byte{1}); err != nil {
+			return err
+		}
 	case key == nil:
 		key = make([]byte, 32)
 		if _, err := rand.Read(key); err != nil {
@@ -387,6 +400,9 @@ func (s *Store) Changed() <-chan struct{} {
 // publish makes the state after an entry the present one.
 func (s *Store) publish(next *version) {
 	s.db.publish(next)
+	if s.log.Shared() {
+		s.witness.note(next.head, next.digest)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	close(s.changed)

@@ -41,6 +41,11 @@ type overlay struct {
 	walks *int
 	// forgotten is a key of once-by-moment: there is none before it.
 	forgotten Key
+	// origin is what was there before the changes of an entry; digest and counting as in a version. Only in an overlay that
+	// becomes the next version.
+	origin   reading
+	digest   *lanes
+	counting *counting
 }
 
 // undone is a cell that was set, what it was, and what all weighed then.

@@ -114,12 +114,13 @@ func FormatPositions(ps []Position) string {
 
 type recorderKey struct{}
 
-// Recorder collects the positions that a call wrote or read, and by what right. It is safe for concurrent use.
+// Recorder collects the positions that a call wrote or read, by what right, and how many rows it looked at. It is safe for concurrent use.
 type Recorder struct {
 	mu        sync.Mutex
 	positions []Position
 	stead     string
 	units     []string
+	rows      int
 }
 
 // Record lets the Updates and Views of a context note their positions.
@@ -150,6 +151,24 @@ func (r *Recorder) Unit() string {
 		return ""
 	}
 	return r.units[0]
+}
+
+// Rows is how many rows lists, histories and readings of events have looked at so far, whatever they answered of them.
+func (r *Recorder) Rows() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.rows
+}
+
+// noteRows notes that rows were looked at.
+func noteRows(ctx context.Context, n int) {
+	r, ok := ctx.Value(recorderKey{}).(*Recorder)
+	if !ok || n == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rows += n
 }
 
 // noteAsked notes by what right a transaction was made.

@@ -176,7 +176,7 @@ func (r *restoring) renew(set map[string]*restoring, now time.Time) error {
 	if last := r.head.GetMoment().AsTime(); r.head.GetPosition() > 0 && !moment.After(last) {
 		moment = last.Add(time.Microsecond)
 	}
-	e, _, err := seal(r.head, r.To[:], timestamppb.New(moment), []*journalpb.Command{c})
+	e, _, err := seal(r.head, r.To[:], "", timestamppb.New(moment), []*journalpb.Command{c})
 	if err != nil {
 		return err
 	}
@@ -187,11 +187,11 @@ func (r *restoring) renew(set map[string]*restoring, now time.Time) error {
 	if err != nil {
 		return fault.Internal(err)
 	}
-	return r.begin(e, raw)
+	return r.begin(e, raw, func(writing) error { return nil })
 }
 
-// begin makes the entry the last one of the file.
-func (r *restoring) begin(e *journalpb.Entry, raw []byte) error {
+// begin makes the entry the last one of the file, which has a log of its own from then on unless also says otherwise.
+func (r *restoring) begin(e *journalpb.Entry, raw []byte, also func(writing) error) error {
 	err := r.s.db.Update(func(w *overlay) error {
 		g, err := r.s.gapsIn(w, true)
 		if err != nil {
@@ -205,7 +205,8 @@ func (r *restoring) begin(e *journalpb.Entry, raw []byte) error {
 			return err
 		}
 		r.Position, r.Events = head.GetPosition(), head.GetEvents()
-		return errors.Join(w.del(bucketMeta, keyLogged), w.put(bucketMeta, keyIncarnation, r.To[:]))
+		return errors.Join(w.del(bucketMeta, keyLogged), w.del(bucketMeta, keyShared), w.del(bucketMeta, keyLeaving),
+			w.put(bucketMeta, keyIncarnation, r.To[:]), also(w))
 	})
 	if err != nil {
 		return err

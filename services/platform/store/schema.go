@@ -41,7 +41,7 @@ type Schema struct {
 // NewSchema puts tables together. It panics when two have one name or hold one type: a programming error.
 func NewSchema(tables ...AnyTable) *Schema {
 	sc := &Schema{tables: map[string]*spec{}, byType: map[protoreflect.FullName]AnyTable{}, named: map[string]AnyTable{}}
-	for _, t := range append([]AnyTable{cursors, skips, timers, operations}, tables...) {
+	for _, t := range append([]AnyTable{cursors, skips, timers, operations, acceptances}, tables...) {
 		spec := t.tableSpec()
 		typ := spec.empty.ProtoReflect().Descriptor().FullName()
 		if _, twice := sc.tables[spec.name]; twice {

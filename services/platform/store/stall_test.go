@@ -241,7 +241,7 @@ func TestRebuildOfRequestIDsGoesForward(t *testing.T) {
 	for i := range uint64(entries) {
 		at = timestamppb.New(at.AsTime().Add(onceKept / 100))
 		c := &journalpb.Command{Principal: "principals/a", Method: "m", RequestId: fmt.Sprint(i), Fingerprint: make([]byte, 16)}
-		_, raw, err := seal(&journalpb.Head{Position: i, Hash: make([]byte, 32)}, make([]byte, 16), at, []*journalpb.Command{c})
+		_, raw, err := seal(&journalpb.Head{Position: i, Hash: make([]byte, 32)}, make([]byte, 16), "", at, []*journalpb.Command{c})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -50,6 +50,9 @@ type version struct {
 	cuts uint64
 	// forgotten is a key of once-by-moment: there is none before it.
 	forgotten Key
+	// digest is the sum of all rows in tables; nil: not known. counting is a recount under way; nil: none is.
+	digest   *lanes
+	counting *counting
 }
 
 const (
@@ -84,11 +87,13 @@ func (v *version) over(base reading) reading {
 
 // writable is the version as an overlay whose cells will be those of the next one. The caller holds changing.
 func (v *version) writable(base reading) *overlay {
+	origin := v.over(base)
 	if v.frozen != nil {
 		base = &overlay{below: base, cells: v.frozen, fixed: true}
 	}
 	w := overlayOf(base, v.fresh.Copy())
 	w.bytes, w.forgotten = v.bytes, v.forgotten
+	w.origin, w.digest, w.counting = origin, v.digest, v.counting
 	return w
 }
 
@@ -96,6 +101,7 @@ func (v *version) writable(base reading) *overlay {
 func (v *version) next(w *overlay, head *journalpb.Head) *version {
 	next := *v
 	next.head, next.fresh, next.forgotten = head, w.cells, w.forgotten
+	next.digest, next.counting = w.digest, w.counting
 	next.bytes, next.waiting = w.bytes, v.waiting-v.bytes+w.bytes
 	return &next
 }

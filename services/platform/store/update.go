@@ -31,7 +31,8 @@ var (
 // deadline whether it was: the same request with the same request id is safe; Unavailable (SERVICE_UNAVAILABLE) if the
 // store stops: then nothing changed; DataLoss once writing has stopped (Healthy). A command whose deadline passes while it
 // runs is dropped when it next reads or writes a table; one that never does is waited for. Unavailable (INDEX_REBUILDING)
-// if it needs an index or derived table that is being built anew. Internal inside another Update's fn.
+// if it needs an index or derived table that is being built anew. *Elsewhere in a context of Forwardable. Internal inside another
+// Update's fn.
 func Update[T proto.Message](ctx context.Context, s *Store, req proto.Message, fn func(*Tx) (T, error)) (T, error) {
 	var none T
 	if err := s.outside(); err != nil {
@@ -40,6 +41,9 @@ func Update[T proto.Message](ctx context.Context, s *Store, req proto.Message, f
 	principal, ok := access.From(ctx)
 	if !ok {
 		return none, fault.Internal(errNoPrincipal)
+	}
+	if err := s.elsewhere(ctx); err != nil {
+		return none, err
 	}
 	c := &call{
 		ctx: ctx, principal: principal, method: access.Method(ctx), declared: access.Declared(ctx), traceparent: traceparent(ctx),
@@ -116,10 +120,11 @@ func (s *Store) leave(ctx context.Context, c *call) (outcome, error) {
 
 // View reads from one snapshot. The position noted for the caller is the last one that a reader of the change events
 // can see. After its limit (Options.ViewLimit) readings answer DeadlineExceeded, and so does View. Unavailable for an
-// index or derived table that is being built anew. Inside an Update's fn it is Internal.
+// index or derived table that is being built anew, and once the store is set aside (SetAside). Inside an Update's fn it is
+// Internal.
 func View[T any](ctx context.Context, s *Store, fn func(*ReadTx) (T, error)) (T, error) {
 	var out T
-	if err := s.outside(); err != nil {
+	if err := errors.Join(s.outside(), s.shown()); err != nil {
 		return out, err
 	}
 	ctx = s.limited(ctx)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,14 +26,18 @@ type Verified struct {
 	Entries, Events uint64
 	// Damaged is the entry that was changed or is missing; 0: none is, or it cannot be told.
 	Damaged uint64
+	// Rows is how many rows of the tables were held against the digest of the file (INV-STORE-DIGEST), if Counted: a version that
+	// knew of no digest wrote the file last, or the journal did not fit.
+	Rows    uint64
+	Counted bool
 }
 
-// VerifyFile walks the journal of a stopped service and checks its chain, without changing the file or knowing what the
-// tables hold: INV-STORE-CHAIN. It calls progress, if not nil, with the entries checked and those that the file says it
+// VerifyFile walks the journal of a stopped service and checks its chain, then the rows of its tables against the digest that
+// the entries left in the file, without changing the file or knowing what the tables hold: INV-STORE-CHAIN, INV-STORE-DIGEST. It calls progress, if not nil, with the entries checked and those that the file says it
 // holds. With an error, the entry behind those that fit is the one at fault, or the last that does.
 //
 // Errors: NotFound if there is no file; Unavailable (DATA_LOCKED), within 2 seconds, if a process uses it; DataLoss for
-// damage, of the file too; FailedPrecondition for another service's file.
+// damage, of the file too, TABLES_DAMAGED for that of rows; FailedPrecondition for another service's file.
 func VerifyFile(ctx context.Context, dir, service string, progress func(done, all uint64)) (found Verified, err error) {
 	return Walk{Dir: dir, Service: service, Progress: progress}.Run(ctx)
 }
@@ -46,6 +51,8 @@ func VerifyBackup(ctx context.Context, dir, service string, progress func(done, 
 type Walk struct {
 	// Dir and Service say where the file lies.
 	Dir, Service string
+	// File is the file's name in Dir; empty: <Service>.db.
+	File string
 	// Backup: Backup has written the file, there is no log beside it.
 	Backup bool
 	// Progress is called with the entries checked and those that the file says it holds; nil: not.
@@ -56,7 +63,7 @@ type Walk struct {
 
 // Run walks as VerifyFile does, with its errors.
 func (w Walk) Run(ctx context.Context) (found Verified, err error) {
-	path := filepath.Join(w.Dir, w.Service+".db")
+	path := filepath.Join(w.Dir, cmp.Or(w.File, w.Service+".db"))
 	c := &chain{head: &journalpb.Head{}, tell: w.Tell}
 	// A file that is cut short faults where it is read, and bbolt panics at pages that make no sense.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
@@ -87,6 +94,11 @@ func (w Walk) Run(ctx context.Context) (found Verified, err error) {
 		var unread error
 		found.Damaged, unread = s.suspect(c)
 		err = errors.Join(err, unread)
+	case err == nil:
+		err = db.View(func(tx *bolt.Tx) (err error) {
+			found.Rows, found.Counted, err = recountFile(tx)
+			return err
+		})
 	}
 	return found, err
 }

@@ -55,7 +55,7 @@ func TestVerifyFile(t *testing.T) {
 	}
 	var last, all uint64
 	found, err := VerifyFile(t.Context(), dir, "registry", func(d, a uint64) { last, all = d, a })
-	if err != nil || found != (Verified{Entries: 20, Events: 20}) || last != 20 || all != 20 {
+	if err != nil || found != (Verified{Entries: 20, Events: 20, Rows: 20, Counted: true}) || last != 20 || all != 20 {
 		t.Errorf("found %v, told %d of %d, %v", found, last, all, err)
 	}
 	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {

@@ -11,15 +11,19 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/mod/semver"
+
+	"coso/services/platform/fault"
 )
 
 const (
-	// askServers is the subject on which every server answers the system account with how it runs.
-	askServers = "$SYS.REQ.SERVER.PING.VARZ"
+	// AskServers is the subject on which every server answers with how it runs: the system account, and whoever that lets ask.
+	AskServers = "$SYS.REQ.SERVER.PING.VARZ"
 	// oldest is the first version of nats-server in which a leader that was replaced can propose nothing any more.
 	oldest = "v2.14.4"
 	// hearServers is how long the servers have to answer.
 	hearServers = 2 * time.Second
+	// seekEvery is how often a stream that has not been found is looked for.
+	seekEvery = time.Second
 )
 
 var (
@@ -32,16 +36,17 @@ func (l *Log) Run(ctx context.Context) {
 	conn := l.o.JetStream.Conn()
 	back := conn.StatusChanged(nats.CONNECTED)
 	defer conn.RemoveStatusListener(back)
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
 	for {
+		every := lookEvery
+		if l.Look(ctx); l.found() == nil {
+			every = seekEvery
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-back:
-		case <-tick.C:
+		case <-time.After(every):
 		}
-		l.Look(ctx)
 	}
 }
 
@@ -52,33 +57,62 @@ func (l *Log) Look(ctx context.Context) {
 	defer l.looking.Unlock()
 	asking, cancel := context.WithTimeout(ctx, askWait)
 	defer cancel()
-	info, err := l.stream.Info(asking)
+	stream := l.found()
+	if stream == nil {
+		if err := l.attach(ctx); err != nil {
+			l.absent(err)
+			return
+		}
+		stream = l.found()
+	}
+	info, err := stream.Info(asking)
 	switch {
 	case err == nil:
 		l.note(l.drifted(info), l.hear(asking, info))
 	case errors.Is(err, jetstream.ErrStreamNotFound):
-		l.note(errors.New("the stream is gone"), l.Lazy())
+		l.noteDrift(errGone)
 	}
+}
+
+// absent keeps why the stream was not found, or is not the one that is looked for.
+func (l *Log) absent(err error) {
+	if fault.KindOf(err) == fault.KindDataLoss {
+		l.note(err, errNotSeen)
+		return
+	}
+	l.note(nil, err)
 }
 
 // note keeps what was found, and says it when it is new.
 func (l *Log) note(drift, asleep error) {
+	l.noteDrift(drift)
 	l.mu.Lock()
-	before, lazy := l.drift, l.asleep
-	l.drift, l.asleep = drift, asleep
+	lazy := l.asleep
+	l.asleep = asleep
 	l.mu.Unlock()
-	switch {
-	case drift != nil && said(before) != said(drift):
-		l.o.Logger.Error("the stream is not the one that holds the journal; writing has stopped with an alarm", "error", drift)
-	case drift == nil && before != nil:
-		l.o.Logger.Info("the stream is again as it was made")
-	}
 	switch {
 	case asleep != nil && said(lazy) != said(asleep):
 		l.o.Logger.Warn("the servers have not been seen to sync; a power cut may take what they acknowledge", "error", asleep,
 			"accepted", l.o.AcceptLazySync)
 	case asleep == nil && lazy != nil && !errors.Is(lazy, errNotSeen):
 		l.o.Logger.Info("all servers sync what they acknowledge")
+	}
+}
+
+// errGone is the drift of a stream that is no more.
+var errGone = errors.New("the stream is gone")
+
+// noteDrift keeps how the stream differs from the one that was opened, and says it when it is new.
+func (l *Log) noteDrift(drift error) {
+	l.mu.Lock()
+	before := l.drift
+	l.drift = drift
+	l.mu.Unlock()
+	switch {
+	case drift != nil && said(before) != said(drift):
+		l.o.Logger.Error("the stream is not the one that holds the journal; writing has stopped with an alarm", "error", drift)
+	case drift == nil && before != nil:
+		l.o.Logger.Info("the stream is again as it was made")
 	}
 }
 
@@ -163,7 +197,7 @@ func (l *Log) askAll(ctx context.Context, names []string) error {
 		return err
 	}
 	defer func() { _ = answers.Unsubscribe() }() // it fails when the connection is gone, and with it the subscription
-	if err := l.o.System.PublishRequest(askServers, inbox, nil); err != nil {
+	if err := l.o.System.PublishRequest(AskServers, inbox, nil); err != nil {
 		return err
 	}
 	missing := slices.Clone(names)

@@ -17,6 +17,7 @@
 package streamlog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -82,14 +83,17 @@ type Log struct {
 	o           Options
 	name        string
 	subject     string
-	stream      jetstream.Stream
 	incarnation uuid.UUID
-	made        time.Time
 
 	mu sync.Mutex
+	// stream is where it lies, made when that was; nil: it has not been found yet.
+	stream jetstream.Stream
+	made   time.Time
 	// drift is why the stream is not the one that was opened; asleep why its servers cannot be trusted to keep what they
 	// acknowledge.
 	drift, asleep error
+
+	turns turns
 
 	// looking is held by whoever looks; servers are what each said when it last answered, by name.
 	looking sync.Mutex
@@ -117,34 +121,64 @@ func Make(ctx context.Context, o Options, incarnation uuid.UUID, shape Shape) (*
 // Open opens the log of a service. ErrAbsent if there is none; Unavailable if the servers do not answer; DataLoss if its
 // settings let it lose or change entries.
 func Open(ctx context.Context, o Options) (*Log, error) {
-	if o.Logger == nil {
-		o.Logger = slog.Default()
-	}
-	o.Logger = o.Logger.With("service", o.Service, "log", StreamName(o.Service))
-	asking, cancel := context.WithTimeout(ctx, askWait)
-	defer cancel()
-	stream, err := o.JetStream.Stream(asking, StreamName(o.Service))
-	switch {
-	case errors.Is(err, jetstream.ErrStreamNotFound):
-		return nil, fmt.Errorf("%w: %s", ErrAbsent, StreamName(o.Service))
-	case err != nil:
-		return nil, unavailable(o.Service, err)
-	}
-	info := stream.CachedInfo()
-	id, err := uuid.Parse(info.Config.Metadata[metaIncarnation])
-	if err != nil {
-		return nil, foreign(info.Config.Name, fmt.Errorf("it does not say whose journal it holds: %w", err))
-	}
-	l := &Log{
-		o: o, name: info.Config.Name, subject: Subject(o.Service), stream: stream, incarnation: id, made: info.Created,
-		asleep: errNotSeen, servers: map[string]*answer{},
-	}
-	if drift := l.drifted(info); drift != nil {
-		return nil, foreign(l.name, drift)
+	l := Of(o, uuid.Nil)
+	if err := l.attach(ctx); err != nil {
+		return nil, err
 	}
 	l.Look(ctx)
 	return l, nil
 }
+
+// Of is the log of the journal of an incarnation, whether or not the servers answer now: it takes entries once Run has found the
+// stream and its servers as they must be. Until then it is Unavailable; if the stream holds another journal, DataLoss.
+func Of(o Options, incarnation uuid.UUID) *Log {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	o.Logger = o.Logger.With("service", o.Service, "log", StreamName(o.Service))
+	return &Log{
+		o: o, name: StreamName(o.Service), subject: Subject(o.Service), incarnation: incarnation,
+		asleep: errNotSeen, servers: map[string]*answer{},
+	}
+}
+
+// attach finds the stream. The first one found is the one for good.
+func (l *Log) attach(ctx context.Context) error {
+	asking, cancel := context.WithTimeout(ctx, askWait)
+	defer cancel()
+	stream, err := l.o.JetStream.Stream(asking, l.name)
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		return fmt.Errorf("%w: %s", ErrAbsent, l.name)
+	case err != nil:
+		return unavailable(l.o.Service, err)
+	}
+	info := stream.CachedInfo()
+	id, err := uuid.Parse(info.Config.Metadata[metaIncarnation])
+	if err != nil {
+		return foreign(l.name, fmt.Errorf("it does not say whose journal it holds: %w", err))
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.incarnation == uuid.Nil { // nobody has the log yet
+		l.incarnation = id
+	}
+	l.made = info.Created
+	if drift := l.drifted(info); drift != nil {
+		return foreign(l.name, drift)
+	}
+	l.stream = stream
+	return nil
+}
+
+// found is the stream; nil: it has not been found yet.
+func (l *Log) found() jetstream.Stream {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stream
+}
+
+var errNotFound = errors.New("the log has not been found yet")
 
 // Shared implements store.Log.
 func (*Log) Shared() bool { return true }
@@ -178,7 +212,11 @@ func (l *Log) Read(ctx context.Context, from uint64) (store.Placed, error) {
 	if !l.o.JetStream.Conn().IsConnected() {
 		return store.Placed{}, fmt.Errorf("%w: %w", store.ErrUnknown, errNoWay)
 	}
-	m, err := l.stream.GetMsg(ctx, from, jetstream.WithGetMsgSubject(l.subject))
+	stream := l.found()
+	if stream == nil {
+		return store.Placed{}, fmt.Errorf("%w: %w", store.ErrUnknown, errNotFound)
+	}
+	m, err := stream.GetMsg(ctx, from, jetstream.WithGetMsgSubject(l.subject))
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
 		return store.Placed{}, store.ErrNothing
@@ -196,6 +234,8 @@ func (l *Log) Sound() error {
 	switch {
 	case l.drift != nil:
 		return foreign(l.name, l.drift)
+	case l.stream == nil:
+		return unavailable(l.o.Service, cmp.Or(l.asleep, errNotFound))
 	case l.asleep != nil && !l.o.AcceptLazySync:
 		return unavailable(l.o.Service, l.asleep)
 	}

@@ -57,7 +57,11 @@ func (l *Log) Tail(ctx context.Context, from uint64) iter.Seq2[store.Placed, err
 func (l *Log) messages(ctx context.Context, from uint64) (jetstream.MessagesContext, error) {
 	asking, cancel := context.WithTimeout(ctx, askWait)
 	defer cancel()
-	consumer, err := l.stream.OrderedConsumer(asking, jetstream.OrderedConsumerConfig{
+	stream := l.found()
+	if stream == nil {
+		return nil, fmt.Errorf("%w: %w", store.ErrUnknown, errNotFound)
+	}
+	consumer, err := stream.OrderedConsumer(asking, jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from,
 	})
 	if err != nil {

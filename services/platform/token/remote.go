@@ -29,13 +29,16 @@ const (
 	longestPause = time.Minute
 )
 
+var errOwnTransport = errors.New("the installation's own keys are read by a transport that proves whose they are, from the gateway alone")
+
 // RemoteOptions say where the keys of an issuer are.
 type RemoteOptions struct {
 	// Issuer is the issuer's URL. It is asked where its keys are (OpenID Connect Discovery 1.0), unless JWKS says so.
 	Issuer string
 	// JWKS is the URL of its keys; empty: ask the issuer.
 	JWKS string
-	// Transport carries the questions; nil: a transport of its own, with the machine's roots and proxy.
+	// Transport carries the questions; nil: a transport of its own, with the machine's roots and proxy. For OwnIssuer there must be
+	// one, which proves whose keys are read.
 	Transport http.RoundTripper
 	// Logger is told when the keys cannot be read, and when they can be again.
 	Logger *slog.Logger
@@ -74,6 +77,8 @@ type RemoteKeys struct {
 
 	// last is the last set that was read; nil before.
 	last atomic.Pointer[remoteSet]
+	// why is why the last question failed; nil: it did not.
+	why atomic.Pointer[error]
 	// failing is whether the last question failed; of Run alone.
 	failing bool
 
@@ -96,6 +101,9 @@ type remoteSet struct {
 func NewRemoteKeys(o RemoteOptions) (*RemoteKeys, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
+	}
+	if o.Issuer == OwnIssuer && o.Transport == nil {
+		return nil, errOwnTransport
 	}
 	fetch, err := newFetcher(o)
 	if err != nil {
@@ -155,6 +163,9 @@ func (r *RemoteKeys) begin() {
 func (r *RemoteKeys) landed(set keySet, err error) {
 	if err == nil {
 		r.last.Store(&remoteSet{keys: set, read: r.o.Now()})
+		r.why.Store(nil)
+	} else {
+		r.why.Store(&err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -206,12 +217,16 @@ func (r *RemoteKeys) believed() *remoteSet {
 }
 
 // Healthy answers nil while there are keys to go by; else Unavailable (TOKEN_KEYS_UNAVAILABLE): none were read yet, or they have
-// grown too old.
+// grown too old. It wraps why they could not be read, which callers elsewhere are not told.
 func (r *RemoteKeys) Healthy() error {
-	if r.believed() == nil {
-		return fault.Unavailable(faultpb.Reason_REASON_TOKEN_KEYS_UNAVAILABLE, "", "name", r.o.Issuer)
+	if r.believed() != nil {
+		return nil
 	}
-	return nil
+	missing := fault.Unavailable(faultpb.Reason_REASON_TOKEN_KEYS_UNAVAILABLE, "", "name", r.o.Issuer)
+	if why := r.why.Load(); why != nil {
+		missing = missing.With(*why)
+	}
+	return missing
 }
 
 // Refresh has the issuer asked, unless it was asked less than PauseBetween ago, and waits for the answer; all who wait share

@@ -318,6 +318,9 @@ func TestKeysAreReadFromSafePlacesOnly(t *testing.T) {
 	if _, err := token.NewRemoteKeys(token.RemoteOptions{Issuer: officeURL}); err == nil {
 		t.Error("no logger: accepted")
 	}
+	if _, err := token.NewRemoteKeys(token.RemoteOptions{Issuer: token.OwnIssuer, JWKS: "https://127.0.0.1:8105/keys", Logger: log}); err == nil {
+		t.Error("the installation's own keys, from whoever answers: accepted")
+	}
 }
 
 // A service elsewhere reads the installation's own keys, before they sign, and until all they signed has expired.

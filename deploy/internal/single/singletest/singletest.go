@@ -35,8 +35,8 @@ const Unlimited = 1 << 30
 // one, the log the test's, the first administrator's password the known one; no caller is held to a rate.
 func Start(t testing.TB, o single.Options) (base string, stop func()) {
 	t.Helper()
-	o.HTTP, o.Dir, o.AdminPassword = "127.0.0.1:0", cmp.Or(o.Dir, t.TempDir()), cmp.Or(o.AdminPassword, AdminPassword)
-	o.Rates = gateway.Limits{Rate: Unlimited, Burst: Unlimited}
+	o.Dir, o.Front.HTTP, o.Front.AdminPassword = cmp.Or(o.Dir, t.TempDir()), "127.0.0.1:0", cmp.Or(o.Front.AdminPassword, AdminPassword)
+	o.Front.Rates = gateway.Limits{Rate: Unlimited, Burst: Unlimited}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.NewTextHandler(logTo{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	}

@@ -8,6 +8,8 @@
 // INV-DAEMON-CHECKED: nothing is opened before all settings are checked; every one that is wrong is named.
 // INV-DAEMON-PROVED: no process of a service, nor the gateway's, starts without a certificate of its own, and each verifies the
 // tokens of those for whom it acts: there is no setting that turns either off.
+// INV-DAEMON-KEYS: a service reads the keys of the installation's own tokens from whoever proves by a certificate to be the gateway,
+// and from nobody else.
 package daemon
 
 import (
@@ -75,7 +77,7 @@ func Main(p Program) int {
 // Execute reads the settings, checks them and runs the program, or shows what the arguments ask for. Settings go to out,
 // the log to log.
 func Execute(ctx context.Context, p Program, args []string, out, log io.Writer) error {
-	reader := &settings.Reader{Prefix: "COSO_" + strings.ToUpper(p.Name) + "_", Every: true}
+	reader := &settings.Reader{Prefix: "COSO_" + strings.ToUpper(p.Name) + "_"}
 	shown := false
 	vars := kong.Vars{"version": p.Name + " " + p.Version}
 	parser, err := kong.New(p.Flags, append(reader.Options(),

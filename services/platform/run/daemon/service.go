@@ -29,13 +29,14 @@ type Service struct {
 	TLS         `embed:""`
 	Keys        `embed:""`
 	Checkpoints `embed:""`
+	Replicas    `embed:""`
 	Common      `embed:""`
 }
 
 // Checkpoints are the settings of what signs journals.
 type Checkpoints struct {
-	File  settings.File `name:"checkpoints" help:"File to which signed checkpoints of the journal are appended, best where another organisation keeps it; default: checkpoints.txt in the data folder." placeholder:"FILE"`
-	Every time.Duration `name:"checkpoint-every" help:"How often the journal is signed if it has changed." default:"1h"`
+	File  settings.File `name:"checkpoints" help:"File to which signed checkpoints of each journal here are appended, best where another organisation keeps it; default: checkpoints.txt in the data folder." placeholder:"FILE"`
+	Every time.Duration `name:"checkpoint-every" help:"How often a journal is signed if it has changed." default:"1h"`
 	Key   settings.File `name:"checkpoint-key" help:"File of the key that signs them, made if it is not there; default: checkpoint.key in the data folder." placeholder:"FILE"`
 }
 
@@ -119,10 +120,14 @@ func (p *process) check() error {
 	places = append(places, rpc.Place{Setting: "grpc", Addr: p.s.GRPC}, rpc.Place{Setting: "ops", Addr: p.s.Ops})
 	sources := p.model.Sources()
 	for _, source := range slices.Sorted(maps.Keys(sources)) {
-		wrong = append(wrong, Address(source, sources[source]))
-		places = append(places, rpc.Place{Setting: source, Addr: sources[source]})
+		at, err := ServiceAt(source, sources[source])
+		wrong = append(wrong, err)
+		places = append(places, at...)
 	}
-	wrong = append(wrong, rpc.Apart(places...), p.s.Keys.Check(), p.s.Checkpoints.Check())
+	_, apart := p.s.Replicas.check()
+	wrong = append(wrong, apart)
+	keys, err := p.s.Keys.Check()
+	wrong = append(wrong, rpc.Apart(append(places, keys)...), err, p.s.Checkpoints.Check())
 	if f := following(p.model); f != nil {
 		if f.AskEvery <= 0 {
 			wrong = append(wrong, fmt.Errorf("--ask-every: %s is no time to wait", f.AskEvery))
@@ -165,25 +170,29 @@ func (p *process) run(ctx context.Context, logger *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	tokens, err := p.s.Keys.Open(logger)
-	if err != nil {
-		return err
-	}
-	s, err := p.open(logger, id, tokens)
+	tokens, err := p.s.Keys.Open(id, logger)
 	if err != nil {
 		return err
 	}
 	bus, js, err := connect(p.s.NATS, p.name, id, logger)
 	if err != nil {
-		return errors.Join(err, s.Close())
+		return err
 	}
 	open.add(func() error { bus.Close(); return nil })
+	one, err := p.replica(&open, id, bus, js, logger)
+	if err != nil {
+		return err
+	}
+	s, err := p.open(ctx, logger, id, tokens, one)
+	if err != nil {
+		return err
+	}
 	conns, peers, err := p.dial(&open, id)
 	if err != nil {
 		return errors.Join(err, s.Close())
 	}
 	ready := &ops.Readiness{
-		Whole: []ops.Peer{{Name: p.name, Conn: s.ConnOf(p.name), Sound: s.Store().Healthy, Signed: s.Signed, Recorded: s.Recorded}}, Reached: peers, Bus: bus.away,
+		Whole: []ops.Peer{{Name: p.name, Conn: s.ConnOf(p.name), Sound: s.Sound, Signed: s.Signed, Recorded: s.Recorded}}, Reached: peers, Bus: bus.away,
 	}
 	logger.InfoContext(ctx, "starts", "service", p.name, "grpc", lis.Addr().String(), "ops", web.Addr().String(), "data", dir)
 	return run.All(ctx, logger,
@@ -198,7 +207,7 @@ func (p *process) run(ctx context.Context, logger *slog.Logger) (err error) {
 }
 
 // open opens the service's store.
-func (p *process) open(logger *slog.Logger, id *mtls.Identity, tokens *Tokens) (*run.Service, error) {
+func (p *process) open(ctx context.Context, logger *slog.Logger, id *mtls.Identity, tokens *Tokens, one *run.Replica) (*run.Service, error) {
 	dir := string(p.s.Data)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
@@ -206,7 +215,12 @@ func (p *process) open(logger *slog.Logger, id *mtls.Identity, tokens *Tokens) (
 	if err := run.Whole(dir, p.name); err != nil {
 		return nil, err
 	}
-	o := run.Options{Dir: dir, Logger: logger, TLS: id, Tokens: tokens.Verifier, Checkpoints: p.s.Checkpoints.Options()}
+	if one != nil {
+		if err := one.Begin(ctx, dir, p.name, logger); err != nil {
+			return nil, err
+		}
+	}
+	o := run.Options{Dir: dir, Logger: logger, TLS: id, Replica: one, Tokens: tokens.Verifier, Checkpoints: p.s.Checkpoints.Options()}
 	if f := following(p.model); f != nil {
 		o.AskEvery, o.MaxCopyAge = f.AskEvery, f.MaxCopyAge
 	}

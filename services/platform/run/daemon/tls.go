@@ -69,6 +69,15 @@ func (t TLS) OpenAs(name string, logger *slog.Logger) (*mtls.Identity, error) {
 // Address answers what is wrong with a setting that is an address between processes.
 func Address(setting, addr string) error { return named(setting, rpc.Address(addr)) }
 
+// ServiceAt answers the addresses in a setting that says where a service answers (rpc.Replicas), and what is wrong with them.
+func ServiceAt(setting, given string) (places []rpc.Place, err error) {
+	all, err := rpc.Replicas(given)
+	for _, addr := range all {
+		places = append(places, rpc.Place{Setting: setting, Addr: addr})
+	}
+	return places, named(setting, err)
+}
+
 // Certificates lets readiness say how the certificate does, and answers the part that takes new ones.
 func Certificates(id *mtls.Identity, ready *ops.Readiness) run.Part {
 	ready.Also, ready.Note = id.Healthy, id.Warning

@@ -1,13 +1,18 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/url"
 	"sync"
 	"time"
 
+	"coso/services/platform/mtls"
+	"coso/services/platform/rpc"
 	"coso/services/platform/run"
 	"coso/services/platform/run/ops"
 	"coso/services/platform/token"
@@ -15,7 +20,7 @@ import (
 
 // Keys are the settings of a service that verifies tokens.
 type Keys struct {
-	URL     string `name:"keys" help:"Where the gateway publishes the keys of the tokens that it signs; https, or http on this machine." default:"http://127.0.0.1:8080/.well-known/jwks.json" placeholder:"URL"`
+	URL     string `name:"keys" help:"Where the services read the keys of the tokens that the gateway signs: its --keys. Both prove by their certificates who they are." default:"https://127.0.0.1:8105/.well-known/jwks.json" placeholder:"URL"`
 	Issuers `embed:""`
 }
 
@@ -63,22 +68,31 @@ func (i Issuers) Open(logger *slog.Logger) (*Tokens, error) {
 	return t, nil
 }
 
-// Open makes a verifier of the installation's own tokens and those of the other issuers; no key is read yet.
-func (k Keys) Open(logger *slog.Logger) (*Tokens, error) {
+// Open makes a verifier of the installation's own tokens and those of the other issuers, for a process that proves to the gateway
+// to be id; no key is read yet.
+func (k Keys) Open(id *mtls.Identity, logger *slog.Logger) (*Tokens, error) {
 	t, wrong := k.Issuers.Open(logger)
-	if wrong != nil {
-		t = &Tokens{}
+	if _, err := k.place(); wrong != nil || err != nil {
+		return nil, errors.Join(wrong, err)
 	}
-	keys, err := t.read(token.RemoteOptions{Issuer: token.OwnIssuer, JWKS: k.URL, Logger: logger, PauseBetween: time.Second})
+	keys, err := t.read(token.RemoteOptions{
+		Issuer: token.OwnIssuer, JWKS: k.URL, Transport: id.Asking(mtls.Gateway), Logger: logger, PauseBetween: time.Second,
+	})
 	if err != nil {
-		wrong = errors.Join(wrong, fmt.Errorf("--keys: %w", err))
-	}
-	if wrong != nil {
-		return nil, wrong
+		return nil, fmt.Errorf("--keys: %w", err)
 	}
 	own := token.Issuer{URL: token.OwnIssuer, Audience: token.OwnAudience, Algorithms: []token.Algorithm{token.EdDSA}, Keys: keys}
 	t.Verifier, err = token.NewVerifier(token.Options{Issuers: append([]token.Issuer{own}, t.Foreign...), Now: time.Now})
 	return t, err
+}
+
+// place is where the gateway is asked for its keys. An error says what is wrong with the setting.
+func (k Keys) place() (rpc.Place, error) {
+	u, err := url.Parse(k.URL)
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return rpc.Place{}, fmt.Errorf("--keys: %q is no address of the gateway's keys, which are read by https alone; write it like https://127.0.0.1:8105/.well-known/jwks.json", k.URL)
+	}
+	return rpc.Place{Setting: "keys", Addr: net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "443"))}, nil
 }
 
 // Check answers what is wrong with the settings.
@@ -87,10 +101,10 @@ func (i Issuers) Check() error {
 	return err
 }
 
-// Check answers what is wrong with the settings.
-func (k Keys) Check() error {
-	_, err := k.Open(slog.New(slog.DiscardHandler))
-	return err
+// Check answers where the gateway is asked for its keys, and what is wrong with the settings.
+func (k Keys) Check() (rpc.Place, error) {
+	at, err := k.place()
+	return at, errors.Join(err, k.Issuers.Check())
 }
 
 func (t *Tokens) read(o token.RemoteOptions) (*token.RemoteKeys, error) {

@@ -159,7 +159,7 @@ func (r *Readiness) stuck(service string, relay *feedpb.RelayStatus) (since time
 		r.last = map[string]published{}
 	}
 	at, known := r.last[service]
-	if !known || at.sequence != relay.GetPublishedSequence() || relay.GetPublishedSequence() == relay.GetJournalSequence() {
+	if !known || relay.GetResting() || at.sequence != relay.GetPublishedSequence() || relay.GetPublishedSequence() == relay.GetJournalSequence() {
 		r.last[service] = published{relay.GetPublishedSequence(), time.Now()}
 		return time.Time{}, false
 	}

@@ -36,27 +36,34 @@ func flagsAbout() []string { return []string{"help", "config", "check-config", "
 type Reader struct {
 	// Prefix begins the environment variables that are the process's own: `COSO_PLANNINGD_`.
 	Prefix string
-	// Every setting has a variable; otherwise those have one that the model gives one.
-	Every bool
 	// Others begin variables that have the prefix and belong to other processes.
 	Others []string
 
 	file file
 }
 
-// Options let a parser read the environment and the file named by --config. A setting's variable is the prefix and its
-// name: of every setting of a process, or of --config alone where the model names the others.
+// Options let a parser read the environment and the file named by --config. Each setting of a command that has --config has a
+// variable, the prefix and its name, unless the model names another; flags of other commands have those that the model names.
 func (r *Reader) Options() []kong.Option {
 	return append(readers(), kong.Resolvers(r), kong.WithBeforeResolve(r.file.open), kong.PostBuild(func(k *kong.Kong) error {
 		k.Model.HelpFlag.Help = "Show this help and end."
-		for _, f := range allFlags(k.Model.Node) {
-			if len(f.Envs) == 0 && (f.Name == "config" || r.Every && !slices.Contains(flagsAbout(), f.Name)) {
-				f.Envs = []string{r.Prefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))}
-				f.Tag.Envs = f.Envs
-			}
-		}
+		r.name(k.Model.Node)
 		return nil
 	}))
+}
+
+// name gives variables to what has none.
+func (r *Reader) name(n *kong.Node) {
+	configured := slices.ContainsFunc(n.Flags, func(f *kong.Flag) bool { return f.Name == "config" })
+	for _, f := range n.Flags {
+		if configured && len(f.Envs) == 0 && (f.Name == "config" || !slices.Contains(flagsAbout(), f.Name)) {
+			f.Envs = []string{r.Prefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))}
+			f.Tag.Envs = f.Envs
+		}
+	}
+	for _, c := range n.Children {
+		r.name(c)
+	}
 }
 
 // Validate is for kong; names are checked by Check, which knows the command.

@@ -29,7 +29,7 @@ type model struct {
 func read(t *testing.T, args ...string) (model, []settings.Setting, error) {
 	t.Helper()
 	var m model
-	r := &settings.Reader{Prefix: "TRY_", Every: true, Others: []string{"TRY_OTHER_"}}
+	r := &settings.Reader{Prefix: "TRY_", Others: []string{"TRY_OTHER_"}}
 	parser, err := kong.New(&m, append(r.Options(), kong.Name("try"))...)
 	if err != nil {
 		t.Fatal(err)
@@ -198,7 +198,7 @@ func TestValuesOnTheCommandLine(t *testing.T) {
 
 func TestTable(t *testing.T) {
 	var m model
-	r := &settings.Reader{Prefix: "TRY_", Every: true}
+	r := &settings.Reader{Prefix: "TRY_"}
 	parser, err := kong.New(&m, append(r.Options(), kong.Name("try"))...)
 	if err != nil {
 		t.Fatal(err)

@@ -183,6 +183,25 @@ const (
 	Reason_REASON_TOKEN_NONCE Reason = 74
 	// The caller has as many operations under way in the service as one may have.
 	Reason_REASON_TOO_MANY_OPERATIONS Reason = 78
+	// The journal of this data file is ordered by a log that replicas share, and the service was started without one.
+	Reason_REASON_JOURNAL_SHARED Reason = 84
+	// The journal of this data file was never put into the log that replicas share, and the service was started with one.
+	Reason_REASON_JOURNAL_NOT_SHARED Reason = 85
+	// The rows of a data file do not add up to the digest that its entries left: they have changed otherwise.
+	Reason_REASON_TABLES_DAMAGED Reason = 90
+	// This replica holds another state than most replicas of its service, or another journal, or more than the log does: it is set
+	// aside until an operator has acted.
+	Reason_REASON_REPLICA_DIFFERS Reason = 91
+	// This replica is set aside and shows nothing; another one answers.
+	Reason_REASON_REPLICA_SET_ASIDE Reason = 92
+	// Replicas hold different states, and none of them is that of a majority: nobody writes.
+	Reason_REASON_REPLICAS_DIVIDED Reason = 93
+	// The log ends before what replicas have taken from it: an older state of it was put back.
+	Reason_REASON_LOG_WENT_BACK Reason = 94
+	// Since this replica began, or the way to the log or its leader changed, too few replicas have said that they hold the same.
+	Reason_REASON_AGREEMENT_MISSING Reason = 95
+	// Nobody has to accept that a replica writes without a majority: there is one, or no other replica.
+	Reason_REASON_AGREEMENT_NOT_NEEDED Reason = 96
 	// The tax code is not of a known form (10 digits, 10 digits-3 digits, 12 digits).
 	Reason_REASON_TAX_CODE_FORMAT Reason = 1000
 	// The tax code's check digit is wrong, or no such code is ever issued.
@@ -457,6 +476,15 @@ var (
 		73:   "REASON_TOKEN_SCHEME",
 		74:   "REASON_TOKEN_NONCE",
 		78:   "REASON_TOO_MANY_OPERATIONS",
+		84:   "REASON_JOURNAL_SHARED",
+		85:   "REASON_JOURNAL_NOT_SHARED",
+		90:   "REASON_TABLES_DAMAGED",
+		91:   "REASON_REPLICA_DIFFERS",
+		92:   "REASON_REPLICA_SET_ASIDE",
+		93:   "REASON_REPLICAS_DIVIDED",
+		94:   "REASON_LOG_WENT_BACK",
+		95:   "REASON_AGREEMENT_MISSING",
+		96:   "REASON_AGREEMENT_NOT_NEEDED",
 		1000: "REASON_TAX_CODE_FORMAT",
 		1001: "REASON_TAX_CODE_CHECK_DIGIT",
 		1002: "REASON_TAX_CODE_TAKEN",
@@ -631,6 +659,15 @@ var (
 		"REASON_TOKEN_SCHEME":                  73,
 		"REASON_TOKEN_NONCE":                   74,
 		"REASON_TOO_MANY_OPERATIONS":           78,
+		"REASON_JOURNAL_SHARED":                84,
+		"REASON_JOURNAL_NOT_SHARED":            85,
+		"REASON_TABLES_DAMAGED":                90,
+		"REASON_REPLICA_DIFFERS":               91,
+		"REASON_REPLICA_SET_ASIDE":             92,
+		"REASON_REPLICAS_DIVIDED":              93,
+		"REASON_LOG_WENT_BACK":                 94,
+		"REASON_AGREEMENT_MISSING":             95,
+		"REASON_AGREEMENT_NOT_NEEDED":          96,
 		"REASON_TAX_CODE_FORMAT":               1000,
 		"REASON_TAX_CODE_CHECK_DIGIT":          1001,
 		"REASON_TAX_CODE_TAKEN":                1002,
@@ -761,7 +798,7 @@ var File_coso_fault_v1_reason_proto protoreflect.FileDescriptor
 
 const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1acoso/fault/v1/reason.proto\x12\rcoso.fault.v1*\x8c(\n" +
+	"\x1acoso/fault/v1/reason.proto\x12\rcoso.fault.v1*\x91*\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fREASON_INTERNAL\x10\x01\x12\x19\n" +
@@ -839,7 +876,16 @@ const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\x1aREASON_TOKEN_SCOPE_UNKNOWN\x10H\x12\x17\n" +
 	"\x13REASON_TOKEN_SCHEME\x10I\x12\x16\n" +
 	"\x12REASON_TOKEN_NONCE\x10J\x12\x1e\n" +
-	"\x1aREASON_TOO_MANY_OPERATIONS\x10N\x12\x1b\n" +
+	"\x1aREASON_TOO_MANY_OPERATIONS\x10N\x12\x19\n" +
+	"\x15REASON_JOURNAL_SHARED\x10T\x12\x1d\n" +
+	"\x19REASON_JOURNAL_NOT_SHARED\x10U\x12\x19\n" +
+	"\x15REASON_TABLES_DAMAGED\x10Z\x12\x1a\n" +
+	"\x16REASON_REPLICA_DIFFERS\x10[\x12\x1c\n" +
+	"\x18REASON_REPLICA_SET_ASIDE\x10\\\x12\x1b\n" +
+	"\x17REASON_REPLICAS_DIVIDED\x10]\x12\x18\n" +
+	"\x14REASON_LOG_WENT_BACK\x10^\x12\x1c\n" +
+	"\x18REASON_AGREEMENT_MISSING\x10_\x12\x1f\n" +
+	"\x1bREASON_AGREEMENT_NOT_NEEDED\x10`\x12\x1b\n" +
 	"\x16REASON_TAX_CODE_FORMAT\x10\xe8\a\x12 \n" +
 	"\x1bREASON_TAX_CODE_CHECK_DIGIT\x10\xe9\a\x12\x1a\n" +
 	"\x15REASON_TAX_CODE_TAKEN\x10\xea\a\x12\x16\n" +

@@ -111,7 +111,10 @@ type FeedHead struct {
 	AnswerTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=answer_time,json=answerTime,proto3" json:"answer_time,omitempty"`
 	// SHA-256 over the entry that holds the event asked for; empty if none was, or if the journal ends before it. Whoever
 	// took that event from an entry of another hash followed a journal that is not this one.
-	EntryHash     []byte `protobuf:"bytes,7,opt,name=entry_hash,json=entryHash,proto3" json:"entry_hash,omitempty"`
+	EntryHash []byte `protobuf:"bytes,7,opt,name=entry_hash,json=entryHash,proto3" json:"entry_hash,omitempty"`
+	// The incarnation asked for is one that this journal continues, and it held the event asked for already then: whoever took
+	// that event from an entry of `entry_hash` goes on in this incarnation.
+	Continues     bool `protobuf:"varint,8,opt,name=continues,proto3" json:"continues,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -193,6 +196,13 @@ func (x *FeedHead) GetEntryHash() []byte {
 		return x.EntryHash
 	}
 	return nil
+}
+
+func (x *FeedHead) GetContinues() bool {
+	if x != nil {
+		return x.Continues
+	}
+	return false
 }
 
 // Asks how relay and followers do.
@@ -306,7 +316,9 @@ type RelayStatus struct {
 	// Why the relay publishes nothing; empty while it works. It looks again every few seconds.
 	Alarm string `protobuf:"bytes,3,opt,name=alarm,proto3" json:"alarm,omitempty"`
 	// How often it deleted a damaged stream and filled it anew since the service started.
-	Rebuilds      int64 `protobuf:"varint,4,opt,name=rebuilds,proto3" json:"rebuilds,omitempty"`
+	Rebuilds int64 `protobuf:"varint,4,opt,name=rebuilds,proto3" json:"rebuilds,omitempty"`
+	// Whether it rests, and the followers with it: another replica of the service does their work.
+	Resting       bool `protobuf:"varint,5,opt,name=resting,proto3" json:"resting,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -367,6 +379,13 @@ func (x *RelayStatus) GetRebuilds() int64 {
 		return x.Rebuilds
 	}
 	return 0
+}
+
+func (x *RelayStatus) GetResting() bool {
+	if x != nil {
+		return x.Resting
+	}
+	return false
 }
 
 // FollowerStatus is how far a follower has come.
@@ -542,7 +561,7 @@ const file_coso_feed_v1_feed_proto_rawDesc = "" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12-\n" +
 	"\vincarnation\x18\x02 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\vincarnation\x12&\n" +
 	"\n" +
-	"entry_hash\x18\x03 \x01(\fB\a\xbaH\x04z\x02\x18 R\tentryHash\"\x81\x02\n" +
+	"entry_hash\x18\x03 \x01(\fB\a\xbaH\x04z\x02\x18 R\tentryHash\"\x9f\x02\n" +
 	"\bFeedHead\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\tR\vincarnation\x12\x1a\n" +
@@ -552,18 +571,20 @@ const file_coso_feed_v1_feed_proto_rawDesc = "" +
 	"\vanswer_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"answerTime\x12\x1d\n" +
 	"\n" +
-	"entry_hash\x18\a \x01(\fR\tentryHash\"\x16\n" +
+	"entry_hash\x18\a \x01(\fR\tentryHash\x12\x1c\n" +
+	"\tcontinues\x18\b \x01(\bR\tcontinues\"\x16\n" +
 	"\x14GetFeedStatusRequest\"\x93\x01\n" +
 	"\n" +
 	"FeedStatus\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12/\n" +
 	"\x05relay\x18\x02 \x01(\v2\x19.coso.feed.v1.RelayStatusR\x05relay\x12:\n" +
-	"\tfollowers\x18\x03 \x03(\v2\x1c.coso.feed.v1.FollowerStatusR\tfollowers\"\x99\x01\n" +
+	"\tfollowers\x18\x03 \x03(\v2\x1c.coso.feed.v1.FollowerStatusR\tfollowers\"\xb3\x01\n" +
 	"\vRelayStatus\x12)\n" +
 	"\x10journal_sequence\x18\x01 \x01(\x04R\x0fjournalSequence\x12-\n" +
 	"\x12published_sequence\x18\x02 \x01(\x04R\x11publishedSequence\x12\x14\n" +
 	"\x05alarm\x18\x03 \x01(\tR\x05alarm\x12\x1a\n" +
-	"\brebuilds\x18\x04 \x01(\x03R\brebuilds\"\xcb\x01\n" +
+	"\brebuilds\x18\x04 \x01(\x03R\brebuilds\x12\x18\n" +
+	"\aresting\x18\x05 \x01(\bR\aresting\"\xcb\x01\n" +
 	"\x0eFollowerStatus\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12#\n" +

@@ -44,7 +44,9 @@ type Entry struct {
 	// sequence in the service's stream.
 	EventsBefore uint64 `protobuf:"varint,7,opt,name=events_before,json=eventsBefore,proto3" json:"events_before,omitempty"`
 	// The incarnation of the entry before, where this entry begins another one: the first after a restore. Empty elsewhere.
-	RestoredFrom  []byte `protobuf:"bytes,8,opt,name=restored_from,json=restoredFrom,proto3" json:"restored_from,omitempty"`
+	RestoredFrom []byte `protobuf:"bytes,8,opt,name=restored_from,json=restoredFrom,proto3" json:"restored_from,omitempty"`
+	// Name of the replica that wrote the entry, where several write one journal; empty elsewhere.
+	Writer        string `protobuf:"bytes,9,opt,name=writer,proto3" json:"writer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -133,6 +135,13 @@ func (x *Entry) GetRestoredFrom() []byte {
 		return x.RestoredFrom
 	}
 	return nil
+}
+
+func (x *Entry) GetWriter() string {
+	if x != nil {
+		return x.Writer
+	}
+	return ""
 }
 
 // Command is one accepted request.
@@ -733,7 +742,7 @@ var File_coso_journal_v1_entry_proto protoreflect.FileDescriptor
 
 const file_coso_journal_v1_entry_proto_rawDesc = "" +
 	"\n" +
-	"\x1bcoso/journal/v1/entry.proto\x12\x0fcoso.journal.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb6\x02\n" +
+	"\x1bcoso/journal/v1/entry.proto\x12\x0fcoso.journal.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xce\x02\n" +
 	"\x05Entry\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\fR\vincarnation\x12\x1a\n" +
@@ -742,7 +751,8 @@ const file_coso_journal_v1_entry_proto_rawDesc = "" +
 	"\rprevious_hash\x18\x05 \x01(\fR\fpreviousHash\x124\n" +
 	"\bcommands\x18\x06 \x03(\v2\x18.coso.journal.v1.CommandR\bcommands\x12#\n" +
 	"\revents_before\x18\a \x01(\x04R\feventsBefore\x12#\n" +
-	"\rrestored_from\x18\b \x01(\fR\frestoredFrom\"\xf9\x03\n" +
+	"\rrestored_from\x18\b \x01(\fR\frestoredFrom\x12\x16\n" +
+	"\x06writer\x18\t \x01(\tR\x06writer\"\xf9\x03\n" +
 	"\aCommand\x12\x1c\n" +
 	"\tprincipal\x18\x01 \x01(\tR\tprincipal\x12 \n" +
 	"\fon_behalf_of\x18\x02 \x01(\tR\n" +

@@ -37,6 +37,8 @@ type Head struct {
 	Events uint64 `protobuf:"varint,4,opt,name=events,proto3" json:"events,omitempty"`
 	// Position of the last entry that holds an event: what a reader of the stream can see.
 	EventPosition uint64 `protobuf:"varint,5,opt,name=event_position,json=eventPosition,proto3" json:"event_position,omitempty"`
+	// Name of the replica that wrote the last entry, where several write one journal; empty elsewhere.
+	Writer        string `protobuf:"bytes,6,opt,name=writer,proto3" json:"writer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -104,6 +106,13 @@ func (x *Head) GetEventPosition() uint64 {
 		return x.EventPosition
 	}
 	return 0
+}
+
+func (x *Head) GetWriter() string {
+	if x != nil {
+		return x.Writer
+	}
+	return ""
 }
 
 // Cursor is how far a follower has come in the stream of another service.
@@ -358,13 +367,14 @@ var File_coso_journal_v1_head_proto protoreflect.FileDescriptor
 
 const file_coso_journal_v1_head_proto_rawDesc = "" +
 	"\n" +
-	"\x1acoso/journal/v1/head.proto\x12\x0fcoso.journal.v1\x1a\x1bcoso/journal/v1/entry.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa9\x01\n" +
+	"\x1acoso/journal/v1/head.proto\x12\x0fcoso.journal.v1\x1a\x1bcoso/journal/v1/entry.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc1\x01\n" +
 	"\x04Head\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\x04R\bposition\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\fR\x04hash\x122\n" +
 	"\x06moment\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x06moment\x12\x16\n" +
 	"\x06events\x18\x04 \x01(\x04R\x06events\x12%\n" +
-	"\x0eevent_position\x18\x05 \x01(\x04R\reventPosition\"\x8e\x01\n" +
+	"\x0eevent_position\x18\x05 \x01(\x04R\reventPosition\x12\x16\n" +
+	"\x06writer\x18\x06 \x01(\tR\x06writer\"\x8e\x01\n" +
 	"\x06Cursor\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\fR\vincarnation\x12\x1a\n" +

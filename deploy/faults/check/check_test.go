@@ -1,0 +1,226 @@
+package check
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	journalpb "coso/proto/gen/coso/journal/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
+)
+
+const (
+	somebody = "principals/admin"
+	table    = "units"
+	unitA    = "units/a"
+	unitB    = "units/b"
+	limit    = 10 * time.Second
+)
+
+// told are the parts of a history, before it is sealed: changing them makes another history.
+type told struct {
+	ops []Op
+	// entries are the commands of each entry.
+	entries [][]*journalpb.Command
+	// after changes the sealed history.
+	after func(*History)
+}
+
+// wrote is a command that sets a record and tells it.
+func wrote(id, record, value string, revision int64) *journalpb.Command {
+	raw, err := proto.Marshal(&registrypb.Unit{Name: record, DisplayName: value, Revision: revision})
+	if err != nil {
+		panic(err)
+	}
+	return &journalpb.Command{
+		Principal: somebody, RequestId: id, Changes: []*journalpb.Change{{Table: table, Key: []byte(record), Value: append([]byte{1}, raw...)}},
+		Events: []*journalpb.Event{{Type: "coso.registry.v1.UnitCreated", Change: 1}},
+	}
+}
+
+// op is a request that was sent and answered at moments.
+func op(kind Kind, id, record, value string, revision int64, sent, answered time.Duration, outcome Outcome, position uint64) Op {
+	o := Op{Kind: kind, RequestID: id, Record: record, Value: value, Revision: revision, Sent: sent, Answered: answered, Tries: 1, Outcome: outcome}
+	if outcome == Done {
+		o.Position, o.Got = position, Row{Value: value, Revision: revision + 1}
+	}
+	return o
+}
+
+// good is a history in which nothing is wrong, with something of everything: a write that was retried, refusals, a write whose outcome
+// nobody knows, two commands in one entry, an entry without any.
+func good() told {
+	retried := op(Update, "w3", unitA, "a3", 2, 50, 90, Done, 5)
+	retried.Tries, retried.Got = 3, Row{"a3", 3} // as it is now
+	read := op(Read, "r1", unitA, "", 0, 45, 46, Done, 0)
+	read.Position, read.AtLeast, read.Got = 3, 2, Row{"a2", 2}
+	return told{
+		ops: []Op{
+			op(Create, "w1", unitA, "a1", 0, 10, 20, Done, 2),
+			op(Create, "x1", unitA, "other", 0, 12, 22, Exists, 0),
+			op(Update, "w2", unitA, "a2", 1, 30, 40, Done, 3),
+			op(Create, "w4", unitB, "b1", 0, 31, 41, Done, 3),
+			op(Update, "x2", unitA, "stale", 1, 42, 44, Stale, 0),
+			read,
+			op(Read, "r2", "units/none", "", 0, 47, 48, Missing, 0),
+			op(Update, "x3", "units/none", "missing", 1, 47, 48, Missing, 0),
+			retried,
+			op(Update, "w5", unitB, "b2", 1, 60, 0, Unknown, 0),
+			op(Update, "w6", unitB, "never", 1, 60, 0, Unknown, 0),
+		},
+		entries: [][]*journalpb.Command{
+			{{Principal: "services/registry", Method: "first"}},
+			{wrote("w1", unitA, "a1", 1)},
+			{wrote("w2", unitA, "a2", 2), wrote("w4", unitB, "b1", 1)},
+			{},
+			{wrote("w3", unitA, "a3", 3)},
+			{wrote("w5", unitB, "b2", 2)},
+		},
+	}
+}
+
+// history seals the journal, gives it to three replicas and its events to the stream.
+func (s told) history(t *testing.T) History {
+	t.Helper()
+	h := History{Ops: s.ops, Principal: somebody, Table: table}
+	previous, events := make([]byte, sha256.Size), uint64(0)
+	for i, commands := range s.entries {
+		e := &journalpb.Entry{
+			Format: 1, Position: uint64(i) + 1, PreviousHash: previous, Commands: commands, EventsBefore: events,
+			Moment: timestamppb.New(time.Unix(int64(i), 0)),
+		}
+		raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sealed := Entry{Entry: e, Hash: sha256.Sum256(raw)}
+		h.Journal = append(h.Journal, sealed)
+		for _, c := range commands {
+			for _, ev := range c.GetEvents() {
+				events++
+				h.Feed = append(h.Feed, Message{Sequence: events, Type: ev.GetType(), Position: e.GetPosition(), Hash: sealed.Hash})
+			}
+		}
+		previous = sealed.Hash[:]
+	}
+	for i := range 3 {
+		r := Replica{Name: fmt.Sprintf("r%d", i+1), Digest: []byte("the state's digest")}
+		for _, e := range h.Journal {
+			r.Hashes = append(r.Hashes, e.Hash)
+		}
+		h.Replicas = append(h.Replicas, r)
+	}
+	if s.after != nil {
+		s.after(&h)
+	}
+	return h
+}
+
+func TestAGoodHistoryIsGood(t *testing.T) {
+	if wrong := Check(good().history(t), limit); len(wrong) > 0 {
+		t.Errorf("it is found wrong: %q", wrong)
+	}
+}
+
+// Each bad history differs from the good one in one thing, and is found by the check that is there for it.
+func TestBadHistoriesAreFound(t *testing.T) {
+	tests := []struct {
+		name string
+		bad  func(*told)
+		want string
+	}{
+		{"an acknowledged write is lost", func(s *told) { s.entries[4] = nil }, "acknowledged: update of units/a (w3)"},
+		{"an acknowledged write is elsewhere", func(s *told) { s.ops[2].Position = 4 }, "acknowledged: update of units/a (w2), acknowledged at 4, is in entry 3"},
+		{"another value was written", func(s *told) { s.entries[4] = []*journalpb.Command{wrote("w3", unitA, "else", 3)} }, "acknowledged: update of units/a to"},
+		{"another record was written", func(s *told) { s.entries[5] = []*journalpb.Command{wrote("w3", unitB, "a3", 2)}; s.entries[4] = nil }, "acknowledged:"},
+		{"the answer shows what was not written", func(s *told) { s.ops[0].Got.Revision = 7 }, "acknowledged: create of units/a (w1) answered"},
+		{"a request took effect twice", func(s *told) { s.entries[5] = []*journalpb.Command{wrote("w3", unitA, "a3", 4)} }, "once: w3 has 2 commands"},
+		{"a refused request took effect", func(s *told) { s.entries[3] = []*journalpb.Command{wrote("x2", unitA, "stale", 3)} }, "once: x2 was refused"},
+		{"nobody asked for a command", func(s *told) { s.entries[3] = []*journalpb.Command{wrote("ghost", unitB, "?", 2)} }, "once: entry 4 holds a command that nobody asked for"},
+		{"a later write stands before an earlier one", func(s *told) { s.ops[2].Sent, s.ops[2].Answered, s.ops[8].Sent = 91, 95, 25; s.ops[3].Sent, s.ops[3].Answered = 91, 95 }, "real time: w2"},
+		{"a landed write without an answer stands before one that was answered", func(s *told) {
+			s.ops[9].Sent = 95
+			s.entries[4], s.entries[5] = s.entries[5], s.entries[4]
+			s.ops[8].Position = 6
+		}, "real time: w5"},
+		{"a read is older than asked for", func(s *told) { s.ops[5].AtLeast = 4 }, "reads: units/a was read at 3, 4 was asked for"},
+		{"a read shows another state than that of its position", func(s *told) { s.ops[5].Position = 2; s.ops[5].AtLeast = 0 }, "reads: units/a was read at 2 as"},
+		{"a read is of a position that never was", func(s *told) { s.ops[5].Position = 9 }, "reads: units/a was read at 9, the journal ends at 6"},
+		{"a record is missing that the caller had seen", func(s *told) { s.ops[6].Record, s.ops[6].AtLeast = unitA, 2 }, "reads: units/a is missing"},
+		{"a refusal of one that saw an older state", func(s *told) { s.ops[4].Revision = 2 }, "linearizable: units/a"},
+		{"a refusal for a record that is not there yet", func(s *told) { s.ops[1].Sent, s.ops[1].Answered = 1, 2 }, "linearizable: units/a"},
+		{"a refusal for a record that is there long since", func(s *told) { s.ops[7].Record, s.ops[7].Revision = unitA, 1 }, "linearizable: units/a"},
+		{"two updates rest on one revision", func(s *told) { s.ops[8].Revision = 1 }, "linearizable: units/a"},
+		{"the journal has a hole", func(s *told) {
+			s.after = func(h *History) { h.Journal = slices.Delete(h.Journal, 3, 4) }
+		}, "journal: place 4 holds entry 5"},
+		{"the journal was forked", func(s *told) {
+			s.after = func(h *History) { h.Journal[3].Hash[0]++ }
+		}, "journal: entry 5 does not carry the hash"},
+		{"the journal's time goes back", func(s *told) {
+			s.after = func(h *History) { h.Journal[3].Moment = h.Journal[1].Moment }
+		}, "journal: entry 4 is not later"},
+		{"events are counted wrongly", func(s *told) {
+			s.after = func(h *History) { h.Journal[3].EventsBefore++ }
+		}, "journal: entry 4 counts 4 events before it, there are 3"},
+		{"a record cannot be read", func(s *told) { s.entries[3] = []*journalpb.Command{{Changes: []*journalpb.Change{{Table: table}}}} }, "journal: entry 4 changes a record that cannot be read"},
+		{"a replica holds another entry", func(s *told) {
+			s.after = func(h *History) { h.Replicas[1].Hashes[2][0]++ }
+		}, "replicas: r2 holds another entry 3"},
+		{"a replica is behind", func(s *told) {
+			s.after = func(h *History) { h.Replicas[2].Hashes = h.Replicas[2].Hashes[:5] }
+		}, "replicas: r3 holds 5 entries, the log 6"},
+		{"digests differ", func(s *told) {
+			s.after = func(h *History) { h.Replicas[2].Digest = []byte("another state") }
+		}, "replicas: r3 and r1 differ in the digest"},
+		{"a digest is not known", func(s *told) {
+			s.after = func(h *History) { h.Replicas[0].Digest = nil }
+		}, "replicas: r1 does not know the digest"},
+		{"no replica was looked at", func(s *told) {
+			s.after = func(h *History) { h.Replicas = nil }
+		}, "replicas: none was looked at"},
+		{"an event is missing at the end", func(s *told) {
+			s.after = func(h *History) { h.Feed = h.Feed[:3] }
+		}, "feed: it ends with message 3, the journal has 5 events"},
+		{"an event is missing in the middle", func(s *told) {
+			s.after = func(h *History) { h.Feed = slices.Delete(h.Feed, 1, 2) }
+		}, "feed: message 2"},
+		{"an event is told twice", func(s *told) {
+			s.after = func(h *History) { h.Feed = append(h.Feed, h.Feed[4]) }
+		}, "feed: it has 6 messages, the journal 5 events"},
+		{"events are in another order", func(s *told) {
+			s.after = func(h *History) { h.Feed[0], h.Feed[1] = h.Feed[1], h.Feed[0] }
+		}, "feed: message 1"},
+		{"an event is of another entry", func(s *told) {
+			s.after = func(h *History) { h.Feed[0].Hash[0]++ }
+		}, "feed: message 1"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := good()
+			tt.bad(&s)
+			wrong := Check(s.history(t), limit)
+			if !slices.ContainsFunc(wrong, func(w string) bool { return strings.HasPrefix(w, tt.want) }) {
+				t.Errorf("found: %q, want one that begins with %q", wrong, tt.want)
+			}
+		})
+	}
+}
+
+// What is wrong many times is told a few times and counted.
+func TestViolationsAreCounted(t *testing.T) {
+	s := good()
+	for i := range 9 {
+		s.ops = append(s.ops, op(Create, fmt.Sprintf("lost%d", i), fmt.Sprintf("units/lost%d", i), "x", 0, 100, 110, Done, 6))
+	}
+	wrong := Check(s.history(t), limit)
+	if len(wrong) != 6 || wrong[5] != "acknowledged: and 4 more" {
+		t.Errorf("found %q", wrong)
+	}
+}

@@ -1,0 +1,133 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"coso/deploy/faults/check"
+	faultpb "coso/proto/gen/coso/fault/v1"
+	registrypb "coso/proto/gen/coso/registry/v1"
+	"coso/services/platform/fault"
+	"coso/services/platform/rpc"
+	"coso/services/platform/store"
+	"coso/services/platform/token"
+)
+
+const (
+	// tryFor is how long one try may take.
+	tryFor = 3 * time.Second
+	// tokenFor is how long a token holds.
+	tokenFor = 5 * time.Minute
+	// service is whose positions count.
+	service = "registry"
+)
+
+// Account is who asks; its principal is Principal.
+const (
+	Account   = "admin"
+	Principal = "principals/" + Account
+)
+
+// Way is the way to one replica.
+type Way struct {
+	// Name is the replica's.
+	Name string
+	// Conn is a connection with the gateway's certificate.
+	Conn grpc.ClientConnInterface
+}
+
+// answer is what came back.
+type answer struct {
+	outcome check.Outcome
+	unit    *registrypb.Unit
+	// position is what it carried.
+	position store.Position
+	// surprise is an error that no fault of the machines explains.
+	surprise error
+}
+
+// desk sends requests.
+type desk struct{ signer *token.Signer }
+
+// ask sends a request once.
+func (d desk) ask(ctx context.Context, w Way, o check.Op, etag string, atLeast []store.Position) answer {
+	ctx, cancel := context.WithTimeout(ctx, tryFor)
+	defer cancel()
+	compact, _, err := d.signer.Sign(Account, tokenFor, "")
+	if err != nil {
+		return answer{surprise: err}
+	}
+	ctx = metadata.AppendToOutgoingContext(ctx, token.Header, "Bearer "+compact)
+	if len(atLeast) > 0 {
+		ctx = metadata.AppendToOutgoingContext(ctx, rpc.PositionHeader, store.FormatPositions(atLeast))
+	}
+	var said metadata.MD
+	unit, err := send(ctx, registrypb.NewUnitServiceClient(w.Conn), o, etag, grpc.Header(&said))
+	if err != nil {
+		return refusal(err)
+	}
+	out := answer{outcome: check.Done, unit: unit}
+	for _, header := range said.Get(rpc.PositionHeader) {
+		positions, err := store.ParsePositions(header)
+		if err != nil {
+			return answer{surprise: err}
+		}
+		for _, p := range positions {
+			if p.Service == service {
+				out.position = p
+			}
+		}
+	}
+	if out.position.Number == 0 {
+		return answer{surprise: fmt.Errorf("the answer to %s carries no position", o.Kind)}
+	}
+	return out
+}
+
+func send(ctx context.Context, c registrypb.UnitServiceClient, o check.Op, etag string, option grpc.CallOption) (*registrypb.Unit, error) {
+	switch o.Kind {
+	case check.Create:
+		return c.CreateUnit(ctx, &registrypb.CreateUnitRequest{
+			UnitId: o.Record[len(collection):], RequestId: o.RequestID,
+			Unit: &registrypb.Unit{
+				DisplayName: o.Value, Level: "DISTRICT_COMMITTEE", ValidFrom: firstDay,
+				Placements: []*registrypb.Placement{{Tree: "party", FromDate: firstDay}},
+			},
+		}, option)
+	case check.Update:
+		return c.UpdateUnit(ctx, &registrypb.UpdateUnitRequest{
+			Unit: &registrypb.Unit{Name: o.Record, DisplayName: o.Value, Etag: etag}, RequestId: o.RequestID,
+		}, option)
+	case check.Read:
+	}
+	return c.GetUnit(ctx, &registrypb.GetUnitRequest{Name: o.Record}, option)
+}
+
+const (
+	collection = "units/"
+	firstDay   = "2008-08-01"
+)
+
+// refusal is what an error says of the outcome.
+func refusal(err error) answer {
+	f := fault.FromStatus(status.Convert(err))
+	switch fault.ReasonOf(f) { //nolint:exhaustive // the others say nothing of the outcome
+	case faultpb.Reason_REASON_RESOURCE_EXISTS:
+		return answer{outcome: check.Exists}
+	case faultpb.Reason_REASON_ETAG_STALE:
+		return answer{outcome: check.Stale}
+	case faultpb.Reason_REASON_RESOURCE_NOT_FOUND:
+		return answer{outcome: check.Missing}
+	}
+	switch status.Code(err) { //nolint:exhaustive // the others are what faults of machines cause
+	case codes.InvalidArgument, codes.AlreadyExists, codes.Internal, codes.Unimplemented, codes.PermissionDenied, codes.OutOfRange, codes.Unknown:
+		return answer{surprise: f}
+	}
+	return answer{}
+}

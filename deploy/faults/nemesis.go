@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"coso/deploy/faults/fleet"
+)
+
+// nemesis is one kind of harm.
+type nemesis struct {
+	name string
+	// about is what it does, for the table's reader.
+	about string
+	// disks, lazy and breaks are what the fleet needs for it.
+	disks  fleet.Harm
+	lazy   bool
+	breaks string
+	// harm does it, again and again until ctx ends; what it leaves broken is healed afterwards.
+	harm func(ctx context.Context, r *round) error
+	// after is done when everything is healed; nil: nothing.
+	after func(ctx context.Context, r *round) error
+	// control: something is broken on purpose, and the checks must find acknowledged writes that are not kept.
+	control bool
+}
+
+// nemeses are all kinds of harm.
+func nemeses() []nemesis {
+	return []nemesis{
+		{name: "kill-replica", about: "kill -9 of replicas, mostly of the one that writes", harm: killReplicas},
+		{name: "kill-server", about: "kill -9 of nats-servers, mostly of the one that leads the log", harm: killServers},
+		{name: "kill-all", about: "kill -9 of all at once, started in any order", harm: killAll},
+		{name: "pause", about: "SIGSTOP of any process, for seconds", harm: pause},
+		{name: "part", about: "partitions: a server, a replica or a machine apart from the rest, or its link down", harm: part},
+		{name: "part-one-way", about: "partitions one way: what some send to others is lost", harm: partOneWay},
+		{name: "rolling", about: "rolling restarts in order", harm: rolling},
+		{name: "upgrade", about: "rolling restarts into another version of the replica, and back", harm: upgrade},
+		{name: "full-log", about: "the disks of servers are full", disks: fleet.Room, harm: fullLog},
+		{name: "full-data", about: "the disks of the replicas' data are full", disks: fleet.Room, harm: fullData},
+		{name: "full-temp", about: "the disks of temporary files are full", disks: fleet.Room, harm: fullTemp},
+		{name: "power", about: "power cuts of one machine, two or all", disks: fleet.Power, harm: powerCuts},
+		{name: "flip-log", about: "changed bits in a server's blocks of the log", harm: flipLog},
+		{name: "flip-data", about: "changed bits in the pages of a replica's data file", harm: flipData, after: replaceHurt},
+		{name: "clock", about: "jumps of the replicas' clocks, minutes ahead and back, one of them hours back", harm: clocks},
+		{name: "mix", about: "several of these at once: kills, pauses, partitions one way, clocks", harm: mix},
+		{name: "control-lazy", about: "power cuts while the servers sync when they like", disks: fleet.Power, lazy: true, harm: cutAll, control: true},
+		{name: "control-append", about: "compare-and-append switched off", breaks: "append", harm: pauseWriter, control: true},
+		{name: "control-early", about: "answers before the outcome", breaks: "early", harm: loseEarly, control: true},
+	}
+}
+
+// hold waits for a time drawn between two, or until ctx ends.
+func (r *round) hold(ctx context.Context, least, most time.Duration) {
+	wait(ctx, least+time.Duration(r.dice.Int64N(int64(most-least))))
+}
+
+// wait waits a while or until ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// any is any machine; mostly the one that is asked for, if there is one.
+func (r *round) any(mostly int) int {
+	if mostly >= 0 && r.dice.IntN(4) > 0 {
+		return mostly
+	}
+	return r.dice.IntN(fleet.Size)
+}
+
+// again does something until ctx ends. What it leaves broken is healed each time.
+func (r *round) again(ctx context.Context, harm func() error) error {
+	for ctx.Err() == nil {
+		if err := harm(); err != nil {
+			return err
+		}
+		if err := r.fleet.Heal(context.WithoutCancel(ctx)); err != nil {
+			return err
+		}
+		r.hold(ctx, time.Second, 3*time.Second)
+	}
+	return nil
+}

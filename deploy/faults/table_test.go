@@ -1,0 +1,83 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A round is good if nothing was found wrong; a control run if an acknowledged write was found lost. Whatever is not good is told in
+// full.
+func TestVerdicts(t *testing.T) {
+	lost := "acknowledged: create of units/a (c1-1), acknowledged at 3, is in no entry"
+	tests := []struct {
+		name    string
+		control bool
+		r       result
+		good    bool
+		shows   []string
+	}{
+		{"nothing wrong", false, result{}, true, []string{"good"}},
+		{"something wrong", false, result{Wrong: []string{lost, "feed: it ends"}}, false, []string{"FAILED", lost, "feed: it ends"}},
+		{"could not be made", false, result{Broken: "no root\nno tools"}, false, []string{"BROKEN", "no root", "no tools"}},
+		{"control, lost", true, result{Wrong: []string{"replicas: they differ", lost}}, true, []string{"control, found: " + lost}},
+		{"control, nothing found", true, result{}, false, []string{"FAILED: a control run"}},
+		{"control, nothing found lost", true, result{Wrong: []string{"replicas: they differ"}}, false, []string{"FAILED: a control run", "replicas: they differ"}},
+		{"control, could not be made", true, result{Wrong: []string{lost}, Broken: "no root"}, false, []string{"BROKEN"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var out strings.Builder
+			tt.r.Nemesis = "n"
+			if good := say(&out, nemesis{name: "n", control: tt.control}, tt.r); good != tt.good {
+				t.Errorf("good: %t", good)
+			}
+			for _, want := range tt.shows {
+				if !strings.Contains(out.String(), want) {
+					t.Errorf("it does not show %q:\n%s", want, out.String())
+				}
+			}
+		})
+	}
+}
+
+// Every nemesis has a name of its own and says what it does; three of them are control runs.
+func TestNemesesAreNamed(t *testing.T) {
+	seen := map[string]bool{}
+	controls := 0
+	for _, n := range nemeses() {
+		if seen[n.name] || n.about == "" || n.harm == nil {
+			t.Errorf("%q is there twice or says nothing", n.name)
+		}
+		seen[n.name] = true
+		if n.control {
+			controls++
+		}
+		if n.control != strings.HasPrefix(n.name, "control-") || !n.control && (n.lazy || n.breaks != "") {
+			t.Errorf("%s breaks something on purpose and is no control run, or the other way round", n.name)
+		}
+	}
+	if controls != 3 {
+		t.Errorf("%d control runs", controls)
+	}
+}
+
+func TestChosen(t *testing.T) {
+	names := func(chosen []nemesis) (all []string) {
+		for _, n := range chosen {
+			all = append(all, n.name)
+		}
+		return all
+	}
+	chosen, err := (&flags{Nemesis: []string{"power", "part"}}).chosen()
+	if diff := cmp.Diff([]string{"part", "power"}, names(chosen)); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	if chosen, err := (&flags{}).chosen(); len(chosen) != len(nemeses()) || err != nil {
+		t.Errorf("%d are chosen, %v", len(chosen), err)
+	}
+	if _, err := (&flags{Nemesis: []string{"part", "plague"}}).chosen(); err == nil || !strings.Contains(err.Error(), `"plague"`) {
+		t.Errorf("an unknown one: %v", err)
+	}
+}
