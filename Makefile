@@ -56,7 +56,7 @@ test-system: ## Test what needs root or time: held and failing syncs, full disks
 	@command -v strace >/dev/null || { apt-get update -qq && apt-get install -y -qq strace; }
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium; }
 	@mkdir -p $(CACHE)
-	COSO_TEST_KILLS=200 go test -count=1 -timeout 20m -tags system -run 'Sync|FullDisk|Kill9|AwayForAMinute|ForLong|InChromium' -v ./services/platform/store ./services/platform/feed ./deploy/e2e | tee $(CACHE)/test-system.log
+	COSO_TEST_KILLS=200 go test -count=1 -timeout 20m -tags system -run 'Sync|FullDisk|Kill9|AwayForAMinute|ForLong|InChromium' -v ./services/platform/store ./services/platform/feed ./services/platform/replica/copying ./deploy/e2e | tee $(CACHE)/test-system.log
 	@! grep -q -- '--- SKIP' $(CACHE)/test-system.log
 
 FAULTS := $(CACHE)/faults

@@ -129,7 +129,7 @@ func dial(t *testing.T, listener *bufconn.Listener) *grpc.ClientConn {
 }
 
 // inside are the packages, and the service of another, that only other services and operators reach.
-var inside = []protoreflect.FullName{"coso.feed.v1", "coso.backup.v1", "coso.checkpoint.v1", "coso.operator.v1", "coso.identity.v1.SignInService"}
+var inside = []protoreflect.FullName{"coso.feed.v1", "coso.backup.v1", "coso.replica.v1", "coso.checkpoint.v1", "coso.operator.v1", "coso.identity.v1.SignInService"}
 
 // services are all of the contract that clients reach, in order of their names in each file.
 func services() []protoreflect.ServiceDescriptor {

@@ -71,27 +71,25 @@ func (r replicateCommand) Run(ctx context.Context, logger *slog.Logger, s stream
 	return r.promote(ctx, logger, s)
 }
 
-// replication is the stopped service; begin finds its log once it is asked for, or with make makes it. close ends what begin began.
-func (r replicateCommand) replication(logger *slog.Logger, s streams, make bool) (out store.Replication, close func()) {
+// replication is the stopped service. Its log is found once it is asked for or, with anew, made. end ends what that began.
+func (r replicateCommand) replication(logger *slog.Logger, s streams, anew bool) (out store.Replication, end func()) {
 	shown := &stages{w: s.err, service: r.Service}
-	var end func()
+	ended := func() {}
 	out = store.Replication{
 		Dir: string(r.Data), Service: r.Service, Schema: schemaOf(r.Service), Rebuild: r.Rebuild, Now: time.Now(), Logger: logger,
 		Progress: shown.part,
 	}
 	out.Log = func(ctx context.Context) (store.SharedLog, error) {
-		o, ended, err := r.connect(ctx, logger)
+		o, disconnect, err := r.connect(ctx, logger)
 		if err != nil {
 			return nil, err
 		}
-		end = ended
-		return r.find(ctx, o, make)
+		ended = disconnect
+		return r.find(ctx, o, anew)
 	}
 	return out, func() {
 		shown.end()
-		if end != nil {
-			end()
-		}
+		ended()
 	}
 }
 
@@ -132,10 +130,10 @@ func (r replicateCommand) connect(ctx context.Context, logger *slog.Logger) (o s
 	return streamlog.Options{JetStream: js, System: js.Conn(), AcceptLazySync: r.AcceptLazySync, Service: r.Service, Logger: logger}, end, nil
 }
 
-// find finds the log, or with make makes it, and waits until it takes entries.
-func (r replicateCommand) find(ctx context.Context, o streamlog.Options, make bool) (l *streamlog.Log, err error) {
+// find finds the log or, with anew, makes it where there is none, and waits until it takes entries.
+func (r replicateCommand) find(ctx context.Context, o streamlog.Options, anew bool) (l *streamlog.Log, err error) {
 	open := func() (*streamlog.Log, error) { return streamlog.Open(ctx, o) }
-	if make {
+	if anew {
 		open = func() (*streamlog.Log, error) {
 			return streamlog.Begin(ctx, o, streamlog.Shape{Replicas: r.Servers, MaxBytes: int64(r.Quota)})
 		}
@@ -220,8 +218,9 @@ func (r replicateCommand) explain(err error) error {
 		return explainLog(r.Service, err)
 	case faultpb.Reason_REASON_JOURNAL_UNAVAILABLE:
 		return fmt.Errorf("it is not done yet; call this again, and it goes on where it was: %w", err)
+	default:
+		return err
 	}
-	return err
 }
 
 // stages shows work in several parts, one bar after the other.

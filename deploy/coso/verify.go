@@ -87,6 +87,8 @@ func (v verifyCommand) journal(ctx context.Context, s streams, w store.Walk, h *
 	}
 	verdict := "OK"
 	switch {
+	case fault.ReasonOf(err) == faultpb.Reason_REASON_TABLES_DAMAGED: // the journal is sound
+		verdict = fmt.Sprintf(tell(v.Lang, "BẢNG HỎNG: %s", "TABLES DAMAGED: %s"), sheet.TextOf(err, v.Lang))
 	case err != nil && found.Damaged > 0:
 		verdict = fmt.Sprintf(tell(v.Lang, "HỎNG ở mục %d: %s", "DAMAGED at entry %d: %s"), found.Damaged, sheet.TextOf(err, v.Lang))
 	case err != nil:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"coso/deploy/faults/fleet"
@@ -72,7 +73,11 @@ func (r *round) any(mostly int) int {
 	return r.dice.IntN(fleet.Size)
 }
 
-// again does something until ctx ends. What it leaves broken is healed each time.
+// recovery is how long writing may take to go on before the next harm is done all the same.
+const recovery = 20 * time.Second
+
+// again does something until ctx ends. What it leaves broken is healed each time; mostly the next time waits until something has been
+// written again.
 func (r *round) again(ctx context.Context, harm func() error) error {
 	for ctx.Err() == nil {
 		if err := harm(); err != nil {
@@ -80,6 +85,17 @@ func (r *round) again(ctx context.Context, harm func() error) error {
 		}
 		if err := r.fleet.Heal(context.WithoutCancel(ctx)); err != nil {
 			return err
+		}
+		if before := r.work.Acknowledged(); r.dice.IntN(4) > 0 {
+			writes := func() error {
+				if r.work.Acknowledged() == before {
+					return errors.New("nothing is written")
+				}
+				return nil
+			}
+			if err := fleet.Until(ctx, recovery, "writing goes on", writes); err != nil {
+				r.did("%v", err)
+			}
 		}
 		r.hold(ctx, time.Second, 3*time.Second)
 	}

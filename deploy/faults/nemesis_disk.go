@@ -65,8 +65,11 @@ func cutAll(ctx context.Context, r *round) error {
 	return r.fleet.PowerCut(ctx, 0, 1, 2)
 }
 
-// flips is how many bits are changed at once.
-const flips = 3
+// flips is how many bits are changed at once, flipsOfRecords how many where records stand.
+const (
+	flips          = 3
+	flipsOfRecords = 12
+)
 
 // flipLog changes bits in the blocks of one server, which is dead meanwhile: always the same one, since two damaged copies of three are
 // more than a majority can mend.
@@ -109,8 +112,11 @@ func flipData(ctx context.Context, r *round) error {
 	if err := m.Replica.Kill(); err != nil {
 		return err
 	}
-	where := [][]byte{nil, []byte("units/shared-"), []byte("units/shared-"), []byte("units/contested-")}[r.dice.IntN(4)]
-	for range flips {
+	where, n := []byte(nil), flips
+	if r.dice.IntN(4) > 0 { // most of the places lie in pages that were left behind
+		where, n = []byte("units/shared-"), flipsOfRecords
+	}
+	for range n {
 		if err := r.flip(m.File(), where); err != nil {
 			return err
 		}
@@ -129,12 +135,25 @@ func (r *round) flip(path string, where []byte) error {
 		return err
 	}
 	offset := r.dice.IntN(len(text))
-	if found := bytes.Index(text[offset:], where); where != nil && found >= 0 {
-		offset += found + len(where) + r.dice.IntN(16)
+	if found := places(text, where); len(found) > 0 {
+		offset = found[r.dice.IntN(len(found))] + len(where) + r.dice.IntN(16)
 	}
 	offset = min(offset, len(text)-1)
 	r.did("a bit of %s at %d of %d is changed", path, offset, len(text))
 	return cage.Flip(path, int64(offset))
+}
+
+// places are where a text says something; nothing is said nowhere.
+func places(text, what []byte) (all []int) {
+	for from := 0; len(what) > 0; {
+		found := bytes.Index(text[from:], what)
+		if found < 0 {
+			break
+		}
+		all = append(all, from+found)
+		from += found + len(what)
+	}
+	return all
 }
 
 // replaceHurt lets the replica whose file was harmed begin anew if it says that it cannot go on, as its operator does.

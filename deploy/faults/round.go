@@ -55,6 +55,7 @@ type round struct {
 	nemesis nemesis
 	dice    *rand.Rand
 	fleet   *fleet.Fleet
+	work    *client.Workload
 	logger  *slog.Logger
 	began   time.Time
 	// hurt is the machine whose file was harmed.
@@ -99,6 +100,7 @@ func (r *round) run(ctx context.Context, c caged, out *result) error {
 	work := &client.Workload{
 		Ways: r.fleet.Door().Ways, Signer: r.fleet.Door().Signer, Clients: clients, Seed: c.Seed, Began: r.began, Logger: r.logger,
 	}
+	r.work = work
 	working, stop := context.WithCancel(ctx)
 	defer stop()
 	giveUp, abandon := context.WithCancel(ctx)
@@ -175,7 +177,7 @@ func (r *round) end(ctx context.Context, h *check.History) (wrong []string) {
 			events += uint64(len(c.GetEvents()))
 		}
 	}
-	if h.Feed, err = r.fleet.Feed(ctx, events); err != nil {
+	if h.Feed, err = r.fleet.Feed(ctx, events, r.limit(agreeing)); err != nil {
 		wrong = append(wrong, "feed: "+err.Error())
 	}
 	return append(wrong, r.held(ctx, h, states)...)

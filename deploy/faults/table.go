@@ -70,7 +70,8 @@ func (f *flags) all(ctx context.Context, chosen []nemesis, out io.Writer) error 
 		return err
 	}
 	began := time.Now()
-	fmt.Fprintf(out, heading, "NEMESIS", "SEED", "OPERATIONS", "ACKNOWLEDGED", "UNKNOWN", "GAP", "TOOK", "VERDICT")
+	t := &table{w: out}
+	t.print(heading, "NEMESIS", "SEED", "OPERATIONS", "ACKNOWLEDGED", "UNKNOWN", "GAP", "TOOK", "VERDICT")
 	var mu sync.Mutex
 	failed, rounds := 0, 0
 	turns := make(chan struct{}, max(f.Parallel, 1))
@@ -86,26 +87,41 @@ func (f *flags) all(ctx context.Context, chosen []nemesis, out io.Writer) error 
 				r := f.round(ctx, n, f.Seed+uint64(i)) //nolint:gosec // a small count
 				mu.Lock()
 				defer mu.Unlock()
-				if rounds++; !say(out, n, r) {
+				if rounds++; !t.say(n, r) {
 					failed++
 				}
 			})
 		}
 	}
 	running.Wait()
-	fmt.Fprintf(out, "%d rounds in %s; logs are in %s\n", rounds, time.Since(began).Round(time.Second), f.Logs)
-	if ctx.Err() != nil {
+	t.print("%d rounds in %s; logs are in %s\n", rounds, time.Since(began).Round(time.Second), f.Logs)
+	switch {
+	case t.err != nil:
+		return t.err
+	case ctx.Err() != nil:
 		return errors.New("cut short")
-	}
-	if failed > 0 {
+	case failed > 0:
 		return fmt.Errorf("%d of %d rounds failed; make one again with --nemesis NAME --seed SEED", failed, rounds)
 	}
 	return nil
 }
 
+// table is what is printed. Its first error stays.
+type table struct {
+	w   io.Writer
+	err error
+}
+
+func (t *table) print(format string, args ...any) {
+	if _, err := fmt.Fprintf(t.w, format, args...); t.err == nil {
+		t.err = err
+	}
+}
+
 // say prints a round's row and what is wrong; false: the round failed.
-func say(out io.Writer, n nemesis, r result) bool {
-	good, verdict := false, ""
+func (t *table) say(n nemesis, r result) bool {
+	good := false
+	var verdict string
 	switch {
 	case r.Broken != "":
 		verdict = "BROKEN"
@@ -121,12 +137,12 @@ func say(out io.Writer, n nemesis, r result) bool {
 	default:
 		good, verdict = true, "good"
 	}
-	fmt.Fprintf(out, row, r.Nemesis, r.Seed, r.Operations, r.Acknowledged, r.Unknown,
+	t.print(row, r.Nemesis, r.Seed, r.Operations, r.Acknowledged, r.Unknown,
 		r.Gap.Round(100*time.Millisecond), r.Took.Round(time.Second), verdict)
 	if !good {
 		for _, w := range append(r.Wrong, strings.Split(r.Broken, "\n")...) {
 			if w != "" {
-				fmt.Fprintf(out, "    %s\n", w)
+				t.print("    %s\n", w)
 			}
 		}
 	}

@@ -30,7 +30,7 @@ func TestVerdicts(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var out strings.Builder
 			tt.r.Nemesis = "n"
-			if good := say(&out, nemesis{name: "n", control: tt.control}, tt.r); good != tt.good {
+			if good := (&table{w: &out}).say(nemesis{name: "n", control: tt.control}, tt.r); good != tt.good {
 				t.Errorf("good: %t", good)
 			}
 			for _, want := range tt.shows {

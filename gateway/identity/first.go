@@ -38,10 +38,7 @@ func CheckFirst(given string) error {
 	if given == "" {
 		return nil
 	}
-	if err := password.Check("COSO_ADMIN_PASSWORD", given, account.First); err != nil {
-		return fmt.Errorf("COSO_ADMIN_PASSWORD: %w", err)
-	}
-	return nil
+	return password.Check("COSO_ADMIN_PASSWORD", given, account.First)
 }
 
 // EnsureFirst sees to it that somebody can sign in: in an empty store it opens the account `admin`, with the password given,

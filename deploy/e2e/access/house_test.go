@@ -16,6 +16,8 @@ import (
 	"coso/services/membership"
 	"coso/services/planning"
 	"coso/services/platform/feed/feedtest"
+	"coso/services/platform/replica"
+	"coso/services/platform/replica/copying"
 	"coso/services/platform/rpc"
 	"coso/services/platform/run"
 	"coso/services/registry"
@@ -30,6 +32,7 @@ import (
 
 	awardpb "coso/proto/gen/coso/award/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
+	replicapb "coso/proto/gen/coso/replica/v1"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, feedtest.Leaks()...) }
@@ -81,6 +84,7 @@ func newHouse(t testing.TB) *house {
 		}
 		order, h.services[s.Name()] = append(order, s), s
 	}
+	h.likeReplicas(h.services[registry.Name], options.Dir)
 	for _, s := range order {
 		conns := map[string]grpc.ClientConnInterface{}
 		for _, followed := range order {
@@ -89,6 +93,17 @@ func newHouse(t testing.TB) *house {
 		h.run(s.Part(js, conns))
 	}
 	return h
+}
+
+// likeReplicas lets a service have the methods of one that has replicas. Nobody in the table gets as far as what is behind them.
+func (h *house) likeReplicas(s *run.Service, dir string) {
+	h.t.Helper()
+	copies, err := copying.New(copying.ServerOptions{Store: s.Store(), Dir: dir, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	replicapb.RegisterCopyServiceServer(s.Server(), copies)
+	replicapb.RegisterReplicaServiceServer(s.Server(), replica.NewWatch(replica.WatchOptions{Service: s.Name(), Replica: "r1"}))
 }
 
 // run starts a part and waits until it is ready. It stops when the house does, or before.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -43,8 +44,11 @@ func Run(ctx context.Context, out, log io.Writer, args ...string) error {
 	cmd.Stdout, cmd.Stderr = out, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC,
-		Setpgid:    true, // the terminal's signals are for the one outside
+		Setpgid:    true,            // the terminal's signals are for the one outside
+		Pdeathsig:  syscall.SIGKILL, // however this process ends
 	}
+	runtime.LockOSThread() // what counts is the death of the thread that started it
+	defer runtime.UnlockOSThread()
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = patience
 	err = cmd.Start()

@@ -33,7 +33,8 @@ func NewDisk(ctx context.Context, at string, mib int) (*Disk, error) {
 	if err := command(ctx, "mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", d.image); err != nil {
 		return nil, err
 	}
-	return d, d.Mount(ctx)
+	err = d.Mount(ctx)
+	return d, err
 }
 
 // Mount mounts it, after what it kept has been brought in order as after a power cut.
@@ -92,7 +93,7 @@ func (d *Disk) Fill(leave int) error {
 		if take <= 0 {
 			break
 		}
-		err = syscall.Fallocate(int(f.Fd()), 0, 0, take) //nolint:gosec // a descriptor is small
+		err = syscall.Fallocate(int(f.Fd()), 0, 0, take)
 	}
 	return errors.Join(err, f.Close())
 }

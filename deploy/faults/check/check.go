@@ -49,7 +49,7 @@ func chain(journal []Entry) (wrong []string) {
 		if i > 0 {
 			want = journal[i-1].Hash[:]
 		}
-		place := uint64(i) + 1 //nolint:gosec // an index
+		place := uint64(i) + 1
 		switch {
 		case e.GetPosition() != place:
 			wrong = append(wrong, fmt.Sprintf("place %d holds entry %d", place, e.GetPosition()))
@@ -176,7 +176,8 @@ func feed(h History) (wrong []string) {
 	for _, e := range h.Journal {
 		for _, c := range e.GetCommands() {
 			for _, ev := range c.GetEvents() {
-				want = append(want, Message{Sequence: uint64(len(want)) + 1, Type: ev.GetType(), Position: e.GetPosition(), Hash: e.Hash})
+				n := uint64(len(want)) + 1
+				want = append(want, Message{Sequence: n, ID: eventID(h.Journal, n), Type: ev.GetType(), Position: e.GetPosition(), Hash: e.Hash})
 			}
 		}
 	}
@@ -187,9 +188,18 @@ func feed(h History) (wrong []string) {
 		case i >= len(want):
 			return append(wrong, fmt.Sprintf("it has %d messages, the journal %d events", len(h.Feed), len(want)))
 		case h.Feed[i] != want[i]:
-			wrong = append(wrong, fmt.Sprintf("message %d is %s of entry %d in place %d, the journal's event is %s of entry %d",
-				i+1, h.Feed[i].Type, h.Feed[i].Position, h.Feed[i].Sequence, want[i].Type, want[i].Position))
+			wrong = append(wrong, fmt.Sprintf("message %d is %s %s of entry %d in place %d, the journal's event is %s %s of entry %d",
+				i+1, h.Feed[i].Type, h.Feed[i].ID, h.Feed[i].Position, h.Feed[i].Sequence, want[i].Type, want[i].ID, want[i].Position))
 		}
 	}
 	return wrong
+}
+
+// eventID is the id of an event: the journal, which is that of its last entry, and the event's number.
+func eventID(journal []Entry, number uint64) string {
+	in := journal[len(journal)-1].GetIncarnation()
+	if len(in) != 16 {
+		return fmt.Sprintf("%x/%d", in, number)
+	}
+	return fmt.Sprintf("%x-%x-%x-%x-%x/%d", in[:4], in[4:6], in[6:8], in[8:10], in[10:], number)
 }

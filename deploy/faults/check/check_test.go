@@ -21,6 +21,8 @@ const (
 	unitA    = "units/a"
 	unitB    = "units/b"
 	limit    = 10 * time.Second
+	// incarnation is the journal's.
+	incarnation = "0198f0c2-0001-7002-8003-000400050006"
 )
 
 // told are the parts of a history, before it is sealed: changing them makes another history.
@@ -90,9 +92,10 @@ func (s told) history(t *testing.T) History {
 	t.Helper()
 	h := History{Ops: s.ops, Principal: somebody, Table: table}
 	previous, events := make([]byte, sha256.Size), uint64(0)
+	journal := []byte{0x01, 0x98, 0xf0, 0xc2, 0x00, 0x01, 0x70, 0x02, 0x80, 0x03, 0x00, 0x04, 0x00, 0x05, 0x00, 0x06}
 	for i, commands := range s.entries {
 		e := &journalpb.Entry{
-			Format: 1, Position: uint64(i) + 1, PreviousHash: previous, Commands: commands, EventsBefore: events,
+			Format: 1, Incarnation: journal, Position: uint64(i) + 1, PreviousHash: previous, Commands: commands, EventsBefore: events,
 			Moment: timestamppb.New(time.Unix(int64(i), 0)),
 		}
 		raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(e)
@@ -104,7 +107,7 @@ func (s told) history(t *testing.T) History {
 		for _, c := range commands {
 			for _, ev := range c.GetEvents() {
 				events++
-				h.Feed = append(h.Feed, Message{Sequence: events, Type: ev.GetType(), Position: e.GetPosition(), Hash: sealed.Hash})
+				h.Feed = append(h.Feed, Message{Sequence: events, ID: fmt.Sprintf("%s/%d", incarnation, events), Type: ev.GetType(), Position: e.GetPosition(), Hash: sealed.Hash})
 			}
 		}
 		previous = sealed.Hash[:]
@@ -143,7 +146,10 @@ func TestBadHistoriesAreFound(t *testing.T) {
 		{"a request took effect twice", func(s *told) { s.entries[5] = []*journalpb.Command{wrote("w3", unitA, "a3", 4)} }, "once: w3 has 2 commands"},
 		{"a refused request took effect", func(s *told) { s.entries[3] = []*journalpb.Command{wrote("x2", unitA, "stale", 3)} }, "once: x2 was refused"},
 		{"nobody asked for a command", func(s *told) { s.entries[3] = []*journalpb.Command{wrote("ghost", unitB, "?", 2)} }, "once: entry 4 holds a command that nobody asked for"},
-		{"a later write stands before an earlier one", func(s *told) { s.ops[2].Sent, s.ops[2].Answered, s.ops[8].Sent = 91, 95, 25; s.ops[3].Sent, s.ops[3].Answered = 91, 95 }, "real time: w2"},
+		{"a later write stands before an earlier one", func(s *told) {
+			s.ops[2].Sent, s.ops[2].Answered, s.ops[8].Sent = 91, 95, 25
+			s.ops[3].Sent, s.ops[3].Answered = 91, 95
+		}, "real time: w2"},
 		{"a landed write without an answer stands before one that was answered", func(s *told) {
 			s.ops[9].Sent = 95
 			s.entries[4], s.entries[5] = s.entries[5], s.entries[4]
@@ -160,6 +166,9 @@ func TestBadHistoriesAreFound(t *testing.T) {
 		{"the journal has a hole", func(s *told) {
 			s.after = func(h *History) { h.Journal = slices.Delete(h.Journal, 3, 4) }
 		}, "journal: place 4 holds entry 5"},
+		{"an entry stands elsewhere than it says", func(s *told) {
+			s.after = func(h *History) { h.Journal = slices.Insert(h.Journal, 4, h.Journal[3]) }
+		}, "acknowledged: update of units/a (w3), acknowledged at 5, is in entry 6"},
 		{"the journal was forked", func(s *told) {
 			s.after = func(h *History) { h.Journal[3].Hash[0]++ }
 		}, "journal: entry 5 does not carry the hash"},
@@ -196,6 +205,9 @@ func TestBadHistoriesAreFound(t *testing.T) {
 		}, "feed: it has 6 messages, the journal 5 events"},
 		{"events are in another order", func(s *told) {
 			s.after = func(h *History) { h.Feed[0], h.Feed[1] = h.Feed[1], h.Feed[0] }
+		}, "feed: message 1"},
+		{"an event has another number", func(s *told) {
+			s.after = func(h *History) { h.Feed[0].ID = h.Feed[1].ID }
 		}, "feed: message 1"},
 		{"an event is of another entry", func(s *told) {
 			s.after = func(h *History) { h.Feed[0].Hash[0]++ }

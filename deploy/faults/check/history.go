@@ -91,8 +91,8 @@ type Replica struct {
 type Message struct {
 	// Sequence is its place in the stream.
 	Sequence uint64
-	// Type, Position and Hash are what its headers say: the event's type, and the entry that holds it.
-	Type     string
+	// ID, Type, Position and Hash are what its headers say: the event's id (journal and number) and type, and the entry that holds it.
+	ID, Type string
 	Position uint64
 	Hash     [sha256.Size]byte
 }

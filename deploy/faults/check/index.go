@@ -30,11 +30,11 @@ type indexed struct {
 
 func index(h History) *indexed {
 	x := &indexed{h: h, commands: map[string][]command{}, states: map[string][]command{}}
-	for _, e := range h.Journal {
+	for i, e := range h.Journal {
 		for _, c := range e.GetCommands() {
 			for _, change := range c.GetChanges() {
 				if change.GetTable() == h.Table {
-					x.take(e.GetPosition(), c, change)
+					x.take(uint64(i)+1, c, change) // where it stands, whatever it says
 				}
 			}
 		}

@@ -90,6 +90,15 @@ func (d desk) ask(ctx context.Context, w Way, o check.Op, etag string, atLeast [
 	return out
 }
 
+// Heard answers nil if a replica answers the account as one that may ask.
+func Heard(ctx context.Context, w Way, signer *token.Signer) error {
+	a := desk{signer}.ask(ctx, w, check.Op{Kind: check.Read, Record: collection + "nobody"}, "", nil)
+	if a.surprise == nil && a.outcome != check.Missing {
+		a.surprise = fmt.Errorf("%s answers a read of what is not there with %s", w.Name, a.outcome)
+	}
+	return a.surprise
+}
+
 func send(ctx context.Context, c registrypb.UnitServiceClient, o check.Op, etag string, option grpc.CallOption) (*registrypb.Unit, error) {
 	switch o.Kind {
 	case check.Create:

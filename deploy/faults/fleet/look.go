@@ -136,10 +136,10 @@ func (f *Fleet) Journal(ctx context.Context) (journal []check.Entry, err error) 
 	})
 }
 
-// Feed is what the stream of events holds, once it holds as many as the journal.
-func (f *Fleet) Feed(ctx context.Context, events uint64) (all []check.Message, err error) {
+// Feed is what the stream of events holds, once it holds as many as the journal, or after a time.
+func (f *Fleet) Feed(ctx context.Context, events uint64, limit time.Duration) (all []check.Message, err error) {
 	name, last := feed.StreamName(registry.Name), uint64(0)
-	err = Until(ctx, readLimit, "the stream of events holds all", func() error {
+	err = Until(ctx, limit, "the stream of events holds all", func() error {
 		if last, err = f.lastIn(ctx, name); err == nil && last < events {
 			err = fmt.Errorf("it holds %d of %d", last, events)
 		}
@@ -153,7 +153,7 @@ func (f *Fleet) Feed(ctx context.Context, events uint64) (all []check.Message, e
 		if err != nil {
 			return err
 		}
-		one := check.Message{Sequence: m.Sequence, Type: m.Header.Get("ce-type"), Position: position}
+		one := check.Message{Sequence: m.Sequence, ID: m.Header.Get("ce-id"), Type: m.Header.Get("ce-type"), Position: position}
 		if n, err := hex.Decode(one.Hash[:], []byte(m.Header.Get("coso-hash"))); err != nil || n != len(one.Hash) {
 			return fmt.Errorf("it carries no hash: %q: %w", m.Header.Get("coso-hash"), err)
 		}

@@ -14,6 +14,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"coso/deploy/faults/cage"
+	"coso/deploy/faults/client"
 	"coso/services/registry"
 )
 
@@ -115,10 +116,11 @@ func (f *Fleet) begin(ctx context.Context) error {
 	if err := r.Start(); err != nil {
 		return err
 	}
-	if err := f.serves(ctx, 0); err != nil {
+	err := Until(ctx, startLimit, "there is an administrator", func() error { return client.Heard(ctx, f.door.Ways[0], f.door.Signer) })
+	if err != nil {
 		return err
 	}
-	err := r.Stop(stopLimit)
+	err = r.Stop(stopLimit)
 	r.Args = f.replicaArgs(0)
 	return err
 }

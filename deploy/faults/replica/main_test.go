@@ -72,8 +72,8 @@ func (slow) Tail(context.Context, uint64) iter.Seq2[store.Placed, error] {
 
 // The broken log grants at once what the real one has not taken, and brings it there in order afterwards.
 func TestEarlyGrantsBeforeItKnows(t *testing.T) {
-	real := slow{refused: map[uint64]bool{}, taken: make(chan uint64)}
-	l := newEarly(real)
+	log := slow{refused: map[uint64]bool{}, taken: make(chan uint64)}
+	l := newEarly(log)
 	for position := range uint64(3) {
 		if err := l.Append(t.Context(), position+1, []byte("entry")); err != nil {
 			t.Fatalf("entry %d: %v", position+1, err)
@@ -81,7 +81,7 @@ func TestEarlyGrantsBeforeItKnows(t *testing.T) {
 	}
 	for position := range uint64(3) {
 		select {
-		case got := <-real.taken:
+		case got := <-log.taken:
 			if got != position+1 {
 				t.Errorf("entry %d comes after %d", got, position)
 			}

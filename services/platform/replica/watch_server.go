@@ -43,6 +43,11 @@ func (w *Watch) stateOf(s *store.Store) *replicapb.ReplicaState {
 	out := &replicapb.ReplicaState{
 		Service: w.o.Service, Replica: w.o.Replica, Now: stateAt(s.State()), Writer: s.Head().GetWriter(), SetAside: s.Aside() != nil,
 	}
+	w.mu.Lock()
+	if w.last != nil {
+		out.LogPosition = w.last.sight.Last
+	}
+	w.mu.Unlock()
 	if err := cmp.Or(s.Aside(), s.Halted()); err != nil {
 		out.Halted = trouble(err)
 	}

@@ -148,8 +148,14 @@ func TestALogThatWasPutBack(t *testing.T) {
 			t.Errorf("%s: %v", m.name, err)
 		}
 	}
-	if r := all[2].report(); r.GetLog().GetLastPosition() != 3 || r.GetAgreement().GetPresent() {
+	r := all[2].report()
+	if r.GetLog().GetLastPosition() != 3 || r.GetAgreement().GetPresent() {
 		t.Errorf("the report: %v", r)
+	}
+	for _, v := range r.GetReplicas() {
+		if v.GetState().GetLogPosition() != 3 {
+			t.Errorf("%s sees the log end at %d", v.GetReplica(), v.GetState().GetLogPosition())
+		}
 	}
 }
 

@@ -86,7 +86,9 @@ func TestConnectionsThatProveNothing(t *testing.T) {
 		}
 	}
 	again := dial(t, h.addr, "registry", gateway)
-	heard := func(conn *grpc.ClientConn) bool { return status.Code(asks(t.Context(), t, conn)) == codes.Unauthenticated }
+	heard := func(conn *grpc.ClientConn) bool {
+		return status.Code(asks(t.Context(), t, conn)) == codes.Unauthenticated
+	}
 	eventually(t, "there is a place again", func() bool { return heard(again) })
 	for i := range 100 { // those who have proved who they are leave their places
 		if !heard(dial(t, h.addr, "registry", gateway)) {

@@ -139,10 +139,26 @@ func TestAgesOfWhatWasNeverHeard(t *testing.T) {
 	h.dir = t.TempDir()
 	h.startPlanning(h.dir)
 	h.demands("new", "")
+	eventually(t, "its beginning is written down", func() bool {
+		_, err := os.Stat(h.agesFile())
+		return err == nil
+	})
 	for range 2 {
 		h.restart(func() { h.clock.move(2 * time.Minute) })
 		h.demands("not old yet", "")
 	}
 	h.restart(func() { h.clock.move(2 * time.Minute) })
 	h.demands("too old", "registry=360s")
+}
+
+// INV-FEED-AGE: at a stop all that was heard is written down, however short before.
+func TestAgesAreWrittenDownAtAStop(t *testing.T) {
+	h := newHouse(t)
+	h.founds("organisations/a")
+	eventually(t, "the event has come", func() bool { return h.follows().GetSequence() == 1 })
+	h.clock.move(5 * time.Second) // too soon to be written down while it runs
+	eventually(t, "the copy is fresh", func() bool { return h.follows().GetAge().AsDuration() == 0 })
+	h.line.cut.Store(true)
+	h.restart(func() {})
+	h.demands("fresh before the stop", "")
 }

@@ -100,54 +100,64 @@ type counting struct {
 	rows uint64
 }
 
-// noteDigest brings the sums in step with an entry whose changes have been made.
+// noteDigest brings the sums in step with an entry whose changes have been made. It goes backwards: the last value of a row is
+// what counts.
 func (sc *Schema) noteDigest(w *overlay, e *journalpb.Entry) error {
 	if w.digest == nil && w.counting == nil {
 		return nil
 	}
-	var whole, part lanes
-	d, seen := &drawer{}, map[string]bool{}
-	note := func(table string, key []byte) {
-		bucket := tablePrefix + table
-		id := cellKey(bucket, key)
-		if seen[id] {
-			return
-		}
-		seen[id] = true
-		old, now := w.origin.get(bucket, key), w.get(bucket, key)
-		if (old == nil) == (now == nil) && bytes.Equal(old, now) {
-			return
-		}
-		reached := w.counting != nil && id < w.counting.next
-		if old != nil {
-			r := d.draw(bucket, key, old)
-			if whole.sub(r); reached {
-				part.sub(r)
+	d := &delta{w: w, seen: map[string]bool{}}
+	for _, c := range slices.Backward(e.GetCommands()) {
+		if c.GetActivation() != nil { // it comes behind the command's own changes
+			for row, err := range sc.finishIn(w, e, c.GetActivation()).rows(0) {
+				if err != nil {
+					return err
+				}
+				d.note(row.change)
 			}
 		}
-		if now != nil {
-			r := d.draw(bucket, key, now)
-			if whole.add(r); reached {
-				part.add(r)
-			}
-		}
-	}
-	for _, c := range e.GetCommands() {
 		for _, ch := range c.GetChanges() {
-			note(ch.GetTable(), ch.GetKey())
-		}
-		if c.GetActivation() == nil {
-			continue
-		}
-		for row, err := range sc.finishIn(w, e, c.GetActivation()).rows(0) {
-			if err != nil {
-				return err
-			}
-			note(row.change.GetTable(), row.change.GetKey())
+			d.note(ch)
 		}
 	}
-	w.sumUp(&whole, &part)
+	w.sumUp(&d.whole, &d.part)
 	return nil
+}
+
+// delta is by how much an entry changes the sums: that of all rows, and that of those a recount has reached.
+type delta struct {
+	drawer
+
+	w           *overlay
+	whole, part lanes
+	seen        map[string]bool
+}
+
+// note takes a change; one of the same row that comes later in the entry has been taken before.
+func (d *delta) note(ch *journalpb.Change) {
+	bucket := tablePrefix + ch.GetTable()
+	id := cellKey(bucket, ch.GetKey())
+	if d.seen[id] {
+		return
+	}
+	d.seen[id] = true
+	old, now := d.w.origin.get(bucket, ch.GetKey()), ch.Value
+	if (old == nil) == (now == nil) && bytes.Equal(old, now) {
+		return
+	}
+	reached := d.w.counting != nil && id < d.w.counting.next
+	if old != nil {
+		r := d.draw(bucket, ch.GetKey(), old)
+		if d.whole.sub(r); reached {
+			d.part.sub(r)
+		}
+	}
+	if now != nil {
+		r := d.draw(bucket, ch.GetKey(), now)
+		if d.whole.add(r); reached {
+			d.part.add(r)
+		}
+	}
 }
 
 // sumUp adds to the sums of an overlay; those of the version below it stay as they are.

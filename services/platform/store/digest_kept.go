@@ -102,11 +102,12 @@ func (w *witness) at(position uint64) *lanes {
 // SetAside stops the writing for good, as an alarm does, and refuses readings too: what the store holds is not what the others
 // hold, so nobody should see it. Its journal can still be looked at. It ends with the process; the first cause stays.
 func (s *Store) SetAside(why error) error {
+	err := s.halt(why)
 	if s.witness.aside.CompareAndSwap(nil, fault.From(why)) {
 		s.logger.Error("the store is set aside: it writes nothing and shows nothing; an operator must look", "service", s.service,
 			"position", s.Head().GetPosition(), "error", why)
 	}
-	return s.halt(why)
+	return err
 }
 
 // Aside answers why the store is set aside; nil: it is not.

@@ -17,6 +17,10 @@
 // INV-STORE-DIGEST: a digest over all record and copy rows, kept in step with every entry, equals a recount, so that stores with
 // equal journals show equal digests, and a row that changed otherwise is found.
 // INV-RESTORE-NEW-INCARNATION: a restored journal is whole and begins a new incarnation, which says which one it continues.
+// INV-REPLICATE-PREFIX: nothing is put into a shared log that holds anything but this journal's beginning.
+// INV-REPLICATE-LOG-FIRST: a file becomes one of a shared log in one step, last, when the log holds its whole journal.
+// INV-REPLICATE-RESUMES: cut off at any moment, putting a journal into a log or taking it out goes on when it is called again.
+// INV-REPLICATE-END: a log that was left ends with an entry that no store on it passes, so nobody writes there; one file alone goes on.
 //
 // It leaves to others: what a change means (the nouns' rules), who may do it (access), how events leave (feed) and how
 // a position travels (rpc).

@@ -76,10 +76,7 @@ type Replicated struct {
 
 // Promote puts a journal into a shared log, every entry in its place, holds what the log then holds against the file, appends
 // the entry that begins the new incarnation, and makes the file one of the shared log. Where it is cut off it goes on when it is
-// called again (INV-REPLICATE-RESUMES).
-//
-// INV-REPLICATE-PREFIX: nothing is appended to a log that holds anything but this journal's beginning, and none is begun twice.
-// INV-REPLICATE-LOG-FIRST: the file changes in one step, last, when the log holds everything.
+// called again (INV-REPLICATE-RESUMES): the file changes in one step, last (INV-REPLICATE-LOG-FIRST).
 //
 // Errors: NotFound if there is no file; Unavailable (DATA_LOCKED) while a process uses it, (JOURNAL_UNAVAILABLE) if the log does not
 // answer; FailedPrecondition JOURNAL_SHARED if the file is one of a shared log already, with Rebuild JOURNAL_NOT_SHARED if it is

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"coso/services/platform/fault"
@@ -25,8 +26,8 @@ const (
 // BringBack lets one replica's file follow the shared log to its end, ends the log with the entry that begins a new incarnation,
 // and makes the file a store with a log of its own. Where it is cut off it goes on when it is called again, on the same file.
 //
-// INV-REPLICATE-END: the entry that ends the log stands in the log before the file is changed. No store on the log passes it, so
-// nobody writes there any more; and it names an incarnation that was noted in one file before, so one file alone goes on.
+// The entry that ends the log stands there before the file is changed, and no store on the log passes it; it names an incarnation
+// that was noted in one file before, so one file alone goes on (INV-REPLICATE-END).
 //
 // Errors: those of Promote, with JOURNAL_NOT_SHARED for a file that has a log of its own; Unavailable while others still write;
 // FailedPrecondition (INCARNATION_FOREIGN) if another replica has ended the log; DataLoss if the log is not this journal's.
@@ -81,9 +82,9 @@ func (r Replication) leaving() (from, to uuid.UUID, err error) {
 	return f.From, to, err
 }
 
-// follow opens the store on the log until it has what the log shows. alarm is why it went no further.
+// follow opens the store on the log until it has what the log shows. alarm is why it went no further; leave says what that means.
 func (r Replication) follow(ctx context.Context, l SharedLog) (alarm, err error) {
-	s, err := Open(Options{Dir: r.Dir, Service: r.Service, Schema: r.Schema, Log: l, Logger: r.Logger})
+	s, err := Open(Options{Dir: r.Dir, Service: r.Service, Schema: r.Schema, Log: l, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, err
 	}

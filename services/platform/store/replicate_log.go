@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"iter"
@@ -230,7 +231,5 @@ func (f *stopped) become(e *journalpb.Entry, raw []byte, shared bool) (Replicate
 	if err != nil {
 		return Replicated{}, err
 	}
-	out := Replicated{From: f.From, To: f.To, Position: f.Position}
-	copy(out.Hash[:], f.s.Head().GetHash())
-	return out, nil
+	return Replicated{From: f.From, To: f.To, Position: f.Position, Hash: sha256.Sum256(raw)}, nil
 }

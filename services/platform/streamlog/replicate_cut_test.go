@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,15 +28,14 @@ import (
 type cutLog struct {
 	store.SharedLog
 	cut  context.CancelFunc
-	left int
+	left atomic.Int64
 }
 
 var errCut = errors.New("cut off")
 
 // step is taken before and after each question to the log.
 func (l *cutLog) step() error {
-	l.left--
-	if l.left <= 0 {
+	if l.left.Add(-1) <= 0 {
 		l.cut()
 		return errCut
 	}
@@ -89,7 +89,9 @@ func cutAfter(ctx context.Context, r store.Replication, steps int, do func(conte
 	find := r.Log
 	r.Log = func(ctx context.Context) (store.SharedLog, error) {
 		l, err := find(ctx)
-		return &cutLog{SharedLog: l, cut: cancel, left: steps}, err
+		cut := &cutLog{SharedLog: l, cut: cancel}
+		cut.left.Store(int64(steps))
+		return cut, err
 	}
 	return do(ctx, r)
 }
@@ -186,22 +188,32 @@ func promoteUntilKilled() bool {
 	return true
 }
 
+// kills is how often a process is killed at most.
+const kills = 30
+
 // untilDone runs a way in processes that are killed -9, until one ends; it answers what that said and how many were killed.
 func (c *cluster) untilDone(dir, way string, within time.Duration) (said string, killed int) {
 	c.t.Helper()
 	for ; ; killed++ {
 		cmd := exec.CommandContext(c.t.Context(), os.Args[0])
 		cmd.Env = append(os.Environ(), promoteDir+"="+dir, promoteTo+"="+c.servers.Addresses(), promoteWay+"="+way)
-		var errs strings.Builder
-		cmd.Stderr = &errs
-		after := time.AfterFunc(time.Duration(rand.Int64N(int64(within)))*time.Duration(min(killed+1, 40))/10, func() { _ = cmd.Process.Kill() })
-		out, err := cmd.Output()
+		var out, errs strings.Builder
+		cmd.Stdout, cmd.Stderr = &out, &errs
+		if err := cmd.Start(); err != nil {
+			c.t.Fatal(err)
+		}
+		after := time.AfterFunc(time.Duration(rand.Int64N(int64(within)))*time.Duration(killed+1)/10, func() {
+			if killed < kills {
+				_ = cmd.Process.Kill() // it may have ended by itself
+			}
+		})
+		err := cmd.Wait()
 		after.Stop()
 		if errs.Len() > 0 {
 			c.t.Fatalf("%s says %s", way, errs.String())
 		}
 		if err == nil {
-			return strings.TrimSpace(string(out)), killed
+			return strings.TrimSpace(out.String()), killed
 		}
 	}
 }

@@ -168,6 +168,9 @@ func TestPromoteAndBack(t *testing.T) {
 
 		other := copied(t, dir)
 		a, b := opened(t, dir, l), opened(t, other, c.opens())
+		if !bytes.Equal(a.Head().GetHash(), out.Hash[:]) {
+			t.Errorf("it ends with %x, not %x", a.Head().GetHash(), out.Hash)
+		}
 		a.mustCreate(t, "a-1", "a-2")
 		b.mustCreate(t, "b-1")
 		a.mustCreate(t, "a-3")
@@ -207,6 +210,9 @@ func TestPromoteAndBack(t *testing.T) {
 		wantReason(t, "promoted into the log that has ended", err, faultpb.Reason_REASON_STREAM_FOREIGN)
 
 		a = opened(t, dir, nil)
+		if !bytes.Equal(a.Head().GetHash(), back.Hash[:]) {
+			t.Errorf("it ends with %x, not %x", a.Head().GetHash(), back.Hash)
+		}
 		a.mustCreate(t, "after")
 		if h := a.Head(); h.GetPosition() != units+8 || h.GetEvents() != units+6 || a.Incarnation() != back.To {
 			t.Errorf("the head is %v of %s", h, a.Incarnation())
@@ -248,7 +254,7 @@ func TestPromoteAfterAKill(t *testing.T) {
 	opened(t, empty, c.opens()).mustCreate(t, "first")
 }
 
-// Whatever is no beginning of this journal is refused, and nothing is changed: neither the log nor the file.
+// INV-REPLICATE-PREFIX: whatever is no beginning of this journal is refused, and nothing is changed: neither the log nor the file.
 func TestPromoteRefuses(t *testing.T) {
 	foreign, locked := faultpb.Reason_REASON_STREAM_FOREIGN, faultpb.Reason_REASON_DATA_LOCKED
 	for name, k := range map[string]struct {

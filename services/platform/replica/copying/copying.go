@@ -20,7 +20,7 @@ const (
 	// partSize is how many bytes a part holds at most.
 	partSize = 256 << 10
 	// rate is how many bytes a second are copied and sent, unless told otherwise.
-	rate = 48 << 20
+	rate = 32 << 20
 	// maxFetches is how many may fetch at once.
 	maxFetches = 3
 	// keepCopy is how long a copy is kept that nobody fetches; freshCopy how old it may be for one who begins.

@@ -239,7 +239,6 @@ func TestFetchCancelled(t *testing.T) {
 		}
 		return nil
 	})
-	p.server.pace.rate = 1 << 30
 	p.create(600, 601)
 }
 

@@ -13,7 +13,7 @@ import (
 	"coso/services/platform/streamlog/streamlogtest"
 )
 
-// Bytes that changed on the way are asked for again; a copy that changed where it lay, or that is no sound file, is thrown away
+// INV-COPY-WHOLE: bytes that changed on the way are asked for again; a copy that changed where it lay, or that is no sound file, is thrown away
 // and not asked for again; one that comes damaged ever again ends the fetch, and nothing gets the file's name.
 func TestFetchOfDamage(t *testing.T) {
 	c := streamlogtest.New(t, 1, nil)

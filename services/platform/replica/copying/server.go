@@ -33,7 +33,7 @@ type ServerOptions struct {
 	// Sound answers why nobody should begin with this replica's data; nil: nothing speaks against it. What is Unavailable is not
 	// of the data and refuses nobody: what is missing may be the very replica that asks.
 	Sound func() error
-	// Rate is how many bytes a second are copied and sent; 0: 48 MiB.
+	// Rate is how many bytes a second are copied and sent; 0: 32 MiB.
 	Rate int64
 	// Logger takes what an operator must know; nil: slog.Default.
 	Logger *slog.Logger

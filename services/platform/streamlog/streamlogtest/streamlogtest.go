@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -44,6 +45,10 @@ type Cluster struct {
 func New(t testing.TB, size int, change func(i int, o *server.Options)) *Cluster {
 	t.Helper()
 	c := &Cluster{t: t, running: make([]*server.Server, size)}
+	var folders []string
+	for range size { // before what stops the servers: the last said to be done in the end is done first
+		folders = append(folders, folder(t))
+	}
 	t.Cleanup(func() {
 		for i := range c.running {
 			c.Stop(i)
@@ -57,7 +62,7 @@ func New(t testing.TB, size int, change func(i int, o *server.Options)) *Cluster
 		system := server.NewAccount(server.DEFAULT_SYSTEM_ACCOUNT)
 		o := &server.Options{
 			ServerName: fmt.Sprintf("n%d", i+1), Host: "127.0.0.1", Port: -1, NoLog: true, NoSigs: true,
-			JetStream: true, StoreDir: t.TempDir(), SyncAlways: true, JetStreamMaxMemory: 16 << 20, JetStreamMaxStore: 256 << 20,
+			JetStream: true, StoreDir: folders[i], SyncAlways: true, JetStreamMaxMemory: 16 << 20, JetStreamMaxStore: 256 << 20,
 			Accounts: []*server.Account{system}, SystemAccount: server.DEFAULT_SYSTEM_ACCOUNT,
 			Users: []*server.User{{Username: User, Password: User}, {Username: System, Password: System, Account: system}},
 		}
@@ -75,6 +80,34 @@ func New(t testing.TB, size int, change func(i int, o *server.Options)) *Cluster
 		c.Start(i)
 	}
 	return c
+}
+
+// folder is a temporary folder that is removed when the test ends. A server that was stopped may still write a file of a stream for
+// a moment, at which testing.T.TempDir fails the test; this one tries on.
+func folder(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "coso-nats-") //nolint:usetesting // see above
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		deadline := time.After(Ready)
+		for {
+			err := os.RemoveAll(dir)
+			if err == nil {
+				return
+			}
+			select {
+			case <-tick.C:
+			case <-deadline:
+				t.Errorf("remove a server's files: %v", err)
+				return
+			}
+		}
+	})
+	return dir
 }
 
 // freeAddress is one on loopback that nobody has; servers of a cluster must know those of the others before they start.

@@ -159,7 +159,9 @@ type ReplicaState struct {
 	// Why it writes nothing until an operator has acted; absent while it may.
 	Halted *Trouble `protobuf:"bytes,6,opt,name=halted,proto3" json:"halted,omitempty"`
 	// It is set aside: it shows nothing to readers either.
-	SetAside      bool `protobuf:"varint,7,opt,name=set_aside,json=setAside,proto3" json:"set_aside,omitempty"`
+	SetAside bool `protobuf:"varint,7,opt,name=set_aside,json=setAside,proto3" json:"set_aside,omitempty"`
+	// Position of the log's last entry, as its servers last told this replica; 0: not known yet.
+	LogPosition   uint64 `protobuf:"varint,8,opt,name=log_position,json=logPosition,proto3" json:"log_position,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -241,6 +243,13 @@ func (x *ReplicaState) GetSetAside() bool {
 		return x.SetAside
 	}
 	return false
+}
+
+func (x *ReplicaState) GetLogPosition() uint64 {
+	if x != nil {
+		return x.LogPosition
+	}
+	return 0
 }
 
 // StateAt is a state at a position.
@@ -907,7 +916,7 @@ const file_coso_replica_v1_replica_proto_rawDesc = "" +
 	"\n" +
 	"\x1dcoso/replica/v1/replica.proto\x12\x0fcoso.replica.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fcoso/access/v1/permission.proto\x1a\x1acoso/fault/v1/reason.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"@\n" +
 	"\x16GetReplicaStateRequest\x12&\n" +
-	"\tpositions\x18\x01 \x03(\x04B\b\xbaH\x05\x92\x01\x02\x10\x10R\tpositions\"\xff\x01\n" +
+	"\tpositions\x18\x01 \x03(\x04B\b\xbaH\x05\x92\x01\x02\x10\x10R\tpositions\"\xa2\x02\n" +
 	"\fReplicaState\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x18\n" +
 	"\areplica\x18\x02 \x01(\tR\areplica\x12*\n" +
@@ -915,7 +924,8 @@ const file_coso_replica_v1_replica_proto_rawDesc = "" +
 	"\x02at\x18\x04 \x03(\v2\x18.coso.replica.v1.StateAtR\x02at\x12\x16\n" +
 	"\x06writer\x18\x05 \x01(\tR\x06writer\x120\n" +
 	"\x06halted\x18\x06 \x01(\v2\x18.coso.replica.v1.TroubleR\x06halted\x12\x1b\n" +
-	"\tset_aside\x18\a \x01(\bR\bsetAside\"~\n" +
+	"\tset_aside\x18\a \x01(\bR\bsetAside\x12!\n" +
+	"\flog_position\x18\b \x01(\x04R\vlogPosition\"~\n" +
 	"\aStateAt\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\x04R\bposition\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\tR\vincarnation\x12\x1d\n" +
