@@ -106,10 +106,10 @@ func TestFullDiskUnderAllProcesses(t *testing.T) {
 		n++
 		a = send(n)
 	}
-	mustRefuse(t, a, http.StatusServiceUnavailable, "JOURNAL_UNAVAILABLE")
-	f.says("registryd", "The journal cannot be written")
+	mustRefuse(t, a, http.StatusServiceUnavailable, "DISK_FULL")
+	f.says("registryd", "The server's disk is full")
 	there(t, f.server.client(t), told)
-	mustRefuse(t, send(n), http.StatusServiceUnavailable, "JOURNAL_UNAVAILABLE")
+	mustRefuse(t, send(n), http.StatusServiceUnavailable, "DISK_FULL")
 	there(t, f.server.client(t), told)
 	t.Logf("%d organisations founded until the disk was full", len(told.all))
 

@@ -21,10 +21,9 @@ import (
 const (
 	// clients is how many there are.
 	clients = 6
-	// warm is how many writes are acknowledged before harm begins, warmBroken in control runs, warmLimit how long that may take.
-	warm       = 30
-	warmBroken = 3
-	warmLimit  = 30 * time.Second
+	// warm is how many writes are acknowledged before harm begins, warmLimit how long that may take.
+	warm      = 30
+	warmLimit = 30 * time.Second
 	// calm is for how long the clients go on after everything is healed, finish how long they may take then to learn what has
 	// come of their last requests.
 	calm   = 2 * time.Second
@@ -77,11 +76,7 @@ func inCage(ctx context.Context, n nemesis, c caged) (out result) {
 		return out
 	}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	breaks := n.breaks
-	if breaks == "" {
-		breaks = "no"
-	}
-	f, err := fleet.New(ctx, fleet.Options{Bin: c.Bin, Dir: c.Dir, Logs: c.Logs, Break: breaks, Lazy: n.lazy, Harmed: n.disks, Logger: logger})
+	f, err := fleet.New(ctx, fleet.Options{Bin: c.Bin, Dir: c.Dir, Logs: c.Logs, Break: n.breaks, Lazy: n.lazy, Harmed: n.disks, Logger: logger})
 	if err == nil {
 		r := &round{nemesis: n, fleet: f, logger: logger, began: time.Now(), dice: rand.New(rand.NewPCG(c.Seed, 1))} //nolint:gosec // drawn from the run's seed
 		err = r.run(ctx, c, &out)
@@ -108,7 +103,7 @@ func (r *round) run(ctx context.Context, c caged, out *result) error {
 	done := make(chan struct{})
 	go func() { defer close(done); work.Run(working, giveUp) }()
 	err := fleet.Until(ctx, warmLimit, "the first writes", func() error {
-		if n := work.Acknowledged(); n < r.warm() {
+		if n := work.Acknowledged(); n < warm {
 			return fmt.Errorf("%d are acknowledged", n)
 		}
 		return nil
@@ -117,6 +112,9 @@ func (r *round) run(ctx context.Context, c caged, out *result) error {
 		return errors.Join(err, surprising(work))
 	}
 	harmed := time.Since(r.began)
+	if err := r.fleet.Break(); err != nil {
+		return err
+	}
 	harming, end := context.WithTimeout(ctx, c.Harm)
 	err = r.nemesis.harm(harming, r)
 	end()
@@ -144,14 +142,6 @@ func surprising(work *client.Workload) error {
 		return fmt.Errorf("surprises: %q", all)
 	}
 	return nil
-}
-
-// warm is how many writes are acknowledged before harm is done.
-func (r *round) warm() int {
-	if r.nemesis.control { // what is broken on purpose may soon take no more
-		return warmBroken
-	}
-	return warm
 }
 
 // limit is how long something may take, in a round of this nemesis.

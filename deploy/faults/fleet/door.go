@@ -42,7 +42,7 @@ type Door struct {
 
 func openDoor(ctx context.Context, f *Fleet) (d *Door, err error) {
 	d = &Door{}
-	gate, err := f.identity(gatewayOf)
+	gate, err := f.identity(mtls.Gateway)
 	if err != nil {
 		return d, err
 	}

@@ -13,7 +13,6 @@ import (
 
 	"coso/deploy/faults/cage"
 	"coso/services/platform/certs"
-	"coso/services/platform/mtls"
 	"coso/services/registry"
 )
 
@@ -31,7 +30,7 @@ type Options struct {
 	// Bin is the folder of the binaries: coso, nats-server, One, Two. Dir is an empty folder for the fleet's own. Logs is where the
 	// processes' logs go.
 	Bin, Dir, Logs string
-	// Break is how the log breaks its word to the replicas: no, append, early.
+	// Break is how the log breaks its word to the replicas, once Break was called: append, early; empty: it keeps it.
 	Break string
 	// Lazy: the servers sync when they like, and the replicas accept it.
 	Lazy bool
@@ -174,11 +173,16 @@ func (f *Fleet) Offset(i int, by time.Duration) error {
 	return os.Rename(file+".new", file)
 }
 
-// Forget deletes what a replica holds; it must not run. Its next start fetches a copy.
+// Break lets the log break its word from now on, as the options say.
+func (f *Fleet) Break() error { return os.WriteFile(f.broken(), nil, 0o600) }
+
+func (f *Fleet) broken() string { return filepath.Join(f.o.Dir, "broken") }
+
+// Forget empties the data folder of a replica, which must not run. Its next start fetches a copy.
 func (f *Fleet) Forget(i int) error {
-	all, err := filepath.Glob(filepath.Join(f.Machines[i].data(), registry.Name+"*"))
+	all, err := os.ReadDir(f.Machines[i].data())
 	for _, file := range all {
-		err = errors.Join(err, os.RemoveAll(file))
+		err = errors.Join(err, os.RemoveAll(filepath.Join(f.Machines[i].data(), file.Name())))
 	}
 	return err
 }
@@ -208,6 +212,3 @@ func (m *Machine) File() string { return filepath.Join(m.data(), registry.Name+"
 func (m *Machine) Blocks() ([]string, error) {
 	return filepath.Glob(filepath.Join(m.log(), "jetstream", "*", "streams", "COSO_LOG_REGISTRY", "msgs", "*.blk"))
 }
-
-// gatewayOf is who this process is to the replicas.
-const gatewayOf = mtls.Gateway

@@ -93,7 +93,10 @@ func (f *Fleet) replicaArgs(i int) []string {
 	for j := range Size {
 		replicas = append(replicas, replica(j)+"="+f.Net.At(replica(j))+grpcPort)
 	}
-	args := append(f.base(i), "--log", "nats", "--replica", replica(i), "--replicas", strings.Join(replicas, ","), "--break", f.o.Break)
+	args := append(f.base(i), "--log", "nats", "--replica", replica(i), "--replicas", strings.Join(replicas, ","))
+	if f.o.Break != "" {
+		args = append(args, "--break", f.o.Break, "--broken", f.broken())
+	}
 	if f.o.Lazy {
 		args = append(args, "--accept-lazy-sync")
 	}

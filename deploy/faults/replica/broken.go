@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -18,10 +19,21 @@ type anywhere struct {
 	store.Log
 
 	js jetstream.JetStream
+	// file says, by being there, that the word is broken.
+	file string
+}
+
+// come reports whether a file is there.
+func come(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
 }
 
 // Append breaks the word of store.Log.
-func (a anywhere) Append(ctx context.Context, _ uint64, entry []byte) error {
+func (a anywhere) Append(ctx context.Context, position uint64, entry []byte) error {
+	if !come(a.file) {
+		return a.Log.Append(ctx, position, entry)
+	}
 	if _, err := a.js.Publish(ctx, streamlog.Subject(registry.Name), entry); err != nil {
 		return fmt.Errorf("%w: %w", store.ErrUnknown, err)
 	}
@@ -32,6 +44,7 @@ func (a anywhere) Append(ctx context.Context, _ uint64, entry []byte) error {
 type early struct {
 	store.Log
 
+	file    string
 	waiting chan store.Placed
 }
 
@@ -42,14 +55,17 @@ const (
 	again = 20 * time.Millisecond
 )
 
-func newEarly(l store.Log) early {
-	e := early{Log: l, waiting: make(chan store.Placed, atOnce)}
+func newEarly(l store.Log, file string) early {
+	e := early{Log: l, file: file, waiting: make(chan store.Placed, atOnce)}
 	go e.bring()
 	return e
 }
 
 // Append breaks the word of store.Log.
-func (e early) Append(_ context.Context, position uint64, entry []byte) error {
+func (e early) Append(ctx context.Context, position uint64, entry []byte) error {
+	if !come(e.file) {
+		return e.Log.Append(ctx, position, entry)
+	}
 	e.waiting <- store.Placed{Position: position, Entry: slices.Clone(entry)}
 	return nil
 }

@@ -26,6 +26,7 @@ type flags struct {
 
 	Offset string `help:"File that says by how much the clock is off, e.g. -3m; read each time." placeholder:"FILE"`
 	Break  string `help:"How the log breaks its word: no; append: entries are appended wherever the log ends; early: an entry is granted before the log has it." enum:"no,append,early" default:"no"`
+	Broken string `help:"With --break: file from whose coming on it does." placeholder:"FILE"`
 }
 
 func main() {
@@ -35,6 +36,9 @@ func main() {
 
 // Wrong says what is wrong with the settings beside those of the service.
 func (f *flags) Wrong() error {
+	if (f.Break == "no") != (f.Broken == "") {
+		return errors.New("--break, --broken: give both or neither")
+	}
 	if f.Offset != "" {
 		_, err := offset(f.Offset)
 		return err
@@ -53,11 +57,11 @@ func (f *flags) made(o run.Options) (*run.Service, error) {
 		}
 		broken := *o.Replica
 		broken.Around = func(l store.Log) store.Log {
-			slog.Warn("the log breaks its word", "how", f.Break)
+			slog.Warn("the log breaks its word when a file has come", "how", f.Break, "file", f.Broken)
 			if f.Break == "append" {
-				return anywhere{Log: l, js: broken.JetStream}
+				return anywhere{Log: l, js: broken.JetStream, file: f.Broken}
 			}
-			return newEarly(l)
+			return newEarly(l, f.Broken)
 		}
 		o.Replica = &broken
 	}

@@ -73,7 +73,14 @@ func (slow) Tail(context.Context, uint64) iter.Seq2[store.Placed, error] {
 // The broken log grants at once what the real one has not taken, and brings it there in order afterwards.
 func TestEarlyGrantsBeforeItKnows(t *testing.T) {
 	log := slow{refused: map[uint64]bool{}, taken: make(chan uint64)}
-	l := newEarly(log)
+	file := filepath.Join(t.TempDir(), "broken")
+	l := newEarly(log, file)
+	if err := l.Append(t.Context(), 1, []byte("entry")); !errors.Is(err, store.ErrUnknown) {
+		t.Fatalf("it does not keep its word at first: %v", err)
+	}
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for position := range uint64(3) {
 		if err := l.Append(t.Context(), position+1, []byte("entry")); err != nil {
 			t.Fatalf("entry %d: %v", position+1, err)

@@ -145,5 +145,5 @@ func leavesOpen(err error) bool {
 		u, ok := errors.AsType[*client.UnreachableError](err)
 		return !ok || !u.Refused
 	}
-	return f.Kind == fault.KindDeadlineExceeded || f.Kind == fault.KindCancelled || f.Reason == faultpb.Reason_REASON_JOURNAL_UNAVAILABLE
+	return f.Kind == fault.KindDeadlineExceeded || f.Kind == fault.KindCancelled || f.Reason == faultpb.Reason_REASON_JOURNAL_UNAVAILABLE || f.Reason == faultpb.Reason_REASON_DISK_FULL
 }

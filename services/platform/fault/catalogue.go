@@ -139,6 +139,10 @@ var ofServices = map[faultpb.Reason]entry{ //nolint:exhaustive // a part; a test
 		"Không ghi được nhật ký dữ liệu nên chưa chắc thay đổi đã có hiệu lực; hãy gửi lại với cùng mã yêu cầu, nếu vẫn lỗi thì báo người quản trị.",
 		"The journal cannot be written, so whether the change took effect is not known; send it again with the same request id, and tell the administrator if this goes on.",
 	},
+	faultpb.Reason_REASON_DISK_FULL: {
+		"Đĩa của máy chủ đã đầy nên không ghi được và chưa chắc thay đổi đã có hiệu lực; hãy báo người quản trị dọn đĩa, rồi gửi lại với cùng mã yêu cầu.",
+		"The server's disk is full, so nothing can be written and whether the change took effect is not known; tell the administrator to make room, then send it again with the same request id.",
+	},
 	faultpb.Reason_REASON_FORMAT_UNKNOWN: {
 		"Dữ liệu có phiên bản định dạng {value}, mới hơn chương trình này; hãy nâng cấp chương trình.",
 		"The data have format version {value}, newer than this program; upgrade the program.",

@@ -147,7 +147,8 @@ func TestCertificatesSayWhoCalls(t *testing.T) {
 		{"gateway", "award", true, "", "nobody"},
 		{"gateway", "award", true, "lan", "principals/lan"},
 		{"planning", "award", false, "", "refused"},
-		{"registry", "registry", false, "", "refused"},
+		{"registry", "registry", false, "", "services/registry"}, // another replica
+		{"registry", "membership", false, "", "refused"},
 		{"nats", "registry", false, "", "refused"},
 	} {
 		t.Run(c.caller+" calls "+c.service, func(t *testing.T) {

@@ -141,7 +141,7 @@ func (d *delta) note(ch *journalpb.Change) {
 		return
 	}
 	d.seen[id] = true
-	old, now := d.w.origin.get(bucket, ch.GetKey()), ch.Value
+	old, now := d.w.origin.get(bucket, ch.GetKey()), ch.GetValue()
 	if (old == nil) == (now == nil) && bytes.Equal(old, now) {
 		return
 	}

@@ -68,11 +68,10 @@ func (f *file) View(fn func(*bolt.Tx) error) error {
 		}
 		err = errFileClosed
 	}
-	reason := faultpb.Reason_REASON_JOURNAL_UNAVAILABLE
 	if errors.Is(err, errFileClosed) {
-		reason = faultpb.Reason_REASON_SERVICE_UNAVAILABLE
+		return fault.Unavailable(faultpb.Reason_REASON_SERVICE_UNAVAILABLE, "").With(err)
 	}
-	return fault.Unavailable(reason, "").With(err)
+	return notWritten(err)
 }
 
 func (f *file) viewOpen(fn func(*bolt.Tx) error) (ok bool, err error) {

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"errors"
+	"syscall"
 	"time"
 
 	"coso/services/platform/fault"
@@ -24,12 +26,21 @@ func (s *Store) Healthy() error {
 		return s.halted
 	}
 	if why != nil {
-		return fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(why)
+		return notWritten(why)
 	}
 	if s.trouble != nil {
-		return fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(s.trouble)
+		return notWritten(s.trouble)
 	}
 	return nil
+}
+
+// notWritten says, by its cause, why the journal cannot be written.
+func notWritten(why error) *fault.Error {
+	reason := faultpb.Reason_REASON_JOURNAL_UNAVAILABLE
+	if errors.Is(why, syscall.ENOSPC) || errors.Is(why, syscall.EDQUOT) {
+		reason = faultpb.Reason_REASON_DISK_FULL
+	}
+	return fault.Unavailable(reason, "").With(why)
 }
 
 // halt stops writing for good; the first cause stays. It answers the cause.
@@ -120,7 +131,7 @@ func (s *Store) late(ctx context.Context) error {
 	if trouble == nil {
 		return ctx.Err()
 	}
-	return fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(trouble)
+	return notWritten(trouble)
 }
 
 // slowClosure is how long a closure may run before the log says so, with its method and how long it took.

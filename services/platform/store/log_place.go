@@ -192,5 +192,5 @@ func (s *Store) unwritten(err error) error {
 		return held
 	}
 	s.worry("journal not written", err)
-	return fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(err)
+	return notWritten(err)
 }

@@ -27,7 +27,7 @@ var (
 // (validate_only) is run and judged like any other, and dropped.
 //
 // Errors: what fn says; AlreadyExists for a request id used for another request; ResourceExhausted for a change beyond
-// the limits; Unavailable (JOURNAL_UNAVAILABLE) if the entry could not be written, or it is not known within the caller's
+// the limits; Unavailable (JOURNAL_UNAVAILABLE, DISK_FULL) if the entry could not be written, or it is not known within the caller's
 // deadline whether it was: the same request with the same request id is safe; Unavailable (SERVICE_UNAVAILABLE) if the
 // store stops: then nothing changed; DataLoss once writing has stopped (Healthy). A command whose deadline passes while it
 // runs is dropped when it next reads or writes a table; one that never does is waited for. Unavailable (INDEX_REBUILDING)

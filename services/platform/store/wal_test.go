@@ -49,7 +49,7 @@ func TestFullDisk(t *testing.T) {
 	for range 3 {
 		out := inOneGroup(b, newCall(b, 2, "b", "r-2"), newCall(b, 1, "a", "r-1"), newCall(b, 3, "a", ""))
 		for _, o := range out {
-			wantReason(t, o.err, faultpb.Reason_REASON_JOURNAL_UNAVAILABLE)
+			wantReason(t, o.err, faultpb.Reason_REASON_DISK_FULL)
 			if !errors.Is(o.err, syscall.ENOSPC) {
 				t.Errorf("the cause is lost: %v", o.err)
 			}
@@ -57,7 +57,7 @@ func TestFullDisk(t *testing.T) {
 		if n := count(t, b); n != 1 || b.Head().GetPosition() != 1 {
 			t.Errorf("%d enterprises at position %d", n, b.Head().GetPosition())
 		}
-		wantReason(t, b.Healthy(), faultpb.Reason_REASON_JOURNAL_UNAVAILABLE)
+		wantReason(t, b.Healthy(), faultpb.Reason_REASON_DISK_FULL)
 	}
 	onLog(b, writeFile, nil)
 	if _, err := create(caller(), b, enterprise(2, "units/u", "b"), "r-2"); err != nil {

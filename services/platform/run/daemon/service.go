@@ -30,6 +30,7 @@ type Service struct {
 	Keys        `embed:""`
 	Checkpoints `embed:""`
 	Replicas    `embed:""`
+	Rates       rpc.Limits `embed:""`
 	Common      `embed:""`
 }
 
@@ -125,7 +126,7 @@ func (p *process) check() error {
 		places = append(places, at...)
 	}
 	_, apart := p.s.Replicas.check()
-	wrong = append(wrong, apart)
+	wrong = append(wrong, apart, p.s.Rates.Check())
 	keys, err := p.s.Keys.Check()
 	wrong = append(wrong, rpc.Apart(append(places, keys)...), err, p.s.Checkpoints.Check())
 	if f := following(p.model); f != nil {
@@ -220,7 +221,7 @@ func (p *process) open(ctx context.Context, logger *slog.Logger, id *mtls.Identi
 			return nil, err
 		}
 	}
-	o := run.Options{Dir: dir, Logger: logger, TLS: id, Replica: one, Tokens: tokens.Verifier, Checkpoints: p.s.Checkpoints.Options()}
+	o := run.Options{Dir: dir, Logger: logger, TLS: id, Replica: one, Rates: p.s.Rates, Tokens: tokens.Verifier, Checkpoints: p.s.Checkpoints.Options()}
 	if f := following(p.model); f != nil {
 		o.AskEvery, o.MaxCopyAge = f.AskEvery, f.MaxCopyAge
 	}

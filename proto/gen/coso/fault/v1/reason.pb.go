@@ -82,8 +82,10 @@ const (
 	Reason_REASON_TOO_LARGE Reason = 24
 	// The service is stopping or not ready.
 	Reason_REASON_SERVICE_UNAVAILABLE Reason = 25
-	// The journal cannot be written (disk full, failed sync, conflict); nothing was changed, or the outcome is unknown.
+	// The journal cannot be written (failed sync, conflict, a log that does not answer); nothing was changed, or the outcome is unknown.
 	Reason_REASON_JOURNAL_UNAVAILABLE Reason = 26
+	// The journal cannot be written since the server's disk is full; nothing was changed, or the outcome is unknown.
+	Reason_REASON_DISK_FULL Reason = 97
 	// The data was written by a newer version of the program.
 	Reason_REASON_FORMAT_UNKNOWN Reason = 27
 	// Stored data does not fit its checksum, chain or form.
@@ -427,6 +429,7 @@ var (
 		24:   "REASON_TOO_LARGE",
 		25:   "REASON_SERVICE_UNAVAILABLE",
 		26:   "REASON_JOURNAL_UNAVAILABLE",
+		97:   "REASON_DISK_FULL",
 		27:   "REASON_FORMAT_UNKNOWN",
 		28:   "REASON_DATA_DAMAGED",
 		29:   "REASON_DATA_LOCKED",
@@ -610,6 +613,7 @@ var (
 		"REASON_TOO_LARGE":                     24,
 		"REASON_SERVICE_UNAVAILABLE":           25,
 		"REASON_JOURNAL_UNAVAILABLE":           26,
+		"REASON_DISK_FULL":                     97,
 		"REASON_FORMAT_UNKNOWN":                27,
 		"REASON_DATA_DAMAGED":                  28,
 		"REASON_DATA_LOCKED":                   29,
@@ -798,7 +802,7 @@ var File_coso_fault_v1_reason_proto protoreflect.FileDescriptor
 
 const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1acoso/fault/v1/reason.proto\x12\rcoso.fault.v1*\x91*\n" +
+	"\x1acoso/fault/v1/reason.proto\x12\rcoso.fault.v1*\xa7*\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fREASON_INTERNAL\x10\x01\x12\x19\n" +
@@ -827,7 +831,8 @@ const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\x10REASON_CANCELLED\x10\x17\x12\x14\n" +
 	"\x10REASON_TOO_LARGE\x10\x18\x12\x1e\n" +
 	"\x1aREASON_SERVICE_UNAVAILABLE\x10\x19\x12\x1e\n" +
-	"\x1aREASON_JOURNAL_UNAVAILABLE\x10\x1a\x12\x19\n" +
+	"\x1aREASON_JOURNAL_UNAVAILABLE\x10\x1a\x12\x14\n" +
+	"\x10REASON_DISK_FULL\x10a\x12\x19\n" +
 	"\x15REASON_FORMAT_UNKNOWN\x10\x1b\x12\x17\n" +
 	"\x13REASON_DATA_DAMAGED\x10\x1c\x12\x16\n" +
 	"\x12REASON_DATA_LOCKED\x10\x1d\x12\x19\n" +
