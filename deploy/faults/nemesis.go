@@ -21,8 +21,8 @@ type nemesis struct {
 	harm func(ctx context.Context, r *round) error
 	// after is done when everything is healed; nil: nothing.
 	after func(ctx context.Context, r *round) error
-	// control: something is broken on purpose, and the checks must find acknowledged writes that are not kept.
-	control bool
+	// control: something is broken on purpose, and one of these checks must find it.
+	control []string
 }
 
 // nemeses are all kinds of harm.
@@ -44,9 +44,9 @@ func nemeses() []nemesis {
 		{name: "flip-data", about: "changed bits in the pages of a replica's data file", harm: flipData, after: replaceHurt},
 		{name: "clock", about: "jumps of the replicas' clocks, minutes ahead and back, one of them hours back", harm: clocks},
 		{name: "mix", about: "several of these at once: kills, pauses, partitions one way, clocks", harm: mix},
-		{name: "control-lazy", about: "power cuts while the servers sync when they like", disks: fleet.Power, lazy: true, harm: cutAll, control: true},
-		{name: "control-append", about: "compare-and-append switched off", breaks: "append", harm: pauseWriter, control: true},
-		{name: "control-early", about: "answers before the outcome", breaks: "early", harm: loseEarly, control: true},
+		{name: "control-lazy", about: "power cuts while the servers sync when they like", disks: fleet.Power, lazy: true, harm: cutAll, control: []string{"acknowledged"}},
+		{name: "control-append", about: "compare-and-append switched off", breaks: "append", harm: pauseWriter, control: []string{"acknowledged", "journal"}},
+		{name: "control-early", about: "answers before the outcome", breaks: "early", harm: loseEarly, control: []string{"acknowledged"}},
 	}
 }
 

@@ -146,7 +146,7 @@ func surprising(work *client.Workload) error {
 
 // limit is how long something may take, in a round of this nemesis.
 func (r *round) limit(most time.Duration) time.Duration {
-	if r.nemesis.control {
+	if len(r.nemesis.control) > 0 {
 		return min(most, controlLimit)
 	}
 	return most
@@ -159,7 +159,7 @@ func (r *round) end(ctx context.Context, h *check.History) (wrong []string) {
 		wrong = append(wrong, "replicas: "+err.Error())
 	}
 	if h.Journal, err = r.fleet.Journal(ctx); err != nil {
-		return append(wrong, "journal: "+err.Error())
+		return append(wrong, "the log cannot be read: "+err.Error())
 	}
 	var events uint64
 	for _, e := range h.Journal {

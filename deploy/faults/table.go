@@ -125,12 +125,15 @@ func (t *table) say(n nemesis, r result) bool {
 	switch {
 	case r.Broken != "":
 		verdict = "BROKEN"
-	case n.control:
-		lost := slices.IndexFunc(r.Wrong, func(w string) bool { return strings.HasPrefix(w, "acknowledged: ") })
-		if good = lost >= 0; good {
-			verdict = "control, found: " + r.Wrong[lost]
+	case len(n.control) > 0:
+		found := slices.IndexFunc(r.Wrong, func(w string) bool {
+			kind, _, _ := strings.Cut(w, ": ")
+			return slices.Contains(n.control, kind)
+		})
+		if good = found >= 0; good {
+			verdict = "control, found: " + r.Wrong[found]
 		} else {
-			verdict = "FAILED: a control run, and no acknowledged write was found lost"
+			verdict = fmt.Sprintf("FAILED: a control run, and nothing was found wrong by the checks %q", n.control)
 		}
 	case len(r.Wrong) > 0:
 		verdict = "FAILED"

@@ -77,6 +77,12 @@ cluster {
 		}
 		fmt.Fprintf(&b, "  ]\n  tls {\n%s    verify: true\n    timeout: 5\n  }\n}\n", indented(pems(node.Files)))
 	}
+	writeAccounts(&b)
+	return b.String()
+}
+
+// writeAccounts writes who may do what.
+func writeAccounts(b *strings.Builder) {
 	b.WriteString(`
 # A service announces on its own subjects, keeps the stream of them, and reads the streams of the services that it follows.
 accounts {
@@ -89,13 +95,13 @@ accounts {
 		if name == mtls.NATS { // this server
 			continue
 		}
-		fmt.Fprintf(&b, "      {\n        user: %q\n        permissions: {\n          publish: [\n", mtls.URI(name))
+		fmt.Fprintf(b, "      {\n        user: %q\n        permissions: {\n          publish: [\n", mtls.URI(name))
 		for _, subject := range mayPublish(name) {
-			fmt.Fprintf(&b, "            %q\n", subject)
+			fmt.Fprintf(b, "            %q\n", subject)
 		}
 		b.WriteString("          ]\n          subscribe: [\n")
 		for _, subject := range mayHear(name) {
-			fmt.Fprintf(&b, "            %q\n", subject)
+			fmt.Fprintf(b, "            %q\n", subject)
 		}
 		b.WriteString("          ]\n        }\n      }\n")
 	}
@@ -107,7 +113,6 @@ accounts {
 }
 system_account: SYS
 `)
-	return b.String()
 }
 
 // pems name the files of a certificate.
@@ -160,7 +165,7 @@ func ofReplicas(service string) []string {
 	return []string{
 		streamlog.AskServers, "$JS.API.INFO",
 		streamlog.Subject(service), "$JS.API.STREAM.INFO." + log, "$JS.API.STREAM.CREATE." + log, "$JS.API.STREAM.MSG.GET." + log,
-		"$JS.API.CONSUMER.CREATE." + log + ".>", "$JS.API.CONSUMER.MSG.NEXT." + log + ".>",
+		"$JS.API.CONSUMER.CREATE." + log + ".>", "$JS.API.CONSUMER.MSG.NEXT." + log + ".>", "$JS.API.CONSUMER.DELETE." + log + ".>",
 		"$KV." + bucket + ".>", "$JS.API.STREAM.INFO.KV_" + bucket, "$JS.API.STREAM.CREATE.KV_" + bucket, "$JS.API.DIRECT.GET.KV_" + bucket + ".>",
 	}
 }

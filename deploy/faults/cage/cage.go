@@ -81,8 +81,14 @@ func Enter() error {
 	return nil
 }
 
-// command runs one of the tools and answers an error with what it said.
+// toolLimit is how long one of the tools may take.
+const toolLimit = 30 * time.Second
+
+// command runs one of the tools and answers an error with what it said. What has begun is done, whether or not ctx ends: half a
+// harm could not be mended.
 func command(ctx context.Context, name string, args ...string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), toolLimit)
+	defer cancel()
 	said, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, strings.TrimSpace(string(said)))

@@ -67,6 +67,9 @@ func relayTo(ctx context.Context, s *store.Store, js jetstream.JetStream, logger
 	return nil
 }
 
+// errBehind says that the stream holds more than the journal here, which is to come.
+var errBehind = errors.New("the journal of this replica is behind its stream")
+
 // errLookAgain asks for a comparison though nothing went wrong.
 var errLookAgain = errors.New("time to compare the stream with the journal")
 
@@ -138,6 +141,9 @@ func (r *relay) own(ctx context.Context, m *jetstream.RawStreamMsg) error {
 	events, err := r.events(ctx, m.Sequence, 1)
 	if err != nil {
 		return err
+	}
+	if len(events) == 0 && r.store.Shared() { // another replica has published what this one will read from the log
+		return errBehind
 	}
 	if len(events) == 0 {
 		return foreign(name, fmt.Errorf("it holds message %d (%s), which the journal does not hold", m.Sequence, m.Header.Get(headerID)))

@@ -32,6 +32,8 @@ type Lease struct {
 	Service, Replica string
 	// Copies is on how many servers the bucket lies: as many as the log.
 	Copies int
+	// Sound answers nil while the replica is fit for the work; nil: always.
+	Sound func() error
 	// Logger takes who begins and ends; nil: slog.Default.
 	Logger *slog.Logger
 }
@@ -45,8 +47,14 @@ func (l Lease) Hold(ctx context.Context, work func(context.Context)) {
 	l.Logger = l.Logger.With("service", l.Service, "replica", l.Replica)
 	tick := time.NewTicker(renewEvery)
 	defer tick.Stop()
+	if l.Sound == nil {
+		l.Sound = func() error { return nil }
+	}
 	for said := ""; ctx.Err() == nil; {
-		revision, err := l.take(ctx)
+		revision, err := uint64(0), l.Sound()
+		if err == nil {
+			revision, err = l.take(ctx)
+		}
 		switch {
 		case err == nil:
 			said = ""
@@ -116,6 +124,11 @@ func (l Lease) keep(ctx context.Context, revision uint64, work func(context.Cont
 		case <-done:
 			stop()
 		case <-tick.C:
+			if err := l.Sound(); err != nil {
+				l.Logger.WarnContext(ctx, "the lease is given up", "error", err)
+				stop()
+				continue
+			}
 			next, err := l.renew(ctx, revision)
 			switch {
 			case err == nil:

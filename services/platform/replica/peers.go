@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"coso/services/platform/fault"
 	"coso/services/platform/rpc"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
 )
 
 // answerWithin is how long another replica has to answer a forwarded call.
@@ -73,7 +74,7 @@ type Forwarder struct {
 func (f Forwarder) Forward(ctx context.Context, replica, method string, request, answer proto.Message) (metadata.MD, error) {
 	conn, ok := f.Peers[replica]
 	if !ok {
-		return nil, status.Errorf(codes.Unavailable, "no replica %s is configured", replica)
+		return nil, fault.ToStatus(fault.Unavailable(faultpb.Reason_REASON_SERVICE_UNAVAILABLE, "").With(fmt.Errorf("no replica %s is configured", replica)), "").Err()
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()

@@ -41,27 +41,25 @@ func (s *Server) onForward(ctx context.Context, c *call, next func(context.Conte
 		return next(ctx)
 	}
 	err := next(store.Forwardable(ctx))
-	var elsewhere *store.Elsewhere
+	var elsewhere *store.ElsewhereError
 	if !errors.As(err, &elsewhere) {
 		return err
 	}
 	again := named(c.request)
 	answer, err := s.madeAt(ctx, c, elsewhere.Writer)
-	switch status.Code(err) {
-	case codes.OK:
+	switch code := status.Code(err); {
+	case err == nil:
 		c.forwarded = answer
 		return nil
-	case codes.Unavailable, codes.DeadlineExceeded:
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if !again {
-			return fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(err)
-		}
-		s.logger.WarnContext(ctx, "the writer does not answer; this replica writes", "method", c.full, "writer", elsewhere.Writer, "error", err)
-		return next(ctx)
+	case code != codes.Unavailable && code != codes.DeadlineExceeded:
+		return fault.FromStatus(status.Convert(err))
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case !again:
+		return fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(err)
 	}
-	return fault.FromStatus(status.Convert(err))
+	s.logger.WarnContext(ctx, "the writer does not answer; this replica writes", "method", c.full, "writer", elsewhere.Writer, "error", err)
+	return next(ctx)
 }
 
 func (s *Server) mayForward(ctx context.Context, c *call) bool {
@@ -84,10 +82,8 @@ func (s *Server) madeAt(ctx context.Context, c *call, replica string) (proto.Mes
 	if err != nil {
 		return nil, fault.ToStatus(err, c.requestID).Err()
 	}
-	ctx = Outgoing(ctx)
-	for _, sent := range metadata.ValueFromIncomingContext(ctx, token.Header) {
-		ctx = metadata.AppendToOutgoingContext(ctx, token.Header, sent)
-	}
+	shown := strings.Join(metadata.ValueFromIncomingContext(ctx, token.Header), "") // there is one
+	ctx = metadata.AppendToOutgoingContext(Outgoing(ctx), token.Header, shown)
 	said, err := s.forward.Forward(ctx, replica, c.full, c.request, answer)
 	if err != nil {
 		return nil, err

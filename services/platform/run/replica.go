@@ -43,7 +43,7 @@ type Replica struct {
 type replicated struct {
 	Replica
 
-	log   *streamlog.Log
+	log *streamlog.Log
 	// peers compares it with the others, copies lets a new one begin.
 	peers  *replica.Watch
 	copies *copying.Server
@@ -89,6 +89,7 @@ func (r *replicated) orders() store.Log {
 // register lets the store be watched and copied, and registers what replicas ask each other.
 func (r *replicated) register(reg grpc.ServiceRegistrar, s *store.Store, dir string, logger *slog.Logger) error {
 	r.peers.Of(s)
+	r.lease.Sound = s.Aside
 	var err error
 	r.copies, err = copying.New(copying.ServerOptions{Store: s, Dir: dir, Sound: r.given, Logger: logger})
 	if err != nil {

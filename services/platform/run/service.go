@@ -210,8 +210,11 @@ func (s *Service) readied(ctx context.Context) error {
 	}
 	for {
 		err := s.begin(ctx, s.store)
-		if err == nil || s.replicated == nil || fault.KindOf(err) != fault.KindUnavailable || !s.replicated.pause(ctx) {
+		if err == nil || s.replicated == nil || fault.KindOf(err) != fault.KindUnavailable {
 			return err
+		}
+		if !s.replicated.pause(ctx) {
+			return nil // it stops, and nothing is wrong with that
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -27,17 +28,38 @@ const (
 // errMiscounted says that the tables do not hold what entries have put into them.
 var errMiscounted = errors.New("INV-STORE-DIGEST: the rows of the tables do not add up to the digest that the entries left; a page of the data file has changed by itself or by another's hand")
 
-// countLoop counts the rows of a file that has no digest; on a shared log, where another copy can take over, it also holds the
-// tables against the digest, now and then again, and sets the store aside if they differ.
+// countLoop counts the rows of a file that has no digest; on a shared log, where another copy can take over, it also walks the
+// journal and holds the tables against the digest, now and then again, and sets the store aside if one is damaged.
 func (s *Store) countLoop() {
 	if !s.log.Shared() && s.db.now.Load().digest != nil {
 		return
 	}
 	for again := true; again; again = s.log.Shared() && s.rest(countEvery) {
-		if !s.count() {
+		if !s.count() || s.log.Shared() && !s.walkJournal() {
 			return
 		}
 	}
+}
+
+// walkJournal walks the chain of all entries, with rests; false: the store stops, or is set aside.
+func (s *Store) walkJournal() bool {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	err := s.Verify(ctx, func(uint64) {
+		if !s.rest(countTime) {
+			cancel()
+		}
+	})
+	switch {
+	case ctx.Err() != nil:
+		return false
+	case fault.KindOf(err) == fault.KindDataLoss:
+		_ = s.SetAside(err) // it says so itself
+		return false
+	case err != nil:
+		s.logger.Warn("the journal could not be walked; that is tried again", "service", s.service, "error", err)
+	}
+	return true
 }
 
 // count recounts all tables; false: the store stops, or is set aside.

@@ -278,6 +278,40 @@ func TestDigestFindsAChangedRow(t *testing.T) {
 	}
 }
 
+// An entry of the journal that changed in the file is found by the walk at the start of a store on a shared log, which sets it aside:
+// the tables still add up.
+func TestAChangedEntryIsFound(t *testing.T) {
+	log := quietLog()
+	b := open(t, t.TempDir(), log.on)
+	for i := range 20 {
+		if _, err := create(caller(), b, enterprise(i, "units/u", fmt.Sprint(i)), ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.check(t)
+	inFile(t, b.dir, func(tx *bolt.Tx) error {
+		v := bytes.Clone(boltSpace{tx}.get(bucketJournal, positionKey(7)))
+		v[len(v)/2] ^= 1
+		return boltSpace{tx}.put(bucketJournal, positionKey(7), v)
+	})
+	damaged := &bench{schema: newSchema(), dir: b.dir}
+	o := Options{Dir: b.dir, Service: "registry", Schema: damaged.all}
+	log.on(&o)
+	var err error
+	if damaged.Store, err = Open(o); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := damaged.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	until(t, "the store is set aside", func() bool { return damaged.Aside() != nil })
+	if kind := fault.KindOf(damaged.Healthy()); kind != fault.KindDataLoss {
+		t.Errorf("it says %v", damaged.Healthy())
+	}
+}
+
 // A page that makes no sense ends the recount with an alarm, not the process.
 func TestDigestOfAPageThatCannotBeRead(t *testing.T) {
 	b := open(t, t.TempDir())

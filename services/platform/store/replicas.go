@@ -66,32 +66,32 @@ func (s *Store) AwaitEvents(ctx context.Context, number uint64, most time.Durati
 	}
 }
 
-// Elsewhere is the error of an Update that has not run, because another replica wrote the journal's last entry: asking that one
+// ElsewhereError is the error of an Update that has not run, because another replica wrote the journal's last entry: asking that one
 // spares both a race for the next place. Only a context of Forwardable meets it.
-type Elsewhere struct {
+type ElsewhereError struct {
 	// Writer is the replica's name.
 	Writer string
 }
 
 // Error implements error.
-func (e *Elsewhere) Error() string { return "replica " + e.Writer + " writes the journal now" }
+func (e *ElsewhereError) Error() string { return "replica " + e.Writer + " writes the journal now" }
 
 type forwardKey struct{}
 
 // Forwardable is a context whose call may be made anew at another replica as long as nothing has come of it here: its first
-// Update answers *Elsewhere if another replica is the journal's writer. Later ones run here.
+// Update answers *ElsewhereError if another replica is the journal's writer. Later ones run here.
 func Forwardable(ctx context.Context) context.Context {
 	return context.WithValue(ctx, forwardKey{}, new(atomic.Bool))
 }
 
-// elsewhere answers *Elsewhere if the call of a context is better made at another replica.
+// elsewhere answers *ElsewhereError if the call of a context is better made at another replica.
 func (s *Store) elsewhere(ctx context.Context) error {
 	begun, ok := ctx.Value(forwardKey{}).(*atomic.Bool)
 	if !ok || s.replica == "" || begun.Swap(true) {
 		return nil
 	}
 	if writer := s.Head().GetWriter(); writer != "" && writer != s.replica {
-		return &Elsewhere{Writer: writer}
+		return &ElsewhereError{Writer: writer}
 	}
 	return nil
 }

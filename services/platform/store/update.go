@@ -31,7 +31,7 @@ var (
 // deadline whether it was: the same request with the same request id is safe; Unavailable (SERVICE_UNAVAILABLE) if the
 // store stops: then nothing changed; DataLoss once writing has stopped (Healthy). A command whose deadline passes while it
 // runs is dropped when it next reads or writes a table; one that never does is waited for. Unavailable (INDEX_REBUILDING)
-// if it needs an index or derived table that is being built anew. *Elsewhere in a context of Forwardable. Internal inside another
+// if it needs an index or derived table that is being built anew. *ElsewhereError in a context of Forwardable. Internal inside another
 // Update's fn.
 func Update[T proto.Message](ctx context.Context, s *Store, req proto.Message, fn func(*Tx) (T, error)) (T, error) {
 	var none T

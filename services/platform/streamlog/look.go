@@ -38,7 +38,7 @@ func (l *Log) Run(ctx context.Context) {
 	defer conn.RemoveStatusListener(back)
 	for {
 		every := lookEvery
-		if l.Look(ctx); l.found() == nil {
+		if l.Look(ctx); l.Sound() != nil { // whoever waits to write waits for this
 			every = seekEvery
 		}
 		select {

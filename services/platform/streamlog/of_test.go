@@ -1,6 +1,7 @@
 package streamlog_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"sync"
@@ -52,7 +53,7 @@ func TestALogBeforeItsServers(t *testing.T) {
 	}
 	c.start(0)
 	eventually(t, func() error { return l.Append(t.Context(), 2, entry(2)) })
-	if there, err := l.Read(t.Context(), 1); err != nil || string(there.Entry) != string(entry(1)) {
+	if there, err := l.Read(t.Context(), 1); err != nil || !bytes.Equal(there.Entry, entry(1)) {
 		t.Errorf("reads %q, %v", there.Entry, err)
 	}
 }

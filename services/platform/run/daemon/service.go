@@ -213,8 +213,10 @@ func (p *process) open(ctx context.Context, logger *slog.Logger, id *mtls.Identi
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
-	if err := run.Whole(dir, p.name); err != nil {
-		return nil, err
+	if one == nil { // a replica without its file fetches another one's
+		if err := run.Whole(dir, p.name); err != nil {
+			return nil, err
+		}
 	}
 	if one != nil {
 		if err := one.Begin(ctx, dir, p.name, logger); err != nil {

@@ -1,4 +1,4 @@
-package run_test
+package registry_test
 
 import (
 	"context"
@@ -333,4 +333,25 @@ func TestOneReplicaRelays(t *testing.T) {
 		}
 	}
 	eventually(t, "all events are there", published(4))
+}
+
+// eventually polls until ok.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline, tick := time.After(streamlogtest.Ready), time.NewTicker(5*time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("not within %s: %s", streamlogtest.Ready, what)
+		}
+	}
+}
+
+func refused(t *testing.T, err error, kind fault.Kind, reason faultpb.Reason) {
+	t.Helper()
+	if f := fault.From(fault.FromStatus(status.Convert(err))); err == nil || f.Kind != kind || f.Reason != reason {
+		t.Fatalf("refused with %v, want %v %v", err, kind, reason)
+	}
 }
