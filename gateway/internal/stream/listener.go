@@ -13,6 +13,7 @@ import (
 	faultpb "coso/proto/gen/coso/fault/v1"
 	feedpb "coso/proto/gen/coso/feed/v1"
 	"coso/services/platform/fault"
+	"coso/services/platform/wait"
 
 	"coso/gateway/internal/exchange"
 )
@@ -108,16 +109,9 @@ func (l *listener) follow(ctx context.Context, s Source, p place, known bool) {
 			l.say(ctx, heard{service: s.Name, err: err})
 			return
 		}
-		pause(ctx)
-	}
-}
-
-func pause(ctx context.Context) {
-	t := time.NewTimer(again)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
+		if wait.For(ctx, again) != nil {
+			return
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	feedpb "coso/proto/gen/coso/feed/v1"
 	journalpb "coso/proto/gen/coso/journal/v1"
 	"coso/services/platform/fault"
+	"coso/services/platform/wait"
 )
 
 // relay keeps the relay going. One that stopped looks again every few seconds: what stopped it may be mended, a stream put
@@ -28,7 +29,7 @@ func (f *Feed) relay(ctx context.Context, js jetstream.JetStream) {
 		if before := f.relayState.alarm.Swap(&why); before == nil || *before != why {
 			f.o.Logger.Error("the relay stopped with an alarm; an operator must look", "error", err, "looks_again", f.o.LookAgain)
 		}
-		if !pause(ctx, f.o.LookAgain) {
+		if wait.For(ctx, f.o.LookAgain) != nil {
 			return
 		}
 	}
@@ -105,18 +106,6 @@ func (f *Feed) skipped(ctx context.Context, at *stopError) bool {
 	return false
 }
 
-// pause waits; false if ctx ends before.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
 // ask keeps asking a source where its events stand, telling it where the follower does.
 func (f *Feed) ask(ctx context.Context, w *watch, source feedpb.FeedServiceClient) {
 	tick := time.NewTicker(f.o.AskEvery)
@@ -137,7 +126,7 @@ func (f *Feed) ask(ctx context.Context, w *watch, source feedpb.FeedServiceClien
 		select {
 		case <-tick.C:
 		case <-w.further:
-			if !pause(ctx, gathering) {
+			if wait.For(ctx, gathering) != nil {
 				return
 			}
 		case <-ctx.Done():

@@ -3,6 +3,8 @@ package limit
 import (
 	"context"
 	"time"
+
+	"coso/services/platform/wait"
 )
 
 // rowsPerCost is how many rows are read for what a look-up costs.
@@ -27,18 +29,10 @@ func (l *Limiter) Pace(ctx context.Context, who Who, cost int) error {
 	if cost <= 0 {
 		return nil
 	}
-	wait := l.reserve(who, cost)
-	if wait <= 0 {
-		return nil
+	if until := l.reserve(who, cost); until > 0 {
+		return wait.For(ctx, until)
 	}
-	t := time.NewTimer(wait)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return nil
 }
 
 func (l *Limiter) reserve(who Who, cost int) time.Duration {

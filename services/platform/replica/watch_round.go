@@ -12,6 +12,7 @@ import (
 	"coso/services/platform/fault"
 	"coso/services/platform/store"
 	"coso/services/platform/streamlog"
+	"coso/services/platform/wait"
 
 	replicapb "coso/proto/gen/coso/replica/v1"
 )
@@ -65,7 +66,7 @@ func (w *Watch) round(ctx context.Context) {
 	}
 	for n := 0; ; n++ { // after the others have said what they hold: then the log holds it too
 		p.sight, p.away = w.see(ctx)
-		if p.away != nil || n == looks || !p.beyond() || !pause(ctx, lookAgain) {
+		if p.away != nil || n == looks || !p.beyond() || wait.For(ctx, lookAgain) != nil {
 			break
 		}
 	}
@@ -80,17 +81,6 @@ func (w *Watch) see(ctx context.Context) (streamlog.Sight, error) {
 	ctx, cancel := context.WithTimeout(ctx, seeLog)
 	defer cancel()
 	return w.o.Log.See(ctx)
-}
-
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // askAll asks all others at once what they hold and held.

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"coso/services/platform/mtls"
+	"coso/services/platform/wait"
 )
 
 // again says how a lost connection is made anew: at once, then with pauses up to a second, since a service that was
@@ -104,11 +105,7 @@ func atAnother(ctx context.Context, method string, req, reply any, cc *grpc.Clie
 		if status.Code(err) != codes.Unavailable || try+1 == triesAmong || !twice(method, req) {
 			return err
 		}
-		rest := time.NewTimer(restsAmong << try)
-		select {
-		case <-rest.C:
-		case <-ctx.Done():
-			rest.Stop()
+		if wait.For(ctx, restsAmong<<try) != nil {
 			return err
 		}
 	}

@@ -173,15 +173,3 @@ func (r *replicated) lookAtEnd(ctx context.Context) {
 		}
 	}
 }
-
-// pause waits a moment before something is tried again; false: ctx has ended.
-func (r *replicated) pause(ctx context.Context) bool {
-	t := time.NewTimer(lookEvery)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}

@@ -27,6 +27,7 @@ import (
 	"coso/services/platform/replica"
 	"coso/services/platform/rpc"
 	"coso/services/platform/store"
+	"coso/services/platform/wait"
 	"coso/services/platform/watch"
 )
 
@@ -208,15 +209,14 @@ func (s *Service) readied(ctx context.Context) error {
 	if s.begin == nil {
 		return nil
 	}
-	for {
+	for ctx.Err() == nil {
 		err := s.begin(ctx, s.store)
 		if err == nil || s.replicated == nil || fault.KindOf(err) != fault.KindUnavailable {
 			return err
 		}
-		if !s.replicated.pause(ctx) {
-			return nil // it stops, and nothing is wrong with that
-		}
+		_ = wait.For(ctx, lookEvery) // the loop sees that ctx has ended
 	}
+	return nil // it stops, and nothing is wrong with that
 }
 
 // once is what one replica of a service at a time does: it fires timers, relays and follows.

@@ -14,6 +14,8 @@ import (
 	"hash/crc32"
 	"sync"
 	"time"
+
+	"coso/services/platform/wait"
 )
 
 const (
@@ -55,12 +57,5 @@ func (p *pace) wait(ctx context.Context, n int) error {
 	if until < time.Millisecond { // too short for a timer; it counts the next time
 		return ctx.Err()
 	}
-	t := time.NewTimer(until)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return wait.For(ctx, until)
 }

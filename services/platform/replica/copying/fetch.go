@@ -19,6 +19,7 @@ import (
 	"coso/services/platform/fault"
 	"coso/services/platform/logfile"
 	"coso/services/platform/store"
+	"coso/services/platform/wait"
 )
 
 const (
@@ -103,12 +104,8 @@ func (f *fetcher) run(ctx context.Context) error {
 			pause = cmp.Or(f.o.pause, firstPause)
 		}
 		f.complain(ctx, err)
-		t := time.NewTimer(pause)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-			return ctx.Err()
+		if err := wait.For(ctx, pause); err != nil {
+			return err
 		}
 		pause = min(2*pause, longestPause)
 	}
