@@ -286,6 +286,9 @@ func TestDoctorsWords(t *testing.T) {
 			other.State = at(1010)
 			r.Agreement = &replicapb.Agreement{Missing: trouble(faultpb.Reason_REASON_LOG_WENT_BACK)}
 		}), takesNothing, "at r2, which holds the most entries, run coso replicate registry --rebuild", "ở r2, nơi có nhiều mục nhất"},
+		"cut off": {report(func(r *replicapb.ReplicaReport, _, _ *replicapb.ReplicaView) {
+			r.Agreement = &replicapb.Agreement{Missing: trouble(faultpb.Reason_REASON_LOG_BEHIND)}
+		}), takesNothing, "rebuild nothing yet", "chưa dựng lại gì cả"},
 		"behind": {report(func(_ *replicapb.ReplicaReport, _, other *replicapb.ReplicaView) { other.State = at(10) }), needsCare, "r2 is 990 entries behind", "r2 chậm 990 mục"},
 		"foreign": {report(func(_ *replicapb.ReplicaReport, _, other *replicapb.ReplicaView) {
 			other.Relation = replicapb.Relation_RELATION_FOREIGN

@@ -146,6 +146,8 @@ func (w words) next(r *replicapb.ReplicaReport, reason faultpb.Reason) string {
 		most := foremost(r)
 		return w.tell("dừng mọi bản sao của %s; ở %s, nơi có nhiều mục nhất, chạy: coso replicate %s --rebuild; rồi khởi động các bản sao khác trên thư mục trống",
 			"stop all replicas of %s; at %s, which holds the most entries, run coso replicate %s --rebuild; then start the others on empty folders", r.GetService(), most, r.GetService())
+	case faultpb.Reason_REASON_LOG_BEHIND:
+		return w.tell("đợi nửa phút rồi chạy lại coso doctor; chưa dựng lại gì cả", "wait half a minute and run coso doctor again; rebuild nothing yet")
 	case faultpb.Reason_REASON_AGREEMENT_MISSING:
 		return w.tell("đưa các bản sao còn thiếu trở lại. Chỉ khi chúng không thể trở lại: coso replicas accept %s --reason \"vì sao\"", "bring the missing replicas back. Only if they cannot come back: coso replicas accept %s --reason \"why\"", r.GetService())
 	}

@@ -24,6 +24,10 @@ var ofReplicas = map[faultpb.Reason]entry{ //nolint:exhaustive // a part; a test
 		"Nhật ký chung kết thúc ở mục {value}, trong khi các bản sao đã có đến mục {current}: có người đã đưa một nhật ký cũ trở lại; người quản trị hãy chạy coso doctor và dựng lại nhật ký từ một bản sao.",
 		"The shared log ends at entry {value}, and replicas hold entries up to {current}: somebody put an older log back; the administrator must run coso doctor and rebuild the log from a replica.",
 	},
+	faultpb.Reason_REASON_LOG_BEHIND: {
+		"Chưa ghi được: nhật ký chung trả lời rằng nó kết thúc ở mục {value}, trong khi các bản sao đã có đến mục {current}; một máy chủ nhật ký bị cắt liên lạc trả lời như vậy trong ít giây. Hãy thử lại sau.",
+		"Nothing can be written yet: the shared log says that it ends at entry {value}, and replicas hold entries up to {current}; a server of the log that is cut off says so for some seconds. Try again later.",
+	},
 	faultpb.Reason_REASON_AGREEMENT_MISSING: {
 		"Chưa ghi được: mới có {value} bản sao cùng dữ liệu, cần {limit}; hãy thử lại sau, nếu kéo dài thì hãy chạy coso doctor.",
 		"Nothing can be written yet: {value} replicas hold the same data, {limit} are needed; try again later, and run coso doctor if this goes on.",

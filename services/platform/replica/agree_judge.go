@@ -20,8 +20,9 @@ type judgement struct {
 	// aside is why this replica must be set aside; blocked why nobody may write who sees this; agreement why this one has no
 	// agreement of a majority, which blocked is too. nil: there is no such thing.
 	aside, blocked, agreement error
-	// lonely: this replica holds more than the log shows, and no majority does.
-	lonely bool
+	// behind: the log answers and shows less than replicas hold, and that is why this one is blocked. lonely: this replica holds
+	// more than the log shows, and no majority does.
+	behind, lonely bool
 }
 
 // beyond reports whether a replica holds entries, of this journal, that the log does not show.
@@ -59,8 +60,8 @@ func (p *picture) judge(self string) {
 	case differs > 0 && same < p.need:
 		p.blocked = fault.Unavailable(faultpb.Reason_REASON_REPLICAS_DIVIDED, "").With(errors.New(p.differences()))
 	case p.away == nil && p.beyond():
-		p.blocked = fault.Unavailable(faultpb.Reason_REASON_LOG_WENT_BACK, "", "value", strconv.FormatUint(p.sight.Last, 10),
-			"current", strconv.FormatUint(p.furthest(), 10))
+		p.behind = true
+		p.blocked = fault.Unavailable(faultpb.Reason_REASON_LOG_BEHIND, "", p.ends(p.furthest())...)
 		p.lonely = p.own.Position > p.sight.Last && 1+sameBeyond < p.need
 	case p.away != nil:
 		// The cause is told, not wrapped: it is of a question, and of the entry it is known that it was not offered.
@@ -77,18 +78,38 @@ func (p *picture) missing() *fault.Error {
 	return fault.Unavailable(faultpb.Reason_REASON_AGREEMENT_MISSING, "", "value", strconv.Itoa(p.have), "limit", strconv.Itoa(p.need))
 }
 
-// alone sets a replica aside that has for long been alone in holding more than the log shows. since is from when on.
-func (p *picture) alone(since *time.Time, now time.Time, limit time.Duration) {
+// ahead is since when replicas hold more than the log shows; zero: they do not.
+type ahead struct {
+	// some: anybody does; alone: this replica does, and no majority.
+	some, alone time.Time
+}
+
+// last draws the consequences of a log that has shown less than replicas hold for longer than limit: an older state of it was put
+// back, and a replica that is alone with more is set aside. A server that is cut off answers so for a shorter time.
+func (p *picture) last(since *ahead, now time.Time, limit time.Duration) {
+	if lasts(&since.some, p.behind, now, limit) {
+		p.blocked = fault.Unavailable(faultpb.Reason_REASON_LOG_WENT_BACK, "", p.ends(p.furthest())...)
+		p.agreement = p.blocked
+	}
+	if lasts(&since.alone, p.lonely, now, limit) && p.aside == nil {
+		p.aside = fault.DataLoss(faultpb.Reason_REASON_LOG_WENT_BACK, "", p.ends(p.own.Position)...)
+	}
+}
+
+// lasts reports whether something that is so has been for as long as limit. since is from when on; it is kept here.
+func lasts(since *time.Time, is bool, now time.Time, limit time.Duration) bool {
 	switch {
-	case !p.lonely:
+	case !is:
 		*since = time.Time{}
 	case since.IsZero():
 		*since = now
 	}
-	if p.lonely && p.aside == nil && now.Sub(*since) >= limit {
-		p.aside = fault.DataLoss(faultpb.Reason_REASON_LOG_WENT_BACK, "", "value", strconv.FormatUint(p.sight.Last, 10),
-			"current", strconv.FormatUint(p.own.Position, 10))
-	}
+	return is && now.Sub(*since) >= limit
+}
+
+// ends are the arguments of what is said of a log that ends before the position of an entry.
+func (p *picture) ends(held uint64) []string {
+	return []string{"value", strconv.FormatUint(p.sight.Last, 10), "current", strconv.FormatUint(held, 10)}
 }
 
 // differences says who differs, and where that was seen.

@@ -148,26 +148,36 @@ func indices(n int) func(func(int) bool) {
 	}
 }
 
-// Being alone ahead of the log must last before it sets a replica aside: an isolated server answers for a while what was.
-func TestAloneAheadForAWhile(t *testing.T) {
+// A log that ends too early must go on doing so before an older one was put back, and before a replica that is alone with more is set
+// aside: an isolated server answers for a while what was.
+func TestALogThatEndsTooEarlyForAWhile(t *testing.T) {
 	now := time.Date(2020, 11, 30, 8, 0, 0, 0, time.UTC)
-	var since time.Time
-	for _, c := range []struct {
-		after  time.Duration
-		lonely bool
-		aside  bool
+	var since ahead
+	for i, c := range []struct {
+		after          time.Duration
+		behind, lonely bool
+		reason         faultpb.Reason
+		aside          bool
 	}{
-		{0, true, false},
-		{29 * time.Second, true, false},
-		{time.Second, false, false},
-		{time.Second, true, false},
-		{29 * time.Second, true, false},
-		{time.Second, true, true},
+		{0, true, false, faultpb.Reason_REASON_LOG_BEHIND, false},
+		{29 * time.Second, true, true, faultpb.Reason_REASON_LOG_BEHIND, false},
+		{time.Second, true, true, faultpb.Reason_REASON_LOG_WENT_BACK, false},
+		{29 * time.Second, true, true, faultpb.Reason_REASON_LOG_WENT_BACK, true},
+		{time.Second, false, false, faultpb.Reason_REASON_UNSPECIFIED, false},
+		{time.Second, true, true, faultpb.Reason_REASON_LOG_BEHIND, false},
 	} {
 		now = now.Add(c.after)
-		p := &picture{judgement: judgement{lonely: c.lonely}}
-		if p.alone(&since, now, 30*time.Second); (p.aside != nil) != c.aside {
-			t.Errorf("at %s: %v", now, p.aside)
+		w := &world{branch: []int{0, 0, 0}, position: []uint64{6, 6, 6}, reaches: [][]bool{{true, true, true}, nil, nil}, last: 6}
+		if c.behind {
+			w.position[0] = 7
+		}
+		if c.behind && !c.lonely {
+			w.position[1] = 7
+		}
+		p := w.seen(0)
+		p.last(&since, now, 30*time.Second)
+		if got := fault.ReasonOf(p.agreement); got != c.reason || fault.ReasonOf(p.blocked) != got || (p.aside != nil) != c.aside {
+			t.Errorf("%d: %v, aside: %v", i, got, p.aside)
 		}
 	}
 }

@@ -39,8 +39,8 @@ type WatchOptions struct {
 	Log *streamlog.Log
 	// Logger takes what an operator must know; nil: slog.Default.
 	Logger *slog.Logger
-	// Every is how often the others are asked; 0: every 3 seconds. AheadFor is how long this replica may hold more than the log
-	// shows while no majority does, before it is set aside; 0: 30 seconds.
+	// Every is how often the others are asked; 0: every 3 seconds. AheadFor is how long replicas may hold more than the log
+	// shows before an older one was put back, and this one may while no majority does before it is set aside; 0: 30 seconds.
 	Every, AheadFor time.Duration
 }
 
@@ -56,8 +56,8 @@ type Watch struct {
 	wake chan struct{}
 	// asking is held by whoever makes a round.
 	asking sync.Mutex
-	// ahead is since when this replica alone holds more than the log shows; zero: it does not. Held by asking.
-	ahead time.Time
+	// ahead is since when replicas hold more than the log shows. Held by asking.
+	ahead ahead
 
 	mu sync.Mutex
 	// last is what the last round showed; nil: there was none. ended is closed at the end of the next.

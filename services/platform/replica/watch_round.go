@@ -157,7 +157,7 @@ func (v *view) relate(here *store.State, there *replicapb.StateAt) {
 
 // conclude keeps what a round showed and does what it asks for.
 func (w *Watch) conclude(s *store.Store, p *picture) {
-	p.alone(&w.ahead, time.Now(), w.o.AheadFor)
+	p.last(&w.ahead, time.Now(), w.o.AheadFor)
 	if p.aside != nil {
 		_ = s.SetAside(p.aside) // it says so itself
 	}

@@ -130,7 +130,10 @@ func (w *Watch) tell(before, now *picture) {
 		old = before
 	}
 	switch {
-	case now.blocked != nil && said(old.blocked) != said(now.blocked):
+	case now.blocked != nil && said(old.blocked) == said(now.blocked):
+	case fault.ReasonOf(now.blocked) == faultpb.Reason_REASON_LOG_BEHIND:
+		w.o.Logger.Warn("this replica writes nothing while the log shows less than replicas hold", "error", explained(now.blocked))
+	case now.blocked != nil:
 		w.o.Logger.Error("this replica writes nothing; an operator must look: coso doctor", "error", explained(now.blocked))
 	case now.blocked == nil && old.blocked != nil:
 		w.o.Logger.Info("the replicas and the log go together again")

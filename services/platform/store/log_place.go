@@ -30,7 +30,8 @@ const maxCatchUp = 64
 
 // heldBack are why a log refuses an entry by what the replicas hold, not by how it does itself.
 var heldBack = []faultpb.Reason{
-	faultpb.Reason_REASON_AGREEMENT_MISSING, faultpb.Reason_REASON_REPLICAS_DIVIDED, faultpb.Reason_REASON_LOG_WENT_BACK,
+	faultpb.Reason_REASON_AGREEMENT_MISSING, faultpb.Reason_REASON_REPLICAS_DIVIDED, faultpb.Reason_REASON_LOG_BEHIND,
+	faultpb.Reason_REASON_LOG_WENT_BACK,
 }
 
 // errOvertaken says that another store's entry has the place. It has been applied; the commands must run again.
