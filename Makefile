@@ -83,9 +83,16 @@ fuzz: ## Fuzz every decoder for FUZZTIME each
 		done; \
 	done
 
+BENCH := $(CACHE)/bench
+
 .PHONY: bench
-bench: ## Measure against the plainest thing that does the same work
-	go run ./deploy/bench
+bench: ## Measure against the plainest thing that does the same work; replicas and copies on processes of their own
+	@mkdir -p $(BENCH)
+	cd deploy && go build -o $(BENCH)/ ./coso github.com/nats-io/nats-server/v2
+	go build -o $(BENCH)/ ./services/registry/cmd/registryd ./gateway/cmd/gatewayd
+	go run ./deploy/bench --bin $(BENCH)
+	go test -run '^$$' -bench DigestOfARow ./services/platform/store
+	go test -run '^$$' -bench DigestOfCommits -benchtime 51x ./services/platform/store
 	go run ./services/planning/bench
 	go run ./services/registry/bench
 

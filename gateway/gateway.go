@@ -34,9 +34,11 @@ import (
 	"coso/services/platform/rpc"
 	"coso/services/platform/text"
 
+	"coso/gateway/identity"
 	"coso/gateway/internal/exchange"
 	"coso/gateway/internal/guard"
 	"coso/gateway/internal/page"
+	"coso/gateway/internal/position"
 	"coso/gateway/internal/press"
 	"coso/gateway/internal/site"
 	"coso/gateway/internal/stream"
@@ -81,6 +83,7 @@ func New(o Options) (http.Handler, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
+	o = o.remembering()
 	d := newDoor(o)
 	api, err := transcode.New(d.enter, registrations(o)...)
 	if err != nil {
@@ -149,6 +152,15 @@ func unknown(look *page.Site, api *transcode.API, pages map[string]http.Handler)
 
 // maxNear is how many addresses a refusal tells.
 const maxNear = 2
+
+// remembering are the options where every call on behalf of somebody says what they have seen.
+func (o Options) remembering() Options {
+	memory := position.New(o.Clock)
+	o.Registry, o.Membership = memory.Over("registry", o.Registry), memory.Over("membership", o.Membership)
+	o.Planning, o.Award = memory.Over("planning", o.Planning), memory.Over("award", o.Award)
+	o.Identity = memory.Over(identity.Name, o.Identity)
+	return o
+}
 
 func (o Options) complete() error {
 	for name, given := range map[string]bool{

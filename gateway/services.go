@@ -19,6 +19,7 @@ import (
 
 	"coso/services/platform/fault"
 
+	"coso/gateway/identity"
 	"coso/gateway/internal/stream"
 	"coso/gateway/internal/transcode"
 )
@@ -41,7 +42,7 @@ func registrations(o Options) []transcode.Service {
 		registration(identitypb.ApiTokenService_ServiceDesc, identitypb.RegisterApiTokenServiceHandlerClient, identitypb.NewApiTokenServiceClient, o.Identity),
 		registration(operationpb.OperationService_ServiceDesc, operationpb.RegisterOperationServiceHandlerClient, operationpb.NewOperationServiceClient, byService(sources(o))),
 		registration(readingpb.ReadingService_ServiceDesc, readingpb.RegisterReadingServiceHandlerClient, readingpb.NewReadingServiceClient,
-			byService(append(sources(o), stream.Source{Name: "identity", Conn: o.Identity}))),
+			byService(append(sources(o), stream.Source{Name: identity.Name, Conn: o.Identity}))),
 	}
 }
 

@@ -27,8 +27,7 @@ const (
 
 // imports holds the import of sheets over HTTP (enterprises and organisations in equal numbers) against store.Update of the
 // same batches on a store of the same tables. Parts stand for rounds: both stores grow as they go.
-func imports(w io.Writer, _ int, _ time.Duration) (err error) {
-	ctx := context.Background()
+func imports(ctx context.Context, w io.Writer, _ settings) (err error) {
 	o, err := openOffice(ctx)
 	if err != nil {
 		return err
@@ -113,10 +112,15 @@ func openRegistry() (*rawRegistry, error) {
 	r.organisations = store.NewTable("organisations", (*registrypb.Organisation).GetName,
 		store.NewIndex("unit", func(o *registrypb.Organisation) []store.Key { return []store.Key{store.Text(o.GetUnit())} }),
 		store.NewIndex("enterprise", func(o *registrypb.Organisation) []store.Key { return []store.Key{store.Text(o.GetEnterprise())} }))
-	r.store, err = store.Open(store.Options{
-		Dir: dir, Service: "bench", Schema: store.NewSchema(r.enterprises, r.organisations), Logger: slog.New(slog.DiscardHandler),
-	})
+	err = r.open()
 	return r, err
+}
+
+func (r *rawRegistry) open() (err error) {
+	r.store, err = store.Open(store.Options{
+		Dir: r.dir, Service: "bench", Schema: store.NewSchema(r.enterprises, r.organisations), Logger: slog.New(slog.DiscardHandler),
+	})
+	return err
 }
 
 func (r *rawRegistry) close() error { return errors.Join(r.store.Close(), os.RemoveAll(r.dir)) }

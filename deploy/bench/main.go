@@ -4,39 +4,67 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"slices"
+	"syscall"
 	"text/tabwriter"
 	"time"
 )
 
 func main() {
-	rounds := flag.Int("rounds", 5, "how often each measurement is taken, interleaved")
-	length := flag.Duration("length", time.Second, "how long one measurement takes")
-	only := flag.String("only", "", "take only this measurement: stores, reads, nominations or imports")
+	var s settings
+	flag.IntVar(&s.rounds, "rounds", 5, "how often each measurement is taken, interleaved")
+	flag.DurationVar(&s.length, "length", time.Second, "how long one measurement takes")
+	flag.StringVar(&s.bin, "bin", "", "folder of coso, registryd, gatewayd and nats-server, which replicas and copies need")
+	flag.Int64Var(&s.copied, "copy", 1024, "how many MiB the replica has that another one copies")
+	only := flag.String("only", "", "take only this measurement: stores, reads, nominations, imports, recounts, replicas or copies")
 	flag.Parse()
-	if err := run(os.Stdout, *only, *rounds, *length); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Stdout, *only, s)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
+// settings say how it is measured.
+type settings struct {
+	// rounds is how often a measurement is taken, length how long one takes.
+	rounds int
+	length time.Duration
+	// bin is the folder of the programs.
+	bin string
+	// copied is how many MiB the replica has that another one copies.
+	copied int64
+}
+
 // run takes every measurement, or the one that is named, and prints a table of each.
-func run(w io.Writer, only string, rounds int, length time.Duration) error {
+func run(ctx context.Context, w io.Writer, only string, s settings) error {
 	taken := 0
 	for _, m := range []struct {
 		name string
-		take func(io.Writer, int, time.Duration) error
-	}{{"stores", stores}, {"reads", reads}, {"nominations", nominations}, {"imports", imports}} {
+		take func(context.Context, io.Writer, settings) error
+	}{
+		{"stores", stores},
+		{"reads", reads},
+		{"nominations", nominations},
+		{"imports", imports},
+		{"recounts", recounts},
+		{"replicas", replicas},
+		{"copies", copies},
+	} {
 		if only != "" && only != m.name {
 			continue
 		}
 		taken++
-		if err := m.take(w, rounds, length); err != nil {
-			return err
+		if err := m.take(ctx, w, s); err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
 		}
 	}
 	if taken == 0 {
@@ -101,6 +129,9 @@ func summarise(times []time.Duration, took time.Duration) figure {
 		p99:  times[len(times)*99/100],
 	}
 }
+
+// cells are a figure as tables show it.
+func (f figure) cells() []string { return []string{perSecond(f), short(f.p50), short(f.p99)} }
 
 // table prints rows under a title, columns aligned.
 func table(w io.Writer, title string, header []string, rows [][]string) error {

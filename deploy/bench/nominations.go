@@ -18,14 +18,13 @@ const journeys = 20
 
 // nominations measures the way through all services: from a founding sent over HTTP, that exceeds a target, to the opened
 // nomination read over HTTP.
-func nominations(w io.Writer, rounds int, _ time.Duration) (err error) {
-	ctx := context.Background()
+func nominations(ctx context.Context, w io.Writer, s settings) (err error) {
 	o, err := openOffice(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, o.stop()) }()
-	fs, err := compare(rounds, 0, contender{"founding to nomination", func(time.Duration) (figure, error) {
+	fs, err := compare(s.rounds, 0, contender{"founding to nomination", func(time.Duration) (figure, error) {
 		start := time.Now()
 		var times []time.Duration
 		for range journeys {
@@ -41,7 +40,7 @@ func nominations(w io.Writer, rounds int, _ time.Duration) (err error) {
 		return err
 	}
 	return table(w, "From a founding over HTTP to the opened nomination over HTTP",
-		[]string{"one after the other", "p50", "p99"}, [][]string{{fmt.Sprint(journeys * rounds), short(fs[0].p50), short(fs[0].p99)}})
+		[]string{"one after the other", "p50", "p99"}, [][]string{{fmt.Sprint(journeys * s.rounds), short(fs[0].p50), short(fs[0].p99)}})
 }
 
 // journey makes a unit with a target of 0 organisations, founds one, and waits for the nomination.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"coso/deploy/demo"
@@ -118,8 +119,7 @@ const (
 )
 
 // reads holds reads over HTTP through the whole chain against grpc-gateway answering a constant of the same content.
-func reads(w io.Writer, rounds int, length time.Duration) (err error) {
-	ctx := context.Background()
+func reads(ctx context.Context, w io.Writer, s settings) (err error) {
 	o, err := openOffice(ctx)
 	if err != nil {
 		return err
@@ -137,7 +137,7 @@ func reads(w io.Writer, rounds int, length time.Duration) (err error) {
 	var rows [][]string
 	for _, path := range []string{onePath, listPath} {
 		for _, clients := range []int{1, 8} {
-			fs, err := compare(rounds, length,
+			fs, err := compare(s.rounds, s.length,
 				contender{"coso", func(l time.Duration) (figure, error) {
 					return parallel(clients, l, getter(o.base+path, o.session.Proof))
 				}},
@@ -146,10 +146,7 @@ func reads(w io.Writer, rounds int, length time.Duration) (err error) {
 			if err != nil {
 				return err
 			}
-			rows = append(rows, []string{
-				path, fmt.Sprint(clients), perSecond(fs[0]), short(fs[0].p50), short(fs[0].p99),
-				perSecond(fs[1]), short(fs[1].p50), short(fs[1].p99), ratio(fs[0], fs[1]),
-			})
+			rows = append(rows, slices.Concat([]string{path, fmt.Sprint(clients)}, fs[0].cells(), fs[1].cells(), []string{ratio(fs[0], fs[1])}))
 		}
 	}
 	err = table(w, "HTTP reads through the whole chain against grpc-gateway with a constant behind it",

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,13 +24,13 @@ import (
 
 // stores holds a whole store.Update (record, two indexes, history, journal, request id) against one put of the same bytes
 // in a bbolt.DB.Update with default options.
-func stores(w io.Writer, rounds int, length time.Duration) (err error) {
+func stores(_ context.Context, w io.Writer, o settings) (err error) {
 	dir, err := os.MkdirTemp("", "coso-bench-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	ours, closeOurs, err := openStore(filepath.Join(dir, "store"))
+	ours, closeOurs, err := openStore(store.Options{Dir: filepath.Join(dir, "store"), Service: "bench"})
 	if err != nil {
 		return err
 	}
@@ -40,17 +41,14 @@ func stores(w io.Writer, rounds int, length time.Duration) (err error) {
 	defer func() { err = errors.Join(err, closeOurs(), plain.Close()) }()
 	var rows [][]string
 	for _, writers := range []int{1, 16, 64, 256} {
-		fs, err := compare(rounds, length,
+		fs, err := compare(o.rounds, o.length,
 			contender{"store.Update", func(l time.Duration) (figure, error) { return parallel(writers, l, ours) }},
 			contender{"bbolt put", func(l time.Duration) (figure, error) { return parallel(writers, l, putter(plain)) }},
 		)
 		if err != nil {
 			return err
 		}
-		rows = append(rows, []string{
-			fmt.Sprint(writers), perSecond(fs[0]), short(fs[0].p50), short(fs[0].p99),
-			perSecond(fs[1]), short(fs[1].p50), short(fs[1].p99), ratio(fs[0], fs[1]),
-		})
+		rows = append(rows, slices.Concat([]string{fmt.Sprint(writers)}, fs[0].cells(), fs[1].cells(), []string{ratio(fs[0], fs[1])}))
 	}
 	return table(w, "store.Update (record, 2 indexes, history, journal, request id) against bbolt.DB.Update of one put",
 		[]string{"writers", "store", "p50", "p99", "bbolt", "p50", "p99", "store / bbolt"}, rows)
@@ -65,13 +63,13 @@ func sample(n int64) *registrypb.Enterprise {
 	}
 }
 
-func openStore(dir string) (work func() error, closeStore func() error, err error) {
+// openStore opens a store with a table of enterprises; work makes one.
+func openStore(o store.Options) (work func() error, closeStore func() error, err error) {
 	byUnit := store.NewIndex("unit", func(e *registrypb.Enterprise) []store.Key { return []store.Key{store.Text(e.GetUnit())} })
 	byCode := store.NewIndex("code", func(e *registrypb.Enterprise) []store.Key { return []store.Key{store.Text(e.GetTaxCode())} })
 	enterprises := store.NewTable("enterprises", (*registrypb.Enterprise).GetName, byUnit, byCode)
-	s, err := store.Open(store.Options{
-		Dir: dir, Service: "bench", Schema: store.NewSchema(enterprises), Logger: slog.New(slog.DiscardHandler),
-	})
+	o.Schema, o.Logger = store.NewSchema(enterprises), slog.New(slog.DiscardHandler)
+	s, err := store.Open(o)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -105,17 +103,22 @@ func putter(db *bolt.DB) func() error {
 
 // parallel lets workers do the work again and again for a while.
 func parallel(workers int, length time.Duration, work func() error) (figure, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), length)
+	defer cancel()
 	start := time.Now()
-	end := start.Add(length)
+	times, err := again(ctx, workers, work)
+	return summarise(times, time.Since(start)), err
+}
+
+// again lets workers do the work again and again until ctx ends or it fails, and answers how long it took each time.
+func again(ctx context.Context, workers int, work func() error) (all []time.Duration, failed error) {
 	var mu sync.Mutex
-	var all []time.Duration
-	var failed error
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() {
 			var mine []time.Duration
 			var err error
-			for time.Now().Before(end) && err == nil {
+			for ctx.Err() == nil && err == nil {
 				before := time.Now()
 				err = work()
 				mine = append(mine, time.Since(before))
@@ -127,5 +130,5 @@ func parallel(workers int, length time.Duration, work func() error) (figure, err
 		})
 	}
 	wg.Wait()
-	return summarise(all, time.Since(start)), failed
+	return all, failed
 }

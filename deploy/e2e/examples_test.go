@@ -52,7 +52,7 @@ func TestExamplesOfTheDocument(t *testing.T) {
 	}
 	routes := routesOfDocument(t)
 	s := start(t, t.TempDir())
-	b := s.browser(t) // whose cookie lets each example see what those before it did
+	b := s.browser(t) // one caller, so that each example sees what those before it did
 	hoa, err := s.Admin(t).Hire(t.Context(), "hoa", "Lê Thị Hoa", singletest.LanPassword, accesspb.Role_ROLE_APPROVER)
 	if err != nil {
 		t.Fatal(err)

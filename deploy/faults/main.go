@@ -30,6 +30,9 @@ type flags struct {
 	Rounds   int           `help:"How many seeds of each nemesis; 0: 1 with --short, else 2."`
 	Harm     time.Duration `help:"For how long a round does harm; 0: 8s with --short, else 30s."`
 	Parallel int           `help:"How many rounds run at once." default:"3"`
+
+	// rooms is the folder of the rounds' own files.
+	rooms string
 }
 
 // caged is what a round is told, by this program in its cage.

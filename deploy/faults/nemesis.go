@@ -38,7 +38,7 @@ func nemeses() []nemesis {
 		{name: "upgrade", about: "rolling restarts into another version of the replica, and back", harm: upgrade},
 		{name: "full-log", about: "the disks of servers are full", disks: fleet.Room, harm: fullLog},
 		{name: "full-data", about: "the disks of the replicas' data are full", disks: fleet.Room, harm: fullData},
-		{name: "full-temp", about: "the disks of temporary files are full", disks: fleet.Room, harm: fullTemp},
+		{name: "full-temp", about: "the disks of temporary files are full, and a replica fetches a copy meanwhile", disks: fleet.Room, harm: fullTemp},
 		{name: "power", about: "power cuts of one machine, two or all", disks: fleet.Power, harm: powerCuts},
 		{name: "flip-log", about: "changed bits in a server's blocks of the log", harm: flipLog},
 		{name: "flip-data", about: "changed bits in the pages of a replica's data file", harm: flipData, after: replaceHurt},

@@ -12,9 +12,9 @@ import (
 	"coso/deploy/faults/fleet"
 )
 
-// full fills one disk of some machines, for a while. Heal gives the room back; a server that has given up its disk is started anew, as
-// its operator does.
-func (r *round) full(ctx context.Context, what string, disk func(*fleet.Machine) *cage.Disk, restart bool) error {
+// full fills one disk of some machines, for a while, in which meanwhile is done, if there is something. Heal gives the room back; a
+// server that has given up its disk is started anew, as its operator does.
+func (r *round) full(ctx context.Context, what string, disk func(*fleet.Machine) *cage.Disk, restart bool, meanwhile func() error) error {
 	return r.again(ctx, func() error {
 		hit := r.some()
 		leave := r.dice.IntN(64)
@@ -24,8 +24,11 @@ func (r *round) full(ctx context.Context, what string, disk func(*fleet.Machine)
 				return err
 			}
 		}
-		r.hold(ctx, 2*time.Second, 6*time.Second)
 		var failed error
+		if meanwhile != nil {
+			failed = meanwhile()
+		}
+		r.hold(ctx, 2*time.Second, 6*time.Second)
 		for _, i := range hit {
 			failed = errors.Join(failed, disk(r.fleet.Machines[i]).Clear())
 			if restart {
@@ -37,15 +40,20 @@ func (r *round) full(ctx context.Context, what string, disk func(*fleet.Machine)
 }
 
 func fullLog(ctx context.Context, r *round) error {
-	return r.full(ctx, "the log", func(m *fleet.Machine) *cage.Disk { return m.Log }, true)
+	return r.full(ctx, "the log", func(m *fleet.Machine) *cage.Disk { return m.Log }, true, nil)
 }
 
 func fullData(ctx context.Context, r *round) error {
-	return r.full(ctx, "the data", func(m *fleet.Machine) *cage.Disk { return m.Data }, false)
+	return r.full(ctx, "the data", func(m *fleet.Machine) *cage.Disk { return m.Data }, false, nil)
 }
 
+// fullTemp lets a replica fetch a copy meanwhile: always the same one, since the others must be there to give it.
 func fullTemp(ctx context.Context, r *round) error {
-	return r.full(ctx, "temporary files", func(m *fleet.Machine) *cage.Disk { return m.Temp }, false)
+	i := r.dice.IntN(fleet.Size)
+	return r.full(ctx, "temporary files", func(m *fleet.Machine) *cage.Disk { return m.Temp }, false, func() error {
+		r.did("replica %d begins anew", i+1)
+		return r.anew(i)
+	})
 }
 
 func powerCuts(ctx context.Context, r *round) error {
@@ -173,7 +181,13 @@ func replaceHurt(ctx context.Context, r *round) error {
 		}
 	}
 	r.did("replica %d begins anew: %s", r.hurt+1, said)
-	if err := errors.Join(m.Replica.Kill(), r.fleet.Forget(r.hurt)); err != nil {
+	return r.anew(r.hurt)
+}
+
+// anew lets a replica begin on an empty folder.
+func (r *round) anew(i int) error {
+	m := r.fleet.Machines[i]
+	if err := errors.Join(m.Replica.Kill(), r.fleet.Forget(i)); err != nil {
 		return err
 	}
 	return m.Replica.Start()

@@ -65,15 +65,21 @@ func (f *flags) complete() (err error) {
 }
 
 // all makes the rounds and prints the table as they end.
-func (f *flags) all(ctx context.Context, chosen []nemesis, out io.Writer) error {
+func (f *flags) all(ctx context.Context, chosen []nemesis, out io.Writer) (failed error) {
 	if err := f.complete(); err != nil {
 		return err
 	}
+	rooms, vacate, err := occupy(os.TempDir())
+	if err != nil {
+		return err
+	}
+	f.rooms = rooms
+	defer func() { failed = errors.Join(failed, vacate()) }()
 	began := time.Now()
 	t := &table{w: out}
 	t.print(heading, "NEMESIS", "SEED", "OPERATIONS", "ACKNOWLEDGED", "UNKNOWN", "GAP", "TOOK", "VERDICT")
 	var mu sync.Mutex
-	failed, rounds := 0, 0
+	bad, rounds := 0, 0
 	turns := make(chan struct{}, max(f.Parallel, 1))
 	var running sync.WaitGroup
 	for i := range f.Rounds {
@@ -88,7 +94,7 @@ func (f *flags) all(ctx context.Context, chosen []nemesis, out io.Writer) error 
 				mu.Lock()
 				defer mu.Unlock()
 				if rounds++; !t.say(n, r) {
-					failed++
+					bad++
 				}
 			})
 		}
@@ -100,8 +106,8 @@ func (f *flags) all(ctx context.Context, chosen []nemesis, out io.Writer) error 
 		return t.err
 	case ctx.Err() != nil:
 		return errors.New("cut short")
-	case failed > 0:
-		return fmt.Errorf("%d of %d rounds failed; make one again with --nemesis NAME --seed SEED", failed, rounds)
+	case bad > 0:
+		return fmt.Errorf("%d of %d rounds failed; make one again with --nemesis NAME --seed SEED", bad, rounds)
 	}
 	return nil
 }
@@ -168,7 +174,7 @@ func (f *flags) caged(ctx context.Context, n nemesis, seed uint64, r *result) (e
 	if err := errors.Join(os.RemoveAll(c.Logs), os.MkdirAll(c.Logs, 0o700)); err != nil {
 		return err
 	}
-	if c.Dir, err = os.MkdirTemp("", "coso-faults-"); err != nil {
+	if c.Dir, err = os.MkdirTemp(f.rooms, ""); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(c.Dir)) }()

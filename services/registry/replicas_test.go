@@ -3,6 +3,7 @@ package registry_test
 import (
 	"context"
 	"io"
+	"iter"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -44,6 +45,29 @@ type place struct {
 	stop func()
 	// deaf: what it answers does not arrive.
 	deaf atomic.Bool
+	// bent: what the log brings it are not the entries that were written.
+	bent atomic.Bool
+}
+
+// bending is a log that does not keep its word while its place is bent.
+type bending struct {
+	store.Log
+
+	at *place
+}
+
+// Tail implements store.Log.
+func (l bending) Tail(ctx context.Context, from uint64) iter.Seq2[store.Placed, error] {
+	return func(yield func(store.Placed, error) bool) {
+		for there, err := range l.Log.Tail(ctx, from) {
+			if err == nil && l.at.bent.Load() {
+				there.Entry = []byte("another entry")
+			}
+			if !yield(there, err) {
+				return
+			}
+		}
+	}
 }
 
 func (p *place) conn() grpc.ClientConnInterface {
@@ -171,14 +195,17 @@ func (n *town) start(name string) {
 			peers[other] = p
 		}
 	}
+	p := n.places[name]
 	s, err := registry.New(run.Options{
 		Dir: n.dirs[name], Logger: slog.New(slog.DiscardHandler), Tokens: n.own.Verifier(),
-		Replica: &run.Replica{Self: name, Peers: peers, JetStream: log.JetStream, System: log.System},
+		Replica: &run.Replica{
+			Self: name, Peers: peers, JetStream: log.JetStream, System: log.System,
+			Around: func(l store.Log) store.Log { return bending{l, p} },
+		},
 	})
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	p := n.places[name]
 	p.stop = n.run(s, func() { p.now.Store(nil) })
 	p.now.Store(s)
 }
@@ -259,7 +286,7 @@ func TestForwardedOnce(t *testing.T) { // INV-RPC-FORWARDED-ONCE
 	n := newTown(t)
 	_, at := n.create("r1", "a")
 	writer := n.writer("r1")
-	asked := map[string]string{"r1": "r2", "r2": "r3", "r3": "r1"}[writer]
+	asked := after[writer]
 	events := func() uint64 { return n.places[asked].now.Load().Store().Head().GetEvents() }
 
 	n.sees(asked, "units/a", at)
@@ -296,25 +323,83 @@ func unitOf(id string) *registrypb.Unit {
 	return &registrypb.Unit{DisplayName: "Đơn vị " + id, Level: "PROVINCE", ValidFrom: "2020-01-01"}
 }
 
+// A writer whose writing has stopped with an alarm stays the one that wrote the last entry: whoever is asked writes then, and no
+// client hears of the alarm.
+func TestAHaltedWriterIsPassedOver(t *testing.T) { // INV-REPLICA-FORWARD
+	for name, stop := range map[string]func(*town, string){"halted": (*town).halt, "set aside": (*town).setAside} {
+		t.Run(name, func(t *testing.T) {
+			n := newTown(t)
+			n.create("r1", "a")
+			writer := n.writer("r1")
+			stop(n, writer)
+			asked := after[writer]
+			before := n.places[asked].now.Load().Store().Head().GetEvents()
+			made, at := n.create(asked, "b")
+			n.sees(after[asked], made.GetName(), at)
+			if got := n.places[asked].now.Load().Store().Head().GetEvents() - before; n.writer(asked) != asked || got != 1 {
+				t.Errorf("%s has written, with %d events; %s was asked", n.writer(asked), got, asked)
+			}
+		})
+	}
+}
+
+// after is another replica than each.
+var after = map[string]string{"r1": "r2", "r2": "r3", "r3": "r1"}
+
+// halt stops the writing of a replica with an alarm: its log brings it another entry than the one that was written.
+func (n *town) halt(name string) {
+	n.t.Helper()
+	p := n.places[name]
+	p.bent.Store(true)
+	_, at := n.create(name, "halts-"+name)
+	eventually(n.t, name+" has halted", func() bool { return p.now.Load().Store().Halted() != nil })
+	p.bent.Store(false)
+	n.sees(after[name], "units/halts-"+name, at)
+	if err := p.now.Load().Store().Aside(); err != nil {
+		n.t.Fatalf("%s is set aside: %v", name, err)
+	}
+}
+
+func (n *town) setAside(name string) {
+	n.t.Helper()
+	why := fault.DataLoss(faultpb.Reason_REASON_REPLICA_DIFFERS, "", "name", name)
+	if err := n.places[name].now.Load().Store().SetAside(why); fault.KindOf(err) != fault.KindDataLoss {
+		n.t.Fatal(err)
+	}
+}
+
+// relaying are the replicas whose relay works.
+func (n *town) relaying() (all []string) {
+	n.t.Helper()
+	for name, p := range n.places {
+		s := p.now.Load()
+		if s == nil {
+			continue
+		}
+		status, err := feedpb.NewFeedServiceClient(s.ConnOf("planning")).GetFeedStatus(n.t.Context(), &feedpb.GetFeedStatusRequest{})
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		if !status.GetRelay().GetResting() {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// A replica whose writing has stopped with an alarm applies nothing more, so it leaves to another one what one is enough for.
+func TestAHaltedReplicaGivesUpTheLease(t *testing.T) { // INV-REPLICA-LEASE
+	n := newTown(t)
+	n.create("r1", "a")
+	eventually(t, "one relays", func() bool { return len(n.relaying()) == 1 })
+	holder := n.relaying()[0]
+	n.halt(holder)
+	eventually(t, "another one relays", func() bool { all := n.relaying(); return len(all) == 1 && all[0] != holder })
+}
+
 // One replica at a time relays; when it stops another one goes on, and each event is in the stream once.
 func TestOneReplicaRelays(t *testing.T) {
 	n := newTown(t)
-	working := func() (all []string) {
-		for name, p := range n.places {
-			s := p.now.Load()
-			if s == nil {
-				continue
-			}
-			status, err := feedpb.NewFeedServiceClient(s.ConnOf("planning")).GetFeedStatus(t.Context(), &feedpb.GetFeedStatusRequest{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !status.GetRelay().GetResting() {
-				all = append(all, name)
-			}
-		}
-		return all
-	}
 	published := func(want uint64) func() bool {
 		return func() bool {
 			stream, err := n.nats.JetStream().Stream(t.Context(), "COSO_REGISTRY")
@@ -322,11 +407,11 @@ func TestOneReplicaRelays(t *testing.T) {
 		}
 	}
 	n.create("r1", "a")
-	eventually(t, "one relays", func() bool { return len(working()) == 1 })
+	eventually(t, "one relays", func() bool { return len(n.relaying()) == 1 })
 	eventually(t, "both events are there", published(2)) // the first administrator's grant, and the unit
-	holder := working()[0]
+	holder := n.relaying()[0]
 	n.places[holder].stop()
-	eventually(t, "another one relays", func() bool { return len(working()) == 1 })
+	eventually(t, "another one relays", func() bool { return len(n.relaying()) == 1 })
 	for name, p := range n.places {
 		if p.now.Load() != nil {
 			n.create(name, "b-"+name)

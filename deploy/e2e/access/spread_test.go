@@ -20,6 +20,21 @@ import (
 func (h *house) spread(grant, wait string) (string, *registrypb.GrantSpread) {
 	h.t.Helper()
 	answer, _ := h.do("registry.GrantService/GetGrantSpread", first, fmt.Sprintf(`{"name":%q,"wait":%q}`, grant, wait)).(*registrypb.GrantSpread)
+	return h.says(answer), answer
+}
+
+// ends ends a grant and says how far its end has come by the answer to that.
+func (h *house) ends(grant string) (string, *registrypb.GrantSpread) {
+	h.t.Helper()
+	answer, _ := h.do("registry.GrantService/EndGrant", first, fmt.Sprintf(`{"name":%q,"reason":"thôi việc"}`, grant)).(*registrypb.EndGrantResponse)
+	if g := answer.GetGrant(); g.GetName() != grant || g.GetEndReason() == "" {
+		h.t.Errorf("ended is %v", g)
+	}
+	return h.says(answer.GetSpread()), answer.GetSpread()
+}
+
+func (h *house) says(answer *registrypb.GrantSpread) string {
+	h.t.Helper()
 	out := make([]string, 0, len(answer.GetTakers()))
 	for _, one := range answer.GetTakers() {
 		state := strings.TrimPrefix(one.GetState().String(), "SPREAD_STATE_")
@@ -28,7 +43,7 @@ func (h *house) spread(grant, wait string) (string, *registrypb.GrantSpread) {
 		}
 		out = append(out, one.GetService()+":"+state)
 	}
-	return strings.Join(out, " "), answer
+	return strings.Join(out, " ")
 }
 
 // Whoever ends a grant sees which services go by its end, soon after; one that is stopped, and one that has not been heard for long, is
@@ -37,11 +52,14 @@ func TestWhoGoesByTheEndOfAGrant(t *testing.T) {
 	h := newHouse(t)
 	h.grant("lan", "VIEWER", "")
 	h.grant("second", "ADMINISTRATOR", "")
+	h.grant("third", "VIEWER", "")
 	all := "award:CONFIRMED identity:CONFIRMED membership:CONFIRMED planning:CONFIRMED"
 	if got, s := h.spread("grants/lan", "5s"); got != all || !s.GetComplete() || s.GetRevision() != 1 {
 		t.Fatalf("the grant has come to %s, %v", got, s)
 	}
-	h.do("registry.GrantService/EndGrant", first, `{"name":"grants/lan","reason":"thôi việc"}`)
+	if got, s := h.ends("grants/lan"); got != all || !s.GetComplete() || s.GetRevision() != 2 || s.GetName() != "grants/lan" {
+		t.Errorf("the answer to its end says %s, %v", got, s)
+	}
 	if got, s := h.spread("grants/lan", "5s"); got != all || !s.GetComplete() || s.GetRevision() != 2 {
 		t.Fatalf("its end has come to %s, %v", got, s)
 	}
@@ -50,8 +68,14 @@ func TestWhoGoesByTheEndOfAGrant(t *testing.T) {
 	}
 
 	h.stop["award"]()
-	h.do("registry.GrantService/EndGrant", first, `{"name":"grants/second","reason":"thôi việc"}`)
 	but := "award:BEHIND identity:CONFIRMED membership:CONFIRMED planning:CONFIRMED"
+	begun := time.Now()
+	if got, s := h.ends("grants/second"); got != but || s.GetComplete() {
+		t.Errorf("the answer to an end without award says %s, %v", got, s)
+	}
+	if took := time.Since(begun); took > 2*time.Second {
+		t.Errorf("who ends a grant waits %s for award", took)
+	}
 	got, s := h.spread("grants/second", "0.2s")
 	for deadline := time.Now().Add(patience); got != but && time.Now().Before(deadline); {
 		got, s = h.spread("grants/second", "0.2s")
@@ -64,6 +88,9 @@ func TestWhoGoesByTheEndOfAGrant(t *testing.T) {
 	}
 	h.cut.Store(true)
 	h.aged.Store(int64(10 * time.Minute))
+	if got, s := h.ends("grants/third"); got != "award:AWAY identity:AWAY membership:AWAY planning:AWAY" || s.GetComplete() {
+		t.Errorf("the answer to an end when nobody has been heard for long says %s, %v", got, s)
+	}
 	if got, s := h.spread("grants/lan", "0s"); got != "award:AWAY identity:AWAY membership:AWAY planning:AWAY" || s.GetComplete() {
 		t.Errorf("when nobody has been heard for long: %s, %v", got, s)
 	}

@@ -2,9 +2,14 @@ package check
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	journalpb "coso/proto/gen/coso/journal/v1"
 )
 
 // most is how many violations of one kind are listed; all are counted.
@@ -177,7 +182,7 @@ func feed(h History) (wrong []string) {
 		for _, c := range e.GetCommands() {
 			for _, ev := range c.GetEvents() {
 				n := uint64(len(want)) + 1
-				want = append(want, Message{Sequence: n, ID: eventID(h.Journal, n), Type: ev.GetType(), Position: e.GetPosition(), Hash: e.Hash})
+				want = append(want, Message{Sequence: n, ID: eventID(h.Journal, n), Type: ev.GetType(), Position: e.GetPosition(), Hash: e.Hash, Body: said(c, ev)})
 			}
 		}
 	}
@@ -187,12 +192,25 @@ func feed(h History) (wrong []string) {
 			return append(wrong, fmt.Sprintf("it ends with message %d, the journal has %d events", len(h.Feed), len(want)))
 		case i >= len(want):
 			return append(wrong, fmt.Sprintf("it has %d messages, the journal %d events", len(h.Feed), len(want)))
+		case h.Feed[i].Body != want[i].Body:
+			wrong = append(wrong, fmt.Sprintf("message %d does not say what its event in entry %d does", i+1, want[i].Position))
 		case h.Feed[i] != want[i]:
 			wrong = append(wrong, fmt.Sprintf("message %d is %s %s of entry %d in place %d, the journal's event is %s %s of entry %d",
 				i+1, h.Feed[i].Type, h.Feed[i].ID, h.Feed[i].Position, h.Feed[i].Sequence, want[i].Type, want[i].ID, want[i].Position))
 		}
 	}
 	return wrong
+}
+
+// said is the hash over what an event says: its own bytes and, if it points to a change, the record after it as one more field.
+func said(c *journalpb.Command, e *journalpb.Event) [sha256.Size]byte {
+	body := slices.Clone(e.GetData())
+	if n := e.GetChange(); n > 0 && int(n) <= len(c.GetChanges()) {
+		record := c.GetChanges()[n-1].GetValue()
+		body = protowire.AppendTag(body, protowire.Number(e.GetField()), protowire.BytesType)
+		body = protowire.AppendBytes(body, record[min(1, len(record)):]) // the first byte is the form's version
+	}
+	return sha256.Sum256(body)
 }
 
 // eventID is the id of an event: the journal, which is that of its last entry, and the event's number.

@@ -2,6 +2,7 @@ package check
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -42,7 +43,7 @@ func wrote(id, record, value string, revision int64) *journalpb.Command {
 	}
 	return &journalpb.Command{
 		Principal: somebody, RequestId: id, Changes: []*journalpb.Change{{Table: table, Key: []byte(record), Value: append([]byte{1}, raw...)}},
-		Events: []*journalpb.Event{{Type: "coso.registry.v1.UnitCreated", Change: 1}},
+		Events: []*journalpb.Event{{Type: "coso.registry.v1.UnitCreated", Change: 1, Field: 1}},
 	}
 }
 
@@ -107,7 +108,10 @@ func (s told) history(t *testing.T) History {
 		for _, c := range commands {
 			for _, ev := range c.GetEvents() {
 				events++
-				h.Feed = append(h.Feed, Message{Sequence: events, ID: fmt.Sprintf("%s/%d", incarnation, events), Type: ev.GetType(), Position: e.GetPosition(), Hash: sealed.Hash})
+				h.Feed = append(h.Feed, Message{
+					Sequence: events, ID: fmt.Sprintf("%s/%d", incarnation, events), Type: ev.GetType(), Position: e.GetPosition(),
+					Hash: sealed.Hash, Body: created(t, c),
+				})
 			}
 		}
 		previous = sealed.Hash[:]
@@ -123,6 +127,18 @@ func (s told) history(t *testing.T) History {
 		s.after(&h)
 	}
 	return h
+}
+
+// created is the hash over the event that tells what a command has made, as its message is.
+func created(t *testing.T, c *journalpb.Command) [sha256.Size]byte {
+	t.Helper()
+	u := &registrypb.Unit{}
+	err := proto.Unmarshal(c.GetChanges()[0].GetValue()[1:], u)
+	raw, err2 := proto.Marshal(&registrypb.UnitCreated{Unit: u})
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	return sha256.Sum256(raw)
 }
 
 func TestAGoodHistoryIsGood(t *testing.T) {
@@ -209,6 +225,9 @@ func TestBadHistoriesAreFound(t *testing.T) {
 		{"an event has another number", func(s *told) {
 			s.after = func(h *History) { h.Feed[0].ID = h.Feed[1].ID }
 		}, "feed: message 1"},
+		{"an event says something else", func(s *told) {
+			s.after = func(h *History) { h.Feed[0].Body[0]++ }
+		}, "feed: message 1 does not say what its event in entry 2 does"},
 		{"an event is of another entry", func(s *told) {
 			s.after = func(h *History) { h.Feed[0].Hash[0]++ }
 		}, "feed: message 1"},

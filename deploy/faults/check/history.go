@@ -95,6 +95,8 @@ type Message struct {
 	ID, Type string
 	Position uint64
 	Hash     [sha256.Size]byte
+	// Body is the hash over what it says.
+	Body [sha256.Size]byte
 }
 
 // History is what came of a run.

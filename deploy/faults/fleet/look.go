@@ -153,7 +153,7 @@ func (f *Fleet) Feed(ctx context.Context, events uint64, limit time.Duration) (a
 		if err != nil {
 			return err
 		}
-		one := check.Message{Sequence: m.Sequence, ID: m.Header.Get("ce-id"), Type: m.Header.Get("ce-type"), Position: position}
+		one := check.Message{Sequence: m.Sequence, ID: m.Header.Get("ce-id"), Type: m.Header.Get("ce-type"), Position: position, Body: sha256.Sum256(m.Data)}
 		if n, err := hex.Decode(one.Hash[:], []byte(m.Header.Get("coso-hash"))); err != nil || n != len(one.Hash) {
 			return fmt.Errorf("it carries no hash: %q: %w", m.Header.Get("coso-hash"), err)
 		}

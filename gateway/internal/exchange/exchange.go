@@ -35,6 +35,10 @@ type Exchange struct {
 	Route string
 	// Source is the address that the request comes from, without its port: a proxy's where there is one that is not believed.
 	Source string
+	// Reads: the request changes nothing.
+	Reads bool
+	// Positioned: the services get the positions that the client sent.
+	Positioned bool
 	// Plain forbids compressing the answer.
 	Plain bool
 
@@ -57,7 +61,7 @@ func Handler(log *slog.Logger, proxy Proxy, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begun := time.Now()
 		source, unknown := proxy.source(r)
-		x := &Exchange{ID: idOf(r), Source: source}
+		x := &Exchange{ID: idOf(r), Source: source, Reads: r.Method == http.MethodGet || r.Method == http.MethodHead}
 		r = r.WithContext(context.WithValue(r.Context(), key{}, x))
 		a := &answer{ResponseWriter: w}
 		dress(w.Header(), proxy.Secure(r))

@@ -21,7 +21,6 @@ import (
 // The headers of a call, as the services read and write them.
 const (
 	requestIDHeader = "x-request-id"
-	positionHeader  = "coso-position"
 	copyAgeHeader   = "coso-copy-age"
 	traceHeader     = "traceparent"
 )
@@ -39,12 +38,9 @@ type asker struct {
 	stale string
 }
 
-// newAsker makes an asker whose calls carry the request's id, trace and caller, and wait for the positions given.
-func newAsker(c clients, r *http.Request, positions string) *asker {
+// newAsker makes an asker whose calls carry the request's id, trace and caller.
+func newAsker(c clients, r *http.Request) *asker {
 	header := metadata.Pairs(requestIDHeader, exchange.Of(r.Context()).ID)
-	if positions != "" {
-		header.Set(positionHeader, positions)
-	}
 	if trace := r.Header.Get(traceHeader); trace != "" {
 		header.Set(traceHeader, trace)
 	}

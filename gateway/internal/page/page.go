@@ -35,7 +35,6 @@ import (
 	"coso/gateway/internal/caller"
 	"coso/gateway/internal/exchange"
 	"coso/gateway/internal/oidc"
-	"coso/gateway/internal/transcode"
 )
 
 // deadline is how long a page may take.
@@ -207,7 +206,7 @@ func (s *Site) answer(w http.ResponseWriter, r *http.Request, q *question, build
 		s.refuse(w, r, err)
 		return
 	}
-	view, data, stale, err := s.ask(ctx, w, r, q, build)
+	view, data, stale, err := s.ask(ctx, r, q, build)
 	if at, ok := errors.AsType[*tooEarlyError](err); ok {
 		s.askAgain(w, r, q, who, stale, at)
 		return
@@ -222,24 +221,14 @@ func (s *Site) answer(w http.ResponseWriter, r *http.Request, q *question, build
 	}
 }
 
-// ask builds the page from answers that have seen what the client wrote. Positions that no journal has any more, kept from
-// before a restore, are forgotten and not asked for again.
-func (s *Site) ask(
-	ctx context.Context, w http.ResponseWriter, r *http.Request, q *question, build builder,
-) (view string, data any, stale string, err error) {
-	for positions := transcode.Kept(r); ; positions = "" {
-		a := newAsker(s.clients, r, positions)
-		err = guarded(func() (err error) {
-			view, data, err = build(ctx, a, q)
-			return err
-		})
-		if reason := fault.ReasonOf(err); err != nil && positions != "" &&
-			(reason == faultpb.Reason_REASON_INCARNATION_FOREIGN || reason == faultpb.Reason_REASON_POSITION_INVALID) {
-			transcode.Forget(w)
-			continue
-		}
-		return view, data, a.staleCopies(), err
-	}
+// ask builds the page.
+func (s *Site) ask(ctx context.Context, r *http.Request, q *question, build builder) (view string, data any, stale string, err error) {
+	a := newAsker(s.clients, r)
+	err = guarded(func() (err error) {
+		view, data, err = build(ctx, a, q)
+		return err
+	})
+	return view, data, a.staleCopies(), err
 }
 
 // defaultServer is the server that commands ask by themselves.

@@ -116,7 +116,7 @@ func (s *Site) viewer(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	if who.GetMustChangePassword() {
 		return out, nil
 	}
-	a := newAsker(s.clients, r, "")
+	a := newAsker(s.clients, r)
 	granted, err := call(ctx, a, a.grants.ListGrants, &registrypb.ListGrantsRequest{Principal: c.Claims.Principal, PageSize: pageSize})
 	if err != nil {
 		return nil, err

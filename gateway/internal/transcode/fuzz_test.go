@@ -1,10 +1,7 @@
 package transcode
 
 import (
-	"net/http"
-	"net/http/httptest"
 	"net/url"
-	"slices"
 	"testing"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -85,31 +82,6 @@ func FuzzQuery(f *testing.F) {
 		}
 		if _, err := proto.Marshal(m); err != nil {
 			t.Fatal(err)
-		}
-	})
-}
-
-// FuzzCookie: of any cookie the gateway makes positions that it reads as it writes them, or none; merging with any answer
-// keeps it within its bounds.
-func FuzzCookie(f *testing.F) {
-	for _, seed := range []string{"", "registry=a:1", "registry=0198f0c2-0000-7000-8000-00000000000a:7|planning=b:3", "registry=:1", "=:0", "a=b:18446744073709551615", "a=b:01"} {
-		f.Add(seed, "registry=b:2")
-	}
-	f.Fuzz(func(t *testing.T, cookie, told string) {
-		have := places(cookie, between)
-		if again := places(written(have, between), between); len(have) > 0 && !slices.Equal(again, have) {
-			t.Fatalf("%q: %v became %v", cookie, have, again)
-		}
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/units", http.NoBody)
-		r.Header["Cookie"] = []string{cookieName + "=" + written(have, between)}
-		w := httptest.NewRecorder()
-		a := newReply(w, r)
-		a.keep(told)
-		for _, line := range w.Header().Values("Set-Cookie") {
-			c, err := http.ParseSetCookie(line)
-			if err != nil || len(places(c.Value, between)) > maxKept {
-				t.Fatalf("%q and %q: %q, %v", cookie, told, line, err)
-			}
 		}
 	})
 }

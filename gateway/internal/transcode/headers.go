@@ -32,9 +32,7 @@ var forwarded = []string{"Accept-Language", positionHeader, "Traceparent", excha
 // inbound returns the headers the generated handlers may see: the forwarded ones, who calls, and Content-Type. The rest
 // is dropped here and not only by the matcher, because the library gives some a meaning of its own (Grpc-Timeout,
 // X-Forwarded-For, TE).
-//
-// A client's own positions count; without them those in its cookie do.
-func inbound(r *http.Request, answer *reply) (http.Header, error) {
+func inbound(r *http.Request) (http.Header, error) {
 	h := make(http.Header, len(forwarded)+1)
 	if kind := r.Header["Content-Type"]; len(kind) > 0 {
 		h["Content-Type"] = kind
@@ -51,15 +49,14 @@ func inbound(r *http.Request, answer *reply) (http.Header, error) {
 		h[sourceHeader] = []string{exchange.Of(r.Context()).Source}
 	}
 	h[exchange.RequestIDHeader] = []string{exchange.Of(r.Context()).ID}
-	if answer.seen != "" {
-		h[positionHeader] = []string{answer.seen}
-	} else if positions := h[positionHeader]; len(positions) > 0 {
+	if positions := h[positionHeader]; len(positions) > 0 {
 		joined := strings.Join(positions, ",")
 		// The library would leave out what metadata cannot carry, and the read would not wait.
 		if strings.ContainsFunc(joined, func(c rune) bool { return c < ' ' || c > '~' }) {
 			return nil, fault.InvalidArgument(faultpb.Reason_REASON_POSITION_INVALID, "coso-position", "value", joined)
 		}
 		h[positionHeader] = []string{joined}
+		exchange.Of(r.Context()).Positioned = true
 	}
 	return h, nil
 }

@@ -99,12 +99,9 @@ func FuzzHeader(f *testing.F) {
 			}
 		}
 		for key := range w.Header() {
-			if !slices.Contains(out, key) && key != "Set-Cookie" {
+			if !slices.Contains(out, key) {
 				t.Errorf("%q: %q comes back as %s: %q", name, value, key, w.Header()[key])
 			}
-		}
-		if set := w.Header()["Set-Cookie"]; len(set) > 0 && !strings.EqualFold(name, positionHeader) { // it says where the answer stands
-			t.Errorf("%q: %q sets the cookie %q", name, value, set)
 		}
 	})
 }

@@ -21,20 +21,14 @@ type reply struct {
 	conditional bool
 	// matched: the request names a version by If-Match.
 	matched bool
-	// keeps: the client leaves its positions to the cookie; seen are those in it.
-	keeps bool
-	seen  string
 	// begun and mute: the status is sent; nothing more is to be.
 	begun, mute bool
-	head, read  bool
+	head        bool
 }
 
 func newReply(w http.ResponseWriter, r *http.Request) *reply {
-	a := &reply{ResponseWriter: w, asked: r.Header, head: r.Method == http.MethodHead, read: isRead(r.Method)}
+	a := &reply{ResponseWriter: w, asked: r.Header, head: r.Method == http.MethodHead}
 	a.conditional = len(r.Header[ifMatch])+len(r.Header[ifNoneMatch])+len(r.Header[idempotencyKey]) > 0
-	if len(r.Header[positionHeader]) == 0 {
-		a.keeps, a.seen = true, keptIn(r)
-	}
 	return a
 }
 
@@ -64,32 +58,24 @@ func (a *reply) Write(b []byte) (int, error) {
 	return a.ResponseWriter.Write(b)
 }
 
-// dress gives an answer its ETag and its cookie. The etag of a resource is strong: equal etags, equal JSON. Such an answer
+// dress gives an answer its ETag. The etag of a resource is strong: equal etags, equal JSON. Such an answer
 // is not compressed, for that would make another representation of it.
 func dress(ctx context.Context, w http.ResponseWriter, m proto.Message) error {
 	a, ok := w.(*reply)
 	if !ok {
 		return nil
 	}
-	h := a.Header()
 	if r, ok := m.(interface{ GetEtag() string }); ok && r.GetEtag() != "" {
-		h["Etag"] = []string{`"` + r.GetEtag() + `"`}
+		a.Header()["Etag"] = []string{`"` + r.GetEtag() + `"`}
 		exchange.Of(ctx).Plain = true
-	}
-	if said := h[positionHeader]; a.keeps && len(said) > 0 {
-		a.keep(said[0])
 	}
 	return nil
 }
 
-// refused is what a service's refusal is over HTTP: a version named by If-Match that is no longer there is 412. Positions in a
-// cookie that no journal has any more would stand in the way of every request to come: they are dropped with this one.
+// refused is what a service's refusal is over HTTP: a version named by If-Match that is no longer there is 412.
 func (a *reply) refused(err error) error {
-	switch e := fault.From(err); {
-	case e.Reason == faultpb.Reason_REASON_ETAG_STALE && a.matched:
+	if a.matched && fault.ReasonOf(err) == faultpb.Reason_REASON_ETAG_STALE {
 		return exchange.WithCode(http.StatusPreconditionFailed, err)
-	case a.seen != "" && (e.Reason == faultpb.Reason_REASON_INCARNATION_FOREIGN || e.Reason == faultpb.Reason_REASON_POSITION_INVALID):
-		a.forget()
 	}
 	return err
 }

@@ -7,7 +7,6 @@
 // `answered` come back.
 // INV-TRANSCODE-CONDITION: a change that names a version by If-Match is made on that version or not at all; a condition that a
 // method does not have is refused.
-// INV-TRANSCODE-OWN-WRITES: a client that keeps cookies reads what it wrote.
 // INV-TRANSCODE-BOUND: a field named in the path has the path's value; query and body cannot say otherwise.
 package transcode
 
@@ -127,8 +126,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.unknown(w, r)
 		return
 	}
-	answer := newReply(w, r)
-	header, err := inbound(r, answer)
+	header, err := inbound(r)
 	if err != nil {
 		exchange.Refuse(w, r, err)
 		return
@@ -141,7 +139,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if inner.Method == http.MethodHead {
 		inner.Method = http.MethodGet
 	}
-	mux.ServeHTTP(answer, inner)
+	mux.ServeHTTP(newReply(w, r), inner)
 }
 
 func isRead(method string) bool { return method == http.MethodGet || method == http.MethodHead }

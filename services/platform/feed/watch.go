@@ -27,7 +27,7 @@ type watch struct {
 	doubt error
 	// judged is closed when doubt begins or ends.
 	judged chan struct{}
-	// head is the source's last answer; nil before the first.
+	// head is the furthest that the source has answered in its incarnation; nil before the first answer.
 	head *feedpb.FeedHead
 	// complete is the last moment at which the source had nothing that the copy does not hold; before there was one, the
 	// moment the watch began. Zero: nobody asks the source. held is what the source said that it had then; nil before it was heard.
@@ -49,14 +49,15 @@ func (w *watch) begin(now time.Time) {
 	w.complete = now
 }
 
-// note takes a source's answer to a question asked at a moment, nil if it gave none, and where the follower stands now.
+// note takes a source's answer to a question asked at a moment, nil if it gave none, and where the follower stands now. An answer
+// that is behind an earlier one comes from a replica that is cut off: it does not say what the copy lacks.
 func (w *watch) note(asked time.Time, head *feedpb.FeedHead, c *journalpb.Cursor) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.ahead != nil && holds(c, w.ahead) {
 		w.complete, w.held, w.ahead = w.aheadAt, w.ahead, nil
 	}
-	if head == nil {
+	if head == nil || head.GetIncarnation() == w.head.GetIncarnation() && head.GetSequence() < w.head.GetSequence() {
 		return
 	}
 	w.head = head
@@ -96,7 +97,7 @@ func (w *watch) age(now time.Time) (age time.Duration, known bool) {
 	return max(now.Sub(w.complete), 0), true
 }
 
-// answered is the source's last answer; nil before the first.
+// answered is the furthest that the source has answered; nil before the first answer.
 func (w *watch) answered() *feedpb.FeedHead {
 	w.mu.Lock()
 	defer w.mu.Unlock()

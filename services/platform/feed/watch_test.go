@@ -44,11 +44,37 @@ func TestAgeOfACopy(t *testing.T) {
 		{24, says(60), 50, 2, "it lags"},
 		{26, nil, 60, 2, "no answer, but the events came: it holds what there was at 24"},
 		{28, nil, 60, 4, "it ages"},
+		{30, says(60), 60, 0, "it holds all"},
+		{32, says(70), 60, 2, "it lags"},
+		{34, says(60), 60, 4, "a replica of the source that is cut off knows nothing of what is missing"},
+		{36, says(80), 60, 6, "nor is it forgotten"},
+		{38, says(75), 75, 6, "it holds what there was at 32, and no answer that is behind another"},
+		{40, says(80), 80, 0, "it holds all"},
 	} {
 		w.note(at(step.asked), step.head, &journalpb.Cursor{Incarnation: journal[:], Sequence: step.stood})
 		if age, known := w.age(at(step.asked)); !known || age != time.Duration(step.age)*time.Second {
 			t.Errorf("step %d (%s): %s old, want %d s", i, step.why, age, step.age)
 		}
+	}
+}
+
+// INV-FEED-AGE: a copy that gets nothing becomes too old, however often a replica of the source that is cut off says that there is
+// nothing new.
+func TestACutOffSourceKeepsNoCopyYoung(t *testing.T) {
+	const asks = 200 // ten minutes
+	journal := uuid.New()
+	began := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
+	w, at := newWatch(Follower{}), &journalpb.Cursor{Incarnation: journal[:], Sequence: 10}
+	w.begin(began)
+	for i := range uint64(asks) {
+		head := &feedpb.FeedHead{Incarnation: journal.String(), Sequence: 11 + i}
+		if i%3 == 2 {
+			head.Sequence = 10
+		}
+		w.note(began.Add(time.Duration(i)*askEvery), head, at)
+	}
+	if age, known := w.age(began.Add(asks * askEvery)); !known || age != asks*askEvery {
+		t.Errorf("it is %s old", age)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 )
 
 // protocol is what is spoken where a process asks another by HTTP.
@@ -49,47 +48,31 @@ func (a asking) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // Proving is a listener for an HTTP server of this process: who connects proves by a certificate to be one of those that may
-// (INV-MTLS-CALLERS), before anything is read from them. The proof is part of the server's time limit for headers, and of
-// connections without one there are 256 at most: more are closed as they come. Refusals are logged and counted as those of gRPC.
-func (i *Identity) Proving(lis net.Listener) net.Listener { return proving{lis, i, &atomic.Int64{}} }
-
-// maxUnproved is how many connections may be open at once whose callers have not proved who they are.
-const maxUnproved = 256
+// (INV-MTLS-CALLERS), before anything is read from them. The proof is part of the server's time limit for headers, and
+// connections without one are bounded (INV-MTLS-UNPROVED). Refusals are logged and counted as those of gRPC.
+func (i *Identity) Proving(lis net.Listener) net.Listener { return proving{lis, i, &Unproved{}} }
 
 type proving struct {
 	net.Listener
 
 	id       *Identity
-	unproved *atomic.Int64
+	unproved *Unproved
 }
 
 // Accept implements net.Listener. It waits for no proof.
 func (p proving) Accept() (net.Conn, error) {
-	for {
-		raw, err := p.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		if p.unproved.Add(1) <= maxUnproved {
-			return p.newcomer(raw), nil
-		}
-		p.unproved.Add(-1)
-		if err := raw.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			p.id.logger.Warn("a connection too many was not closed", "error", err)
-		}
+	n, err := p.unproved.Accept(p.Listener)
+	if err != nil {
+		return nil, err
 	}
-}
-
-func (p proving) newcomer(raw net.Conn) net.Conn {
-	conn := tls.Server(raw, p.id.answering(protocol))
-	known := sync.OnceFunc(func() { p.unproved.Add(-1) })
-	return &proved{Conn: conn, known: known, proof: sync.OnceValue(func() error {
-		err := p.id.prove(conn, raw)
+	conn := tls.Server(n, p.id.answering(protocol))
+	return &proved{Conn: conn, proof: sync.OnceValue(func() error {
+		err := p.id.prove(conn, n.Conn)
 		if err == nil {
-			known()
+			n.Leave()
 		}
 		return err
-	})}
+	})}, nil
 }
 
 // proved is a connection on which nothing is said before the other side has proved who it is.
@@ -97,8 +80,6 @@ type proved struct {
 	net.Conn
 
 	proof func() error
-	// known counts the other side as one that has proved who it is, or has gone.
-	known func()
 }
 
 // Read implements net.Conn.
@@ -115,10 +96,4 @@ func (p *proved) Write(out []byte) (int, error) {
 		return 0, err
 	}
 	return p.Conn.Write(out)
-}
-
-// Close implements net.Conn.
-func (p *proved) Close() error {
-	p.known()
-	return p.Conn.Close()
 }

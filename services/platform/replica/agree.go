@@ -72,8 +72,10 @@ func (w *Watch) refusal() (settled bool, why error) {
 		return false, p.missing()
 	case w.last.aside != nil:
 		return true, w.last.aside
+	case w.accepted != nil && w.last.turn == turn:
+		return true, w.last.unacceptable()
 	case w.accepted != nil:
-		return true, nil
+		return false, w.last.missing()
 	case w.last.blocked != nil:
 		return w.last.turn == turn, w.last.blocked
 	case w.agreed && w.agreedAt == turn:
@@ -84,7 +86,7 @@ func (w *Watch) refusal() (settled bool, why error) {
 	return false, w.last.missing()
 }
 
-// AcceptReplicas lets this replica write without a majority.
+// AcceptReplicas lets this replica write without a majority (INV-REPLICA-ACCEPTED).
 func (w *Watch) AcceptReplicas(ctx context.Context, req *replicapb.AcceptReplicasRequest) (*replicapb.ReplicaReport, error) {
 	s := w.store.Load()
 	w.round(ctx)
@@ -98,6 +100,9 @@ func (w *Watch) AcceptReplicas(ctx context.Context, req *replicapb.AcceptReplica
 		return nil, fault.From(ctx.Err())
 	case p.agreement == nil:
 		return nil, fault.FailedPrecondition(faultpb.Reason_REASON_AGREEMENT_NOT_NEEDED, "", "name", w.o.Service)
+	}
+	if err := p.unacceptable(); err != nil {
+		return nil, err
 	}
 	a := &replicapb.Acceptance{
 		Name: fmt.Sprintf("%s/%d", w.o.Replica, p.own.Position), Reason: req.GetReason(), Missing: p.others(),

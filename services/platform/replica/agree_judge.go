@@ -74,6 +74,30 @@ func (p *picture) judge(self string) {
 	}
 }
 
+// unacceptable is why not even an operator lets this replica write: the log does not answer, or somebody who does, or this replica,
+// holds another journal or more than the log shows. nil: an operator may.
+func (p *picture) unacceptable() error {
+	most := p.own.Position
+	for _, v := range p.views {
+		switch v.relation {
+		case replicapb.Relation_RELATION_FOREIGN:
+			return fault.Unavailable(faultpb.Reason_REASON_REPLICAS_DIVIDED, "").With(errors.New(p.differences()))
+		case replicapb.Relation_RELATION_SILENT:
+		default:
+			most = max(most, v.position())
+		}
+	}
+	switch {
+	case p.away != nil:
+		return p.agreement
+	case most <= p.sight.Last:
+		return nil
+	case p.behind:
+		return p.blocked
+	}
+	return fault.Unavailable(faultpb.Reason_REASON_LOG_BEHIND, "", p.ends(most)...)
+}
+
 func (p *picture) missing() *fault.Error {
 	return fault.Unavailable(faultpb.Reason_REASON_AGREEMENT_MISSING, "", "value", strconv.Itoa(p.have), "limit", strconv.Itoa(p.need))
 }

@@ -49,9 +49,7 @@ func TestAnOperatorAcceptsToGoOnWithout(t *testing.T) {
 	if a := r1.report().GetAgreement(); a.GetPresent() || a.GetHave() != 1 || a.GetNeed() != 2 || a.GetMissing().GetTextVi() == "" {
 		t.Errorf("the report: %v", a)
 	}
-	if err := r1.accept("r2 and r3 burnt"); err != nil {
-		t.Fatal(err)
-	}
+	eventually(t, func() error { return r1.accept("r2 and r3 burnt") }) // once the log answers again
 	r1.writeSoon("b")
 	if a := r1.report().GetAgreement(); !a.GetPresent() || a.GetAcceptance().GetReason() != "r2 and r3 burnt" || len(a.GetAcceptance().GetMissing()) != 2 {
 		t.Errorf("the report: %v", a)
@@ -156,6 +154,59 @@ func TestALogThatWasPutBack(t *testing.T) {
 		if v.GetState().GetLogPosition() != 3 {
 			t.Errorf("%s sees the log end at %d", v.GetReplica(), v.GetState().GetLogPosition())
 		}
+	}
+}
+
+// INV-REPLICA-ACCEPTED: while somebody holds more than the log, no operator lets a replica write: one that holds less would put
+// another entry into the place of one that was acknowledged, one that holds more would offer entries for places that are not there.
+func TestNobodyAcceptsALogThatWasPutBack(t *testing.T) {
+	f := newFleet(t, 1, "r1", "r2", "r3")
+	all := f.startAll()
+	all[0].writeSoon("a", "b", "c")
+	reaches(t, 3, all...)
+	stopAll(all[2:])
+	all[0].writeSoon("d", "e")
+	reaches(t, 5, all[:2]...)
+	stopAll(all[:2])
+	f.putBack(storetest.Journal(t, f.dirs["r1"], service)[:3])
+	all = f.startAll()
+	for _, m := range all {
+		m.refused("f", faultpb.Reason_REASON_LOG_WENT_BACK)
+		if err := m.accept("somebody at night"); fault.ReasonOf(err) != faultpb.Reason_REASON_LOG_WENT_BACK {
+			t.Errorf("%s: accepted: %v", m.name, err)
+		}
+		m.refused("f", faultpb.Reason_REASON_LOG_WENT_BACK)
+	}
+	stopAll(all[1:])
+	if err := all[0].accept("the others burnt"); fault.ReasonOf(err) != faultpb.Reason_REASON_LOG_WENT_BACK && fault.ReasonOf(err) != faultpb.Reason_REASON_REPLICA_SET_ASIDE {
+		t.Errorf("alone with more than the log: accepted: %v", err)
+	}
+	reaches(t, 5, all[0])
+}
+
+// INV-REPLICA-ACCEPTED: what was accepted holds nobody back from looking: when one comes back that holds more than the log, the
+// replica that was allowed to go on writes nothing more.
+func TestAnAcceptanceDoesNotOutweighWhoHoldsMore(t *testing.T) {
+	f := newFleet(t, 1, "r1", "r2", "r3")
+	all := f.startAll()
+	all[0].writeSoon("a", "b", "c")
+	reaches(t, 3, all...)
+	stopAll(all[2:])
+	all[0].writeSoon("d", "e")
+	reaches(t, 5, all[:2]...)
+	stopAll(all[:2])
+	f.putBack(storetest.Journal(t, f.dirs["r1"], service)[:3])
+	r3 := f.start("r3")
+	eventually(t, func() error { return r3.accept("r1 and r2 burnt") })
+	f.start("r1")
+	eventually(t, func() error {
+		if err := r3.watch.Healthy(); err == nil {
+			return errors.New("r3 goes on")
+		}
+		return nil
+	})
+	if err := r3.write("g"); err == nil {
+		t.Error("r3 wrote although r1 holds what the log does not")
 	}
 }
 

@@ -27,13 +27,14 @@ const ForwardedHeader = "coso-forwarded"
 
 // Forwarder makes calls at the other replicas of a service.
 type Forwarder interface {
-	// Forward makes a call at a replica and fills answer and the metadata that came with it. Unavailable and DeadlineExceeded:
-	// nobody knows what has come of it.
+	// Forward makes a call at a replica and fills answer and the metadata that came with it. Unavailable, DeadlineExceeded and
+	// DataLoss: nobody knows what has come of it.
 	Forward(ctx context.Context, replica, method string, request, answer proto.Message) (metadata.MD, error)
 }
 
-// onForward lets a call whose commands another replica takes better be made there. Without an answer it is made here, with the
-// same request id: whatever has come of it there, it takes effect once.
+// onForward lets a call whose commands another replica takes better be made there. Without an answer, or if that one's data are
+// damaged or its writing has stopped, it is made here, with the same request id: whatever has come of it there, it takes effect
+// once.
 //
 // Only calls by token are forwarded: the token proves there who calls. What services and operators do is done where they ask.
 func (s *Server) onForward(ctx context.Context, c *call, next func(context.Context) error) error {
@@ -51,14 +52,14 @@ func (s *Server) onForward(ctx context.Context, c *call, next func(context.Conte
 	case err == nil:
 		c.forwarded = answer
 		return nil
-	case code != codes.Unavailable && code != codes.DeadlineExceeded:
+	case code != codes.Unavailable && code != codes.DeadlineExceeded && code != codes.DataLoss:
 		return fault.FromStatus(status.Convert(err))
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case !again:
 		return fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(err)
 	}
-	s.logger.WarnContext(ctx, "the writer does not answer; this replica writes", "method", c.full, "writer", elsewhere.Writer, "error", err)
+	s.logger.WarnContext(ctx, "the writer does not take the command; this replica writes", "method", c.full, "writer", elsewhere.Writer, "error", err)
 	return next(ctx)
 }
 
@@ -88,9 +89,11 @@ func (s *Server) madeAt(ctx context.Context, c *call, replica string) (proto.Mes
 	if err != nil {
 		return nil, err
 	}
-	for _, position := range said.Get(PositionHeader) {
-		if err := c.say(ctx, PositionHeader, position); err != nil {
-			return nil, err
+	for _, header := range []string{PositionHeader, SeenHeader} {
+		for _, position := range said.Get(header) {
+			if err := c.say(ctx, header, position); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return answer, nil

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"google.golang.org/grpc/metadata"
@@ -10,7 +11,8 @@ import (
 )
 
 // atPosition waits until the store has reached the positions that the call names, and answers those that it wrote or
-// read. A stream only waits: its header may be gone before it has read anything.
+// read, with a refusal as well: who is told that a name is taken, and looks elsewhere, must see by whom. A stream only
+// waits: its header may be gone before it has read anything.
 func (s *Server) atPosition(ctx context.Context, c *call, next func(context.Context) error) error {
 	if given := metadata.ValueFromIncomingContext(ctx, PositionHeader); len(given) > 0 {
 		asked, err := store.ParsePositions(strings.Join(given, ","))
@@ -26,11 +28,25 @@ func (s *Server) atPosition(ctx context.Context, c *call, next func(context.Cont
 		return next(ctx)
 	}
 	ctx, c.recorder = store.Record(ctx)
-	if err := next(ctx); err != nil {
-		return err
+	err := next(ctx)
+	if unsaid := c.sayPositions(ctx); err == nil {
+		err = unsaid
+	}
+	return err
+}
+
+// sayPositions answers what the call has written or read so far, unless another replica has said it for a call made there.
+func (c *call) sayPositions(ctx context.Context) error {
+	if slices.Contains(c.said, PositionHeader) {
+		return nil
 	}
 	if reached := c.recorder.Positions(); len(reached) > 0 {
-		return c.say(ctx, PositionHeader, store.FormatPositions(reached))
+		if err := c.say(ctx, PositionHeader, store.FormatPositions(reached)); err != nil {
+			return err
+		}
+	}
+	if seen := c.recorder.Seen(); seen.Number > 0 {
+		return c.say(ctx, SeenHeader, seen.String())
 	}
 	return nil
 }

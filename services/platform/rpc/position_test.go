@@ -54,8 +54,20 @@ func TestAnswersNamePositions(t *testing.T) {
 		}
 		_, err = b.client().CreateUnit(t.Context(), &registrypb.CreateUnitRequest{Unit: unit(), UnitId: "tay-ho"}, grpc.Header(&header))
 		refused(t, err, fault.KindAlreadyExists, faultpb.Reason_REASON_RESOURCE_EXISTS, "name")
-		if got := header.Get(rpc.PositionHeader); got != nil {
-			t.Errorf("a refusal answers positions %q", got)
+		if got := only(t, header, rpc.PositionHeader); got != b.position(1) {
+			t.Errorf("a refused write answers %s, want %s", got, b.position(1))
+		}
+		header = nil
+		_, err = b.client().GetUnit(t.Context(), &registrypb.GetUnitRequest{Name: "units/ba-dinh"}, grpc.Header(&header))
+		refused(t, err, fault.KindNotFound, faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "name")
+		if got := []string{only(t, header, rpc.PositionHeader), only(t, header, rpc.SeenHeader)}; got[0] != b.position(1) || got[1] != b.position(1) {
+			t.Errorf("a refused read answers %s, want %s twice", got, b.position(1))
+		}
+		header = nil
+		_, err = b.client().GetUnit(t.Context(), &registrypb.GetUnitRequest{Name: "?"}, grpc.Header(&header))
+		refused(t, err, fault.KindInvalidArgument, faultpb.Reason_REASON_FIELD_FORMAT, "name")
+		if got := append(header.Get(rpc.PositionHeader), header.Get(rpc.SeenHeader)...); got != nil {
+			t.Errorf("a refusal that rests on no state answers positions %q", got)
 		}
 	})
 }

@@ -17,8 +17,13 @@ import (
 const (
 	// RequestIDHeader holds the id under which a call is logged; answered to every call.
 	RequestIDHeader = "x-request-id"
-	// PositionHeader holds positions, see store.ParsePositions; answered to every call that succeeds.
+	// PositionHeader holds positions, see store.ParsePositions; answered to every call that reads or writes, to one
+	// that is refused too.
 	PositionHeader = "coso-position"
+	// SeenHeader holds the last entry of the service's own journal that an answer rests on, as one position: what its replicas must
+	// have reached to answer no older state. It is answered to every call that reads or writes, for the gateway, which sends it back
+	// in PositionHeader to the same service alone: others hear of events only.
+	SeenHeader = "coso-seen"
 )
 
 // maxRequestID bounds a caller's request id, in bytes.

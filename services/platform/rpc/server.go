@@ -64,7 +64,7 @@ type Server struct {
 	steps    []step
 	gate     *gate
 	limiter  *limit.Limiter
-	unproved *unproved
+	unproved *mtls.Unproved
 	health   *health.Server
 	tcp      *grpc.Server
 	// streams is the way of streams in memory.
@@ -80,7 +80,7 @@ type Server struct {
 func New(o Options) *Server {
 	s := &Server{
 		service: o.Service, store: o.Store, forward: o.Forward, tokens: o.Tokens, tls: o.TLS, copies: o.OldCopies, readings: o.Readings, logger: o.Logger, meters: newMeters(), gate: newGate(), health: health.NewServer(),
-		limiter: limit.New(o.Limits.whole(), time.Now), unproved: newUnproved(), methods: map[string]*method{}, stranger: newMethod("unknown", "unknown"),
+		limiter: limit.New(o.Limits.whole(), time.Now), unproved: &mtls.Unproved{}, methods: map[string]*method{}, stranger: newMethod("unknown", "unknown"),
 	}
 	if s.logger == nil {
 		s.logger = slog.Default()

@@ -89,7 +89,7 @@ func (r *replicated) orders() store.Log {
 // register lets the store be watched and copied, and registers what replicas ask each other.
 func (r *replicated) register(reg grpc.ServiceRegistrar, s *store.Store, dir string, logger *slog.Logger) error {
 	r.peers.Of(s)
-	r.lease.Sound = s.Aside
+	r.lease.Sound = s.Halted
 	var err error
 	r.copies, err = copying.New(copying.ServerOptions{Store: s, Dir: dir, Sound: r.given, Logger: logger})
 	if err != nil {

@@ -209,14 +209,15 @@ func (s *Service) readied(ctx context.Context) error {
 	if s.begin == nil {
 		return nil
 	}
-	for ctx.Err() == nil {
+	for {
 		err := s.begin(ctx, s.store)
 		if err == nil || s.replicated == nil || fault.KindOf(err) != fault.KindUnavailable {
 			return err
 		}
-		_ = wait.For(ctx, lookEvery) // the loop sees that ctx has ended
+		if err := wait.For(ctx, lookEvery); err != nil {
+			return nil //nolint:nilerr // it stops, and nothing is wrong with that
+		}
 	}
-	return nil // it stops, and nothing is wrong with that
 }
 
 // once is what one replica of a service at a time does: it fires timers, relays and follows.

@@ -52,9 +52,11 @@ type call struct {
 
 // outcome is what an Update answers.
 type outcome struct {
-	answer   proto.Message
-	position uint64
-	err      error
+	answer proto.Message
+	err    error
+	// position is what the caller can wait for elsewhere to see no older state than the command met, refused or not; last is the
+	// end of the journal then. Both are 0 for a command that nobody has judged.
+	position, last uint64
 }
 
 // group is the commands that become one entry.
@@ -84,8 +86,8 @@ func (s *Store) commitLoop() {
 			select {
 			case c := <-s.queue:
 				left = append(left, c)
-			case there := <-s.tailed:
-				s.takeTailed(there)
+			case t := <-s.tailed:
+				t.taken <- s.takeTailed(t.Placed)
 				continue
 			case <-s.stop:
 				s.refuseQueued()
@@ -135,7 +137,9 @@ func (s *Store) commit(calls []*call) []*call {
 			c.done <- outcome{err: err}
 			continue
 		}
-		c.done <- g.outcomes[i]
+		out := g.outcomes[i]
+		out.last = s.Head().GetPosition()
+		c.done <- out
 	}
 	return left
 }
@@ -207,6 +211,7 @@ func (s *Store) runCalls(g *group) {
 			g.calls = g.calls[:i]
 			return
 		}
+		out.position = g.position()
 		g.outcomes = append(g.outcomes, out)
 	}
 }
@@ -265,7 +270,7 @@ func (s *Store) runCall(g *group, c *call) (out outcome, fits bool) {
 		if kept != nil {
 			answer := c.answer()
 			err := s.replay(tx, kept, c.fingerprint, answer)
-			return outcome{answer: answer, position: kept.GetPosition(), err: err}, true
+			return outcome{answer: answer, err: err}, true
 		}
 	}
 	began := time.Now()
@@ -321,7 +326,7 @@ func (s *Store) newTx(g *group, c *call) *Tx {
 // request id must be kept.
 func (s *Store) accept(g *group, c *call, tx *Tx, answer proto.Message) (outcome, bool) {
 	if len(tx.command.GetChanges()) == 0 && len(tx.command.GetEvents()) == 0 && c.requestID == "" {
-		return outcome{answer: answer, position: g.position()}, true
+		return outcome{answer: answer}, true
 	}
 	if c.requestID != "" {
 		tx.command.Results = s.results(answer)
@@ -346,7 +351,7 @@ func (s *Store) accept(g *group, c *call, tx *Tx, answer proto.Message) (outcome
 			Moment: timestamppb.New(g.at), Results: tx.command.GetResults(), Asked: tx.command.GetAsked(),
 		}
 	}
-	return outcome{answer: answer, position: g.position()}, true
+	return outcome{answer: answer}, true
 }
 
 // position is what a command of the group answers: the entry if an event is in it, else the last entry with one. A

@@ -10,6 +10,8 @@
 // INV-STORE-DURABLE: what was acknowledged is there after a kill or a power cut, once; before it is synced nobody sees it.
 // INV-STORE-ONCE: a request id takes effect once.
 // INV-STORE-ONE-STATE: no version is read over a file that may hold later changes.
+// INV-STORE-TAKES-ALL: what others have written is applied as soon as it can be, whatever kept it out before and however quiet the
+// log is then.
 // INV-STORE-OUTCOME: while an entry's fate is open nobody of its group is answered, not even refusals and replays.
 // INV-STORE-VIEW-BOUNDED: after its limit a View reads nothing more and answers DeadlineExceeded.
 // INV-OPERATION-WHOLE: what an operation puts aside is seen by nobody until one command brings all of it in.

@@ -5,60 +5,94 @@ import (
 	"errors"
 )
 
-// tailLoop hands the committer what others write into a shared log. The committer also reads the log itself; what it
-// has already is only compared.
+// tailed is an entry of others for the committer, and what is told whether it has taken it.
+type tailed struct {
+	Placed
+
+	taken chan error
+}
+
+// tailLoop hands the committer what others write into a shared log, until it has taken it (INV-STORE-TAKES-ALL). The committer
+// also reads the log itself; what it has already is only compared.
 func (s *Store) tailLoop(ctx context.Context) {
 	for try := 0; ; try++ {
+		first := try == 0
 		err := s.tail(ctx, &try)
 		if ctx.Err() != nil {
 			return
 		}
-		s.logger.Warn("tail of the log ended; it is read again", "service", s.service, "error", err)
+		if first || try == 0 {
+			s.logger.Warn("tail of the log ended; it is read again", "service", s.service, "position", s.Head().GetPosition(), "error", err)
+		}
 		if !s.pause(try) {
 			return
 		}
 	}
 }
 
-var errTailEnded = errors.New("the log's tail ended without saying why")
+var (
+	errTailEnded = errors.New("the log's tail ended without saying why")
+	errLeftOut   = errors.New("entries before it could not be read")
+)
 
 func (s *Store) tail(ctx context.Context, try *int) error {
 	for there, err := range s.log.Tail(ctx, s.Head().GetPosition()+1) {
 		if err != nil {
 			return err
 		}
-		*try = 0
+		t := tailed{there, make(chan error, 1)}
 		select {
-		case s.tailed <- there:
+		case s.tailed <- t:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+		select {
+		case err = <-t.taken:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		*try = 0
 	}
 	return errTailEnded
 }
 
-// takeTailed applies what the tail brings. A file that cannot be written is asked for again by the next command; a fault
-// has stopped the writing and been logged.
-func (s *Store) takeTailed(there Placed) {
+// takeTailed applies what the tail brings. nil: it is applied, or a fault has stopped the writing and been logged. Otherwise it
+// must be brought again.
+func (s *Store) takeTailed(there Placed) error {
 	if s.haltedBy() != nil {
-		return
+		return nil
 	}
-	if s.db.room(s.stop) != nil {
-		return // the next one that finds room brings this one too
+	if err := s.db.room(s.stop); errors.Is(err, errFileClosed) {
+		return err
+	} else if err != nil {
+		return s.unwritten(err)
 	}
 	s.db.changing.Lock()
 	defer s.db.changing.Unlock()
-	if next := s.Head().GetPosition() + 1; there.Position > next { // not the log has a hole: this store left some out
-		first, err := s.readLog(next)
-		if err == nil {
-			err = s.catchUp(first)
-		}
-		if err != nil && !errors.Is(err, errOvertaken) && s.haltedBy() == nil {
-			s.logger.Warn("an entry of the log waits", "service", s.service, "position", next, "error", err)
-		}
-		return
+	err := s.takeUpTo(there)
+	switch {
+	case s.haltedBy() != nil:
+		return nil
+	case err != nil && !errors.Is(err, errOvertaken):
+		return err
+	case s.Head().GetPosition() < there.Position:
+		return errLeftOut
 	}
-	if err := s.takePlaced(there); err != nil && s.haltedBy() == nil {
-		s.logger.Warn("an entry of the log waits", "service", s.service, "position", there.Position, "error", err)
+	return nil
+}
+
+// takeUpTo applies an entry, and those before it that the tail did not bring.
+func (s *Store) takeUpTo(there Placed) error {
+	next := s.Head().GetPosition() + 1
+	if there.Position <= next {
+		return s.takePlaced(there)
 	}
+	first, err := s.readLog(next)
+	if err != nil {
+		return err
+	}
+	return s.catchUp(first)
 }

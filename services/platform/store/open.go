@@ -94,7 +94,7 @@ type Store struct {
 	closing  sync.Once
 	closed   error
 	// tailed brings what others wrote; tailing counts who brings it.
-	tailed  chan Placed
+	tailed  chan tailed
 	tailing sync.WaitGroup
 	endTail context.CancelFunc
 	// activating is held by who activates an operation.
@@ -146,7 +146,7 @@ func Open(o Options) (*Store, error) {
 	s := &Store{
 		db: newState(newFile(db, again)), dir: o.Dir, wal: w, log: o.Log, fingerprintKey: o.Key, authority: o.Authority, schema: o.Schema, service: o.Service, replica: o.Replica, sources: o.Sources, clock: o.Clock, logger: o.Logger,
 		queue: make(chan *call, maxGroup), stop: make(chan struct{}), stopped: make(chan struct{}),
-		changed: make(chan struct{}), tailed: make(chan Placed), activating: make(chan struct{}, 1),
+		changed: make(chan struct{}), tailed: make(chan tailed), activating: make(chan struct{}, 1),
 		viewLimit: cmp.Or(o.ViewLimit, viewLimit), timerHandlers: withOperations(o.Timers),
 		recipes: o.Schema.recipes(), stepRows: cmp.Or(max(o.stepRows, -o.stepRows), rebuildRows),
 	}

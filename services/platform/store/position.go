@@ -118,6 +118,7 @@ type recorderKey struct{}
 type Recorder struct {
 	mu        sync.Mutex
 	positions []Position
+	seen      Position
 	stead     string
 	units     []string
 	rows      int
@@ -134,6 +135,14 @@ func (r *Recorder) Positions() []Position {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.positions)
+}
+
+// Seen is the last entry of the state that was written or read, whether it holds an event or not: what another replica of the
+// service must have reached to answer no older state. Number 0: none was.
+func (r *Recorder) Seen() Position {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.seen
 }
 
 // Stead is in whose stead the call acted, as far as it has asked; "": in nobody's.
@@ -189,13 +198,19 @@ func noteAsked(ctx context.Context, a *asking) {
 	}
 }
 
-func note(ctx context.Context, p Position) {
+// note notes a position that who follows the service can reach, and the last entry of the state; 0: none.
+func (s *Store) note(ctx context.Context, position, last uint64) {
 	r, ok := ctx.Value(recorderKey{}).(*Recorder)
-	if !ok || p.Number == 0 {
+	if !ok {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	p := Position{Service: s.service, Incarnation: s.Incarnation(), Number: position}
+	r.seen = Position{Service: p.Service, Incarnation: p.Incarnation, Number: max(r.seen.Number, last)}
+	if p.Number == 0 {
+		return
+	}
 	if len(r.positions) == 0 {
 		r.positions = []Position{p}
 		return

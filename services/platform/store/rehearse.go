@@ -15,5 +15,5 @@ func rehearsed(g *group, tx *Tx, answer proto.Message) outcome {
 	if proto.Size(tx.command) > maxCommand+maxCommand/4 {
 		return outcome{err: tooLarge("command", maxCommand)}
 	}
-	return outcome{answer: answer, position: g.position()}
+	return outcome{answer: answer}
 }

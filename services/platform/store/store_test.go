@@ -183,8 +183,8 @@ func TestRequestIDTakesEffectOnce(t *testing.T) {
 	if err != nil || !proto.Equal(again, changed) {
 		t.Fatalf("the repeated request answered %v, %v; want the resource as it is now: %v", again, err, changed)
 	}
-	if f, s := FormatPositions(first.Positions()), FormatPositions(second.Positions()); f != s {
-		t.Errorf("the repeated request answered position %s, the first %s", s, f)
+	if f, s := first.Positions()[0].Number, second.Positions()[0].Number; f != 1 || s != before.GetEventPosition() {
+		t.Errorf("the repeated request answered position %d, the first %d; what it shows was made at %d", s, f, before.GetEventPosition())
 	}
 	_, err = create(caller(), b, enterprise(2, "units/tay-ho", "0100047516"), "r-1")
 	wantReason(t, err, faultpb.Reason_REASON_REQUEST_ID_REUSED)

@@ -23,7 +23,7 @@ var (
 // Update runs one command: fn on a snapshot with everything before it, then one journal entry shared with the commands
 // that waited beside it. fn may run again, so it has no side effects, makes no remote call and gives its result back as
 // a value. Who acts and by which method comes from the context (access). A request with a request id takes effect once:
-// repeated, it answers the resources as they are now at the first position. A request that only validates
+// repeated, it answers the resources as they are now, at the position of now. A request that only validates
 // (validate_only) is run and judged like any other, and dropped.
 //
 // Errors: what fn says; AlreadyExists for a request id used for another request; ResourceExhausted for a change beyond
@@ -65,10 +65,10 @@ func Update[T proto.Message](ctx context.Context, s *Store, req proto.Message, f
 		c.fingerprint = fingerprint(s.fingerprintKey, req, "request_id")
 	}
 	out, err := s.enqueue(ctx, c)
+	s.note(ctx, out.position, out.last)
 	if err != nil {
 		return none, s.nearly(ctx, err)
 	}
-	note(ctx, Position{Service: s.service, Incarnation: s.Incarnation(), Number: out.position})
 	answer, ok := out.answer.(T)
 	if !ok {
 		return none, fault.Internal(errWrongAnswer)
@@ -130,6 +130,7 @@ func View[T any](ctx context.Context, s *Store, fn func(*ReadTx) (T, error)) (T,
 	ctx = s.limited(ctx)
 	building := s.building.Load()
 	err := s.db.read(func(v *version, base reading) error {
+		s.note(ctx, v.head.GetEventPosition(), v.head.GetPosition())
 		in := v.over(base)
 		gaps, err := s.gapsIn(in, building)
 		if err != nil {
@@ -154,7 +155,6 @@ func View[T any](ctx context.Context, s *Store, fn func(*ReadTx) (T, error)) (T,
 			return err // a walk may have ended early
 		}
 		noteAsked(ctx, &tx.asking)
-		note(ctx, Position{Service: s.service, Incarnation: s.Incarnation(), Number: v.head.GetEventPosition()})
 		return nil
 	})
 	if err != nil { // what the closure had made is not for a caller who was refused

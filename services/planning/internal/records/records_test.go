@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
-	"os"
 	"testing"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	planningpb "coso/proto/gen/coso/planning/v1"
 	"coso/services/platform/access"
 	"coso/services/platform/store"
+	"coso/services/platform/store/storetest"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -99,23 +99,7 @@ const (
 	members = planningpb.Measure_MEASURE_MEMBERS_ADMITTED
 )
 
-// The schema is final: a change of this file is a change of stored data, and its commit says why.
-func TestSchemaIsGolden(t *testing.T) {
-	const golden = "testdata/schema.txt"
-	got := Schema.String()
-	if *update {
-		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("schema (-want +got):\n%s", diff)
-	}
-}
+func TestSchemaIsGolden(t *testing.T) { storetest.Schema(t, Schema, *update) }
 
 func TestIndexKeysAreGolden(t *testing.T) {
 	target := &planningpb.Target{Unit: "units/u", Indicator: "indicators/i", Period: "periods/p"}

@@ -1,41 +1,21 @@
 package records
 
 import (
-	"context"
 	"flag"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
-	"os"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/proto"
 
 	registrypb "coso/proto/gen/coso/registry/v1"
-	"coso/services/platform/access"
 	"coso/services/platform/store"
+	"coso/services/platform/store/storetest"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// The schema is final: a change of this file is a change of stored data, and its commit says why.
-func TestSchemaIsGolden(t *testing.T) {
-	const golden = "testdata/schema.txt"
-	got := Schema.String()
-	if *update {
-		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("schema (-want +got):\n%s", diff)
-	}
-}
+func TestSchemaIsGolden(t *testing.T) { storetest.Schema(t, Schema, *update) }
 
 func TestIndexKeysAreGolden(t *testing.T) {
 	u := &registrypb.Unit{Placements: []*registrypb.Placement{
@@ -58,17 +38,17 @@ func TestIndexKeysAreGolden(t *testing.T) {
 // one that followed every change.
 func TestRebuiltIndexesEqualLiveOnes(t *testing.T) {
 	dir := t.TempDir()
-	s := open(t, dir, Schema)
+	s := storetest.Open(t, dir, "registry", Schema)
 	r := rand.New(rand.NewPCG(2020, 11)) // a script that is the same every time
 	for i := range 150 {
 		script(t, s, r, i)
 	}
 	live := []string{
-		walk(t, s, Units.By, UnitsBelow),
-		walk(t, s, Enterprises.By, EnterprisesByTaxCode), walk(t, s, Enterprises.By, EnterprisesByUnit),
-		walk(t, s, Organisations.By, OrganisationsByUnit), walk(t, s, Organisations.By, OrganisationsByEnterprise),
+		storetest.Walk(t, s, Units, UnitsBelow),
+		storetest.Walk(t, s, Enterprises, EnterprisesByTaxCode), storetest.Walk(t, s, Enterprises, EnterprisesByUnit),
+		storetest.Walk(t, s, Organisations, OrganisationsByUnit), storetest.Walk(t, s, Organisations, OrganisationsByEnterprise),
 	}
-	shut(t, s)
+	storetest.Shut(t, s)
 
 	// An index of another name is a new one: Open builds it.
 	below := store.NewIndex("below-anew", superiors)
@@ -79,12 +59,12 @@ func TestRebuiltIndexesEqualLiveOnes(t *testing.T) {
 	units := store.NewTable("units", (*registrypb.Unit).GetName, below)
 	enterprises := store.NewTable("enterprises", (*registrypb.Enterprise).GetName, code, area)
 	organisations := store.NewTable("organisations", (*registrypb.Organisation).GetName, unit, site)
-	s = open(t, dir, store.NewSchema(units, enterprises, organisations))
+	s = storetest.Open(t, dir, "registry", store.NewSchema(units, enterprises, organisations))
 	rebuilt := []string{
-		walk(t, s, units.By, below), walk(t, s, enterprises.By, code), walk(t, s, enterprises.By, area),
-		walk(t, s, organisations.By, unit), walk(t, s, organisations.By, site),
+		storetest.Walk(t, s, units, below), storetest.Walk(t, s, enterprises, code), storetest.Walk(t, s, enterprises, area),
+		storetest.Walk(t, s, organisations, unit), storetest.Walk(t, s, organisations, site),
 	}
-	shut(t, s)
+	storetest.Shut(t, s)
 	if diff := cmp.Diff(live, rebuilt); diff != "" {
 		t.Errorf("indexes (-live +rebuilt):\n%s", diff)
 	}
@@ -109,83 +89,16 @@ func script(t *testing.T, s *store.Store, r *rand.Rand, i int) {
 		Name: name("organisations", 15), DisplayName: "Chi bộ", Kind: registrypb.OrganisationKind_ORGANISATION_KIND_BASE_CELL,
 		Unit: name("units", 4), Enterprise: name("enterprises", 4), FoundedOn: "2020-01-01",
 	}
-	_, err := store.Update(caller(), s, u, func(tx *store.Tx) (*registrypb.Unit, error) {
-		if _, err := put(tx, Enterprises, e, &registrypb.EnterpriseUpdated{}); err != nil {
+	_, err := store.Update(storetest.Caller(), s, u, func(tx *store.Tx) (*registrypb.Unit, error) {
+		if _, err := storetest.Put(tx, Enterprises, e, &registrypb.EnterpriseUpdated{}, &registrypb.EnterpriseUpdated{}); err != nil {
 			return nil, err
 		}
-		if _, err := put(tx, Organisations, o, &registrypb.OrganisationUpdated{}); err != nil {
+		if _, err := storetest.Put(tx, Organisations, o, &registrypb.OrganisationUpdated{}, &registrypb.OrganisationUpdated{}); err != nil {
 			return nil, err
 		}
-		return put(tx, Units, u, &registrypb.UnitUpdated{})
+		return storetest.Put(tx, Units, u, &registrypb.UnitUpdated{}, &registrypb.UnitUpdated{})
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-type record interface {
-	proto.Message
-	GetName() string
-	GetRevision() int64
-}
-
-// put records rec, or replaces what has its name.
-func put[T record](tx *store.Tx, table *store.Table[T], rec T, event proto.Message) (T, error) {
-	old, known, err := table.Find(tx, rec.GetName())
-	if err != nil {
-		return rec, err
-	}
-	if !known {
-		return table.Create(tx, rec, event)
-	}
-	m := rec.ProtoReflect()
-	m.Set(m.Descriptor().Fields().ByName("revision"), old.ProtoReflect().Get(m.Descriptor().Fields().ByName("revision")))
-	return table.Put(tx, rec, event)
-}
-
-// walk lists an index from end to end: the record of every entry.
-func walk[T record](
-	t *testing.T, s *store.Store, by func(store.Reader, *store.Index[T], store.Key) func(func(T, error) bool), x *store.Index[T],
-) string {
-	t.Helper()
-	out, err := store.View(caller(), s, func(tx *store.ReadTx) (string, error) {
-		out := ""
-		for rec, err := range by(tx, x, nil) {
-			if err != nil {
-				return "", err
-			}
-			out += rec.GetName() + "\n"
-		}
-		return out, nil
-	})
-	if err != nil || out == "" {
-		t.Fatalf("index of %d bytes, %v", len(out), err)
-	}
-	return out
-}
-
-func open(t *testing.T, dir string, schema *store.Schema) *store.Store {
-	t.Helper()
-	s, err := store.Open(store.Options{
-		Dir: dir, Service: "registry", Schema: schema, Logger: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-// shut closes a store that is sound.
-func shut(t *testing.T, s *store.Store) {
-	t.Helper()
-	if err := s.Verify(context.Background(), nil); err != nil {
-		t.Error(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Error(err)
-	}
-}
-
-func caller() context.Context {
-	return access.WithMethod(access.With(context.Background(), access.Principal{Name: "principals/lan"}), "/test/Put")
 }

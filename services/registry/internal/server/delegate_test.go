@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	accesspb "coso/proto/gen/coso/access/v1"
@@ -41,7 +42,16 @@ func TestWhoNamesASubstituteTakesHimBack(t *testing.T) {
 	wantRefused(t, err, codes.PermissionDenied, faultpb.Reason_REASON_GRANT_NOT_ONES_OWN, "name")
 	_, err = h.GetGrant(h.as("phuc"), &registrypb.GetGrantRequest{Name: end.GetName()})
 	wantRefused(t, err, codes.NotFound, faultpb.Reason_REASON_RESOURCE_NOT_FOUND, "name")
-	ended := must(h.EndGrant(h.as("lan"), end))(t)
+	end.ValidateOnly = true
+	if only := must(h.EndGrant(h.as("lan"), end))(t); only.GetSpread() != nil {
+		t.Errorf("of an end that was only checked it says who goes by it: %v", only)
+	}
+	end.ValidateOnly, end.RequestId = false, "end"
+	answered := must(h.EndGrant(h.as("lan"), end))(t)
+	if again := must(h.EndGrant(h.as("lan"), end))(t); !proto.Equal(again, answered) || answered.GetSpread().GetRevision() != 2 || answered.GetSpread().GetName() != end.GetName() {
+		t.Errorf("ended with %v, then %v", answered, again)
+	}
+	ended := answered.GetGrant()
 	if ended.GetEndReason() != "về sớm" || !ended.GetEndTime().AsTime().Before(until.AsTime()) {
 		t.Errorf("taken back, it is %v", ended)
 	}

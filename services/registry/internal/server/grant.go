@@ -200,8 +200,21 @@ func grantRange(req *registrypb.ListGrantsRequest, seen store.Scope, self string
 	return store.Every[*registrypb.Grant]()
 }
 
-// EndGrant ends a grant; those of its substitutes end with it.
-func (s *Server) EndGrant(ctx context.Context, req *registrypb.EndGrantRequest) (*registrypb.Grant, error) {
+// EndGrant ends a grant; those of its substitutes end with it. Which services go by it is asked when it has ended, whatever they
+// answer.
+func (s *Server) EndGrant(ctx context.Context, req *registrypb.EndGrantRequest) (*registrypb.EndGrantResponse, error) {
+	ended, err := s.endGrant(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	out := &registrypb.EndGrantResponse{Grant: ended}
+	if !req.GetValidateOnly() {
+		out.Spread = s.spreadNow(ctx, ended)
+	}
+	return out, nil
+}
+
+func (s *Server) endGrant(ctx context.Context, req *registrypb.EndGrantRequest) (*registrypb.Grant, error) {
 	return store.Update(ctx, s.store, req, func(tx *store.Tx) (*registrypb.Grant, error) {
 		cur, there, err := records.Grants.Find(tx, req.GetName())
 		if err != nil {

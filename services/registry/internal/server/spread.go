@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -45,8 +46,33 @@ func (s *Server) GetGrantSpread(ctx context.Context, req *registrypb.GetGrantSpr
 	if err != nil {
 		return nil, err
 	}
+	return spread(out, wanted, s.takers(ctx, wanted, req.GetWait().AsDuration())), nil
+}
+
+const (
+	// settles is how long an ending waits, at most, for the services that can confirm it; it looks every step.
+	settles = 500 * time.Millisecond
+	step    = 25 * time.Millisecond
+)
+
+// spreadNow answers which services go by what has just become of a grant: by all that the registry holds. It waits for those that
+// are coming, for a moment, and for nobody who is away.
+func (s *Server) spreadNow(ctx context.Context, g *registrypb.Grant) *registrypb.GrantSpread {
+	wanted := s.store.Head().GetEvents()
+	var takers []feed.Taker
+	for range settles / step {
+		takers = s.takers(ctx, wanted, step)
+		if !slices.ContainsFunc(takers, func(t feed.Taker) bool { return spreadTo(t) == registrypb.SpreadState_SPREAD_STATE_BEHIND }) {
+			break
+		}
+	}
+	return spread(&registrypb.GrantSpread{Name: g.GetName(), Revision: g.GetRevision()}, wanted, takers)
+}
+
+// spread completes what is said of a grant by how far the takers have come, as of an event.
+func spread(out *registrypb.GrantSpread, wanted uint64, takers []feed.Taker) *registrypb.GrantSpread {
 	out.Complete = true
-	for _, t := range s.takers(ctx, wanted, req.GetWait().AsDuration()) {
+	for _, t := range takers {
 		one := &registrypb.GrantTaker{Service: t.Service, State: spreadTo(t), Sequence: t.Sequence, WantedSequence: wanted}
 		if !t.Heard.IsZero() {
 			one.HeardTime = timestamppb.New(t.Heard)
@@ -57,7 +83,7 @@ func (s *Server) GetGrantSpread(ctx context.Context, req *registrypb.GetGrantSpr
 		out.Complete = out.GetComplete() && one.GetState() == registrypb.SpreadState_SPREAD_STATE_CONFIRMED
 		out.Takers = append(out.Takers, one)
 	}
-	return out, nil
+	return out
 }
 
 // spreadTo is how far a change has come with a service.

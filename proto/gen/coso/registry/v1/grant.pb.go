@@ -721,6 +721,62 @@ func (x *EndGrantRequest) GetValidateOnly() bool {
 	return false
 }
 
+// A grant that was ended.
+type EndGrantResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The grant.
+	Grant *Grant `protobuf:"bytes,1,opt,name=grant,proto3" json:"grant,omitempty"`
+	// Which services go by its end: all that confirm it within half a second. The end holds whatever it says. Absent where nothing
+	// changed (`validate_only`).
+	Spread        *GrantSpread `protobuf:"bytes,2,opt,name=spread,proto3" json:"spread,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndGrantResponse) Reset() {
+	*x = EndGrantResponse{}
+	mi := &file_coso_registry_v1_grant_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndGrantResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndGrantResponse) ProtoMessage() {}
+
+func (x *EndGrantResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_coso_registry_v1_grant_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndGrantResponse.ProtoReflect.Descriptor instead.
+func (*EndGrantResponse) Descriptor() ([]byte, []int) {
+	return file_coso_registry_v1_grant_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *EndGrantResponse) GetGrant() *Grant {
+	if x != nil {
+		return x.Grant
+	}
+	return nil
+}
+
+func (x *EndGrantResponse) GetSpread() *GrantSpread {
+	if x != nil {
+		return x.Spread
+	}
+	return nil
+}
+
 // Asks which services have taken over a grant.
 type GetGrantSpreadRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -734,7 +790,7 @@ type GetGrantSpreadRequest struct {
 
 func (x *GetGrantSpreadRequest) Reset() {
 	*x = GetGrantSpreadRequest{}
-	mi := &file_coso_registry_v1_grant_proto_msgTypes[7]
+	mi := &file_coso_registry_v1_grant_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -746,7 +802,7 @@ func (x *GetGrantSpreadRequest) String() string {
 func (*GetGrantSpreadRequest) ProtoMessage() {}
 
 func (x *GetGrantSpreadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_registry_v1_grant_proto_msgTypes[7]
+	mi := &file_coso_registry_v1_grant_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -759,7 +815,7 @@ func (x *GetGrantSpreadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGrantSpreadRequest.ProtoReflect.Descriptor instead.
 func (*GetGrantSpreadRequest) Descriptor() ([]byte, []int) {
-	return file_coso_registry_v1_grant_proto_rawDescGZIP(), []int{7}
+	return file_coso_registry_v1_grant_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetGrantSpreadRequest) GetName() string {
@@ -793,7 +849,7 @@ type GrantSpread struct {
 
 func (x *GrantSpread) Reset() {
 	*x = GrantSpread{}
-	mi := &file_coso_registry_v1_grant_proto_msgTypes[8]
+	mi := &file_coso_registry_v1_grant_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -805,7 +861,7 @@ func (x *GrantSpread) String() string {
 func (*GrantSpread) ProtoMessage() {}
 
 func (x *GrantSpread) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_registry_v1_grant_proto_msgTypes[8]
+	mi := &file_coso_registry_v1_grant_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -818,7 +874,7 @@ func (x *GrantSpread) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrantSpread.ProtoReflect.Descriptor instead.
 func (*GrantSpread) Descriptor() ([]byte, []int) {
-	return file_coso_registry_v1_grant_proto_rawDescGZIP(), []int{8}
+	return file_coso_registry_v1_grant_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GrantSpread) GetName() string {
@@ -870,7 +926,7 @@ type GrantTaker struct {
 
 func (x *GrantTaker) Reset() {
 	*x = GrantTaker{}
-	mi := &file_coso_registry_v1_grant_proto_msgTypes[9]
+	mi := &file_coso_registry_v1_grant_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -882,7 +938,7 @@ func (x *GrantTaker) String() string {
 func (*GrantTaker) ProtoMessage() {}
 
 func (x *GrantTaker) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_registry_v1_grant_proto_msgTypes[9]
+	mi := &file_coso_registry_v1_grant_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -895,7 +951,7 @@ func (x *GrantTaker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrantTaker.ProtoReflect.Descriptor instead.
 func (*GrantTaker) Descriptor() ([]byte, []int) {
-	return file_coso_registry_v1_grant_proto_rawDescGZIP(), []int{9}
+	return file_coso_registry_v1_grant_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GrantTaker) GetService() string {
@@ -955,7 +1011,7 @@ type ListGrantHistoryRequest struct {
 
 func (x *ListGrantHistoryRequest) Reset() {
 	*x = ListGrantHistoryRequest{}
-	mi := &file_coso_registry_v1_grant_proto_msgTypes[10]
+	mi := &file_coso_registry_v1_grant_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -967,7 +1023,7 @@ func (x *ListGrantHistoryRequest) String() string {
 func (*ListGrantHistoryRequest) ProtoMessage() {}
 
 func (x *ListGrantHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coso_registry_v1_grant_proto_msgTypes[10]
+	mi := &file_coso_registry_v1_grant_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -980,7 +1036,7 @@ func (x *ListGrantHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListGrantHistoryRequest.ProtoReflect.Descriptor instead.
 func (*ListGrantHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_coso_registry_v1_grant_proto_rawDescGZIP(), []int{10}
+	return file_coso_registry_v1_grant_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListGrantHistoryRequest) GetName() string {
@@ -1069,7 +1125,10 @@ const file_coso_registry_v1_grant_proto_rawDesc = "" +
 	"\x04etag\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\xa2\x01\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"x\n" +
+	"\x10EndGrantResponse\x12-\n" +
+	"\x05grant\x18\x01 \x01(\v2\x17.coso.registry.v1.GrantR\x05grant\x125\n" +
+	"\x06spread\x18\x02 \x01(\v2\x1d.coso.registry.v1.GrantSpreadR\x06spread\"\xa2\x01\n" +
 	"\x15GetGrantSpreadRequest\x12L\n" +
 	"\x04name\x18\x01 \x01(\tB8\xe0A\x02\xbaH2\xc8\x01\x01r-2+^grants/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\x04name\x12;\n" +
 	"\x04wait\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\f\xbaH\t\xaa\x01\x06\"\x02\b\x052\x00R\x04wait\"\x8f\x01\n" +
@@ -1098,7 +1157,7 @@ const file_coso_registry_v1_grant_proto_rawDesc = "" +
 	"\x16SPREAD_STATE_CONFIRMED\x10\x01\x12\x17\n" +
 	"\x13SPREAD_STATE_BEHIND\x10\x02\x12\x15\n" +
 	"\x11SPREAD_STATE_AWAY\x10\x03\x12\x17\n" +
-	"\x13SPREAD_STATE_ASTRAY\x10\x042\xca\x06\n" +
+	"\x13SPREAD_STATE_ASTRAY\x10\x042\xd5\x06\n" +
 	"\fGrantService\x12k\n" +
 	"\vCreateGrant\x12$.coso.registry.v1.CreateGrantRequest\x1a\x17.coso.registry.v1.Grant\"\x1d\x88\xce\x183\x82\xd3\xe4\x93\x02\x13:\x05grant\"\n" +
 	"/v1/grants\x12}\n" +
@@ -1106,8 +1165,8 @@ const file_coso_registry_v1_grant_proto_rawDesc = "" +
 	"\bGetGrant\x12!.coso.registry.v1.GetGrantRequest\x1a\x17.coso.registry.v1.Grant\"\x1f\x88\xce\x18\x02\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/{name=grants/*}\x12o\n" +
 	"\n" +
 	"ListGrants\x12#.coso.registry.v1.ListGrantsRequest\x1a$.coso.registry.v1.ListGrantsResponse\"\x16\x88\xce\x18\x02\x82\xd3\xe4\x93\x02\f\x12\n" +
-	"/v1/grants\x12n\n" +
-	"\bEndGrant\x12!.coso.registry.v1.EndGrantRequest\x1a\x17.coso.registry.v1.Grant\"&\x88\xce\x18\x02\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/{name=grants/*}:end\x12\x80\x01\n" +
+	"/v1/grants\x12y\n" +
+	"\bEndGrant\x12!.coso.registry.v1.EndGrantRequest\x1a\".coso.registry.v1.EndGrantResponse\"&\x88\xce\x18\x02\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/{name=grants/*}:end\x12\x80\x01\n" +
 	"\x0eGetGrantSpread\x12'.coso.registry.v1.GetGrantSpreadRequest\x1a\x1d.coso.registry.v1.GrantSpread\"&\x88\xce\x182\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/{name=grants/*}:spread\x12\x80\x01\n" +
 	"\x10ListGrantHistory\x12).coso.registry.v1.ListGrantHistoryRequest\x1a\x18.coso.history.v1.History\"'\x88\xce\x182\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{name=grants/*}:historyB,Z*coso/proto/gen/coso/registry/v1;registrypbb\x06proto3"
 
@@ -1124,7 +1183,7 @@ func file_coso_registry_v1_grant_proto_rawDescGZIP() []byte {
 }
 
 var file_coso_registry_v1_grant_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_coso_registry_v1_grant_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_coso_registry_v1_grant_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_coso_registry_v1_grant_proto_goTypes = []any{
 	(SpreadState)(0),                // 0: coso.registry.v1.SpreadState
 	(*Grant)(nil),                   // 1: coso.registry.v1.Grant
@@ -1134,49 +1193,52 @@ var file_coso_registry_v1_grant_proto_goTypes = []any{
 	(*ListGrantsRequest)(nil),       // 5: coso.registry.v1.ListGrantsRequest
 	(*ListGrantsResponse)(nil),      // 6: coso.registry.v1.ListGrantsResponse
 	(*EndGrantRequest)(nil),         // 7: coso.registry.v1.EndGrantRequest
-	(*GetGrantSpreadRequest)(nil),   // 8: coso.registry.v1.GetGrantSpreadRequest
-	(*GrantSpread)(nil),             // 9: coso.registry.v1.GrantSpread
-	(*GrantTaker)(nil),              // 10: coso.registry.v1.GrantTaker
-	(*ListGrantHistoryRequest)(nil), // 11: coso.registry.v1.ListGrantHistoryRequest
-	(v1.Role)(0),                    // 12: coso.access.v1.Role
-	(*timestamppb.Timestamp)(nil),   // 13: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),     // 14: google.protobuf.Duration
-	(*v11.History)(nil),             // 15: coso.history.v1.History
+	(*EndGrantResponse)(nil),        // 8: coso.registry.v1.EndGrantResponse
+	(*GetGrantSpreadRequest)(nil),   // 9: coso.registry.v1.GetGrantSpreadRequest
+	(*GrantSpread)(nil),             // 10: coso.registry.v1.GrantSpread
+	(*GrantTaker)(nil),              // 11: coso.registry.v1.GrantTaker
+	(*ListGrantHistoryRequest)(nil), // 12: coso.registry.v1.ListGrantHistoryRequest
+	(v1.Role)(0),                    // 13: coso.access.v1.Role
+	(*timestamppb.Timestamp)(nil),   // 14: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),     // 15: google.protobuf.Duration
+	(*v11.History)(nil),             // 16: coso.history.v1.History
 }
 var file_coso_registry_v1_grant_proto_depIdxs = []int32{
-	12, // 0: coso.registry.v1.Grant.role:type_name -> coso.access.v1.Role
-	13, // 1: coso.registry.v1.Grant.start_time:type_name -> google.protobuf.Timestamp
-	13, // 2: coso.registry.v1.Grant.end_time:type_name -> google.protobuf.Timestamp
-	13, // 3: coso.registry.v1.Grant.create_time:type_name -> google.protobuf.Timestamp
-	13, // 4: coso.registry.v1.Grant.update_time:type_name -> google.protobuf.Timestamp
+	13, // 0: coso.registry.v1.Grant.role:type_name -> coso.access.v1.Role
+	14, // 1: coso.registry.v1.Grant.start_time:type_name -> google.protobuf.Timestamp
+	14, // 2: coso.registry.v1.Grant.end_time:type_name -> google.protobuf.Timestamp
+	14, // 3: coso.registry.v1.Grant.create_time:type_name -> google.protobuf.Timestamp
+	14, // 4: coso.registry.v1.Grant.update_time:type_name -> google.protobuf.Timestamp
 	1,  // 5: coso.registry.v1.CreateGrantRequest.grant:type_name -> coso.registry.v1.Grant
-	13, // 6: coso.registry.v1.DelegateGrantRequest.start_time:type_name -> google.protobuf.Timestamp
-	13, // 7: coso.registry.v1.DelegateGrantRequest.end_time:type_name -> google.protobuf.Timestamp
+	14, // 6: coso.registry.v1.DelegateGrantRequest.start_time:type_name -> google.protobuf.Timestamp
+	14, // 7: coso.registry.v1.DelegateGrantRequest.end_time:type_name -> google.protobuf.Timestamp
 	1,  // 8: coso.registry.v1.ListGrantsResponse.grants:type_name -> coso.registry.v1.Grant
-	14, // 9: coso.registry.v1.GetGrantSpreadRequest.wait:type_name -> google.protobuf.Duration
-	10, // 10: coso.registry.v1.GrantSpread.takers:type_name -> coso.registry.v1.GrantTaker
-	0,  // 11: coso.registry.v1.GrantTaker.state:type_name -> coso.registry.v1.SpreadState
-	13, // 12: coso.registry.v1.GrantTaker.heard_time:type_name -> google.protobuf.Timestamp
-	13, // 13: coso.registry.v1.GrantTaker.confirm_time:type_name -> google.protobuf.Timestamp
-	2,  // 14: coso.registry.v1.GrantService.CreateGrant:input_type -> coso.registry.v1.CreateGrantRequest
-	3,  // 15: coso.registry.v1.GrantService.DelegateGrant:input_type -> coso.registry.v1.DelegateGrantRequest
-	4,  // 16: coso.registry.v1.GrantService.GetGrant:input_type -> coso.registry.v1.GetGrantRequest
-	5,  // 17: coso.registry.v1.GrantService.ListGrants:input_type -> coso.registry.v1.ListGrantsRequest
-	7,  // 18: coso.registry.v1.GrantService.EndGrant:input_type -> coso.registry.v1.EndGrantRequest
-	8,  // 19: coso.registry.v1.GrantService.GetGrantSpread:input_type -> coso.registry.v1.GetGrantSpreadRequest
-	11, // 20: coso.registry.v1.GrantService.ListGrantHistory:input_type -> coso.registry.v1.ListGrantHistoryRequest
-	1,  // 21: coso.registry.v1.GrantService.CreateGrant:output_type -> coso.registry.v1.Grant
-	1,  // 22: coso.registry.v1.GrantService.DelegateGrant:output_type -> coso.registry.v1.Grant
-	1,  // 23: coso.registry.v1.GrantService.GetGrant:output_type -> coso.registry.v1.Grant
-	6,  // 24: coso.registry.v1.GrantService.ListGrants:output_type -> coso.registry.v1.ListGrantsResponse
-	1,  // 25: coso.registry.v1.GrantService.EndGrant:output_type -> coso.registry.v1.Grant
-	9,  // 26: coso.registry.v1.GrantService.GetGrantSpread:output_type -> coso.registry.v1.GrantSpread
-	15, // 27: coso.registry.v1.GrantService.ListGrantHistory:output_type -> coso.history.v1.History
-	21, // [21:28] is the sub-list for method output_type
-	14, // [14:21] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	1,  // 9: coso.registry.v1.EndGrantResponse.grant:type_name -> coso.registry.v1.Grant
+	10, // 10: coso.registry.v1.EndGrantResponse.spread:type_name -> coso.registry.v1.GrantSpread
+	15, // 11: coso.registry.v1.GetGrantSpreadRequest.wait:type_name -> google.protobuf.Duration
+	11, // 12: coso.registry.v1.GrantSpread.takers:type_name -> coso.registry.v1.GrantTaker
+	0,  // 13: coso.registry.v1.GrantTaker.state:type_name -> coso.registry.v1.SpreadState
+	14, // 14: coso.registry.v1.GrantTaker.heard_time:type_name -> google.protobuf.Timestamp
+	14, // 15: coso.registry.v1.GrantTaker.confirm_time:type_name -> google.protobuf.Timestamp
+	2,  // 16: coso.registry.v1.GrantService.CreateGrant:input_type -> coso.registry.v1.CreateGrantRequest
+	3,  // 17: coso.registry.v1.GrantService.DelegateGrant:input_type -> coso.registry.v1.DelegateGrantRequest
+	4,  // 18: coso.registry.v1.GrantService.GetGrant:input_type -> coso.registry.v1.GetGrantRequest
+	5,  // 19: coso.registry.v1.GrantService.ListGrants:input_type -> coso.registry.v1.ListGrantsRequest
+	7,  // 20: coso.registry.v1.GrantService.EndGrant:input_type -> coso.registry.v1.EndGrantRequest
+	9,  // 21: coso.registry.v1.GrantService.GetGrantSpread:input_type -> coso.registry.v1.GetGrantSpreadRequest
+	12, // 22: coso.registry.v1.GrantService.ListGrantHistory:input_type -> coso.registry.v1.ListGrantHistoryRequest
+	1,  // 23: coso.registry.v1.GrantService.CreateGrant:output_type -> coso.registry.v1.Grant
+	1,  // 24: coso.registry.v1.GrantService.DelegateGrant:output_type -> coso.registry.v1.Grant
+	1,  // 25: coso.registry.v1.GrantService.GetGrant:output_type -> coso.registry.v1.Grant
+	6,  // 26: coso.registry.v1.GrantService.ListGrants:output_type -> coso.registry.v1.ListGrantsResponse
+	8,  // 27: coso.registry.v1.GrantService.EndGrant:output_type -> coso.registry.v1.EndGrantResponse
+	10, // 28: coso.registry.v1.GrantService.GetGrantSpread:output_type -> coso.registry.v1.GrantSpread
+	16, // 29: coso.registry.v1.GrantService.ListGrantHistory:output_type -> coso.history.v1.History
+	23, // [23:30] is the sub-list for method output_type
+	16, // [16:23] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_coso_registry_v1_grant_proto_init() }
@@ -1190,7 +1252,7 @@ func file_coso_registry_v1_grant_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_coso_registry_v1_grant_proto_rawDesc), len(file_coso_registry_v1_grant_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -54,8 +54,8 @@ type GrantServiceClient interface {
 	ListGrants(ctx context.Context, in *ListGrantsRequest, opts ...grpc.CallOption) (*ListGrantsResponse, error)
 	// Ends a grant now. What substitutes hold of it ends with it: they are shown with its end. FAILED_PRECONDITION if it has
 	// ended, or for the last administrator of the installation. A principal may give back his own, and take back what he gave to
-	// a substitute. Which services go by the end already, `GetGrantSpread` says.
-	EndGrant(ctx context.Context, in *EndGrantRequest, opts ...grpc.CallOption) (*Grant, error)
+	// a substitute. The answer says which services go by the end already; the others, `GetGrantSpread`.
+	EndGrant(ctx context.Context, in *EndGrantRequest, opts ...grpc.CallOption) (*EndGrantResponse, error)
 	// Answers which services have taken over the last change of a grant, so that they go by it: after its end, who refuses its
 	// holder for certain. Services say so by themselves, some hundredths of a second after the change; `wait` waits for them.
 	GetGrantSpread(ctx context.Context, in *GetGrantSpreadRequest, opts ...grpc.CallOption) (*GrantSpread, error)
@@ -111,9 +111,9 @@ func (c *grantServiceClient) ListGrants(ctx context.Context, in *ListGrantsReque
 	return out, nil
 }
 
-func (c *grantServiceClient) EndGrant(ctx context.Context, in *EndGrantRequest, opts ...grpc.CallOption) (*Grant, error) {
+func (c *grantServiceClient) EndGrant(ctx context.Context, in *EndGrantRequest, opts ...grpc.CallOption) (*EndGrantResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(Grant)
+	out := new(EndGrantResponse)
 	err := c.cc.Invoke(ctx, GrantService_EndGrant_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
@@ -164,8 +164,8 @@ type GrantServiceServer interface {
 	ListGrants(context.Context, *ListGrantsRequest) (*ListGrantsResponse, error)
 	// Ends a grant now. What substitutes hold of it ends with it: they are shown with its end. FAILED_PRECONDITION if it has
 	// ended, or for the last administrator of the installation. A principal may give back his own, and take back what he gave to
-	// a substitute. Which services go by the end already, `GetGrantSpread` says.
-	EndGrant(context.Context, *EndGrantRequest) (*Grant, error)
+	// a substitute. The answer says which services go by the end already; the others, `GetGrantSpread`.
+	EndGrant(context.Context, *EndGrantRequest) (*EndGrantResponse, error)
 	// Answers which services have taken over the last change of a grant, so that they go by it: after its end, who refuses its
 	// holder for certain. Services say so by themselves, some hundredths of a second after the change; `wait` waits for them.
 	GetGrantSpread(context.Context, *GetGrantSpreadRequest) (*GrantSpread, error)
@@ -193,7 +193,7 @@ func (UnimplementedGrantServiceServer) GetGrant(context.Context, *GetGrantReques
 func (UnimplementedGrantServiceServer) ListGrants(context.Context, *ListGrantsRequest) (*ListGrantsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListGrants not implemented")
 }
-func (UnimplementedGrantServiceServer) EndGrant(context.Context, *EndGrantRequest) (*Grant, error) {
+func (UnimplementedGrantServiceServer) EndGrant(context.Context, *EndGrantRequest) (*EndGrantResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method EndGrant not implemented")
 }
 func (UnimplementedGrantServiceServer) GetGrantSpread(context.Context, *GetGrantSpreadRequest) (*GrantSpread, error) {
