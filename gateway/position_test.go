@@ -56,7 +56,7 @@ func (g *gate) tells(t *testing.T, a ask, want ...string) {
 	}
 }
 
-// INV-POSITION-FORWARD: a service is told how far its caller has seen its own journal, and up to where they wrote in others.
+// INV-POSITION-FORWARD: a service is told how far its caller has seen its own journal, and the others since they wrote.
 func TestPositionsOfACaller(t *testing.T) {
 	g := newGate(t)
 	lan, minh := g.as, g.own.Token("minh")
@@ -74,21 +74,22 @@ func TestPositionsOfACaller(t *testing.T) {
 	g.at(t, "planning="+incB+":3")
 	g.tells(t, progress, "registry="+incA+":9")
 	g.tells(t, progress, "planning="+incB+":3,registry="+incA+":9")
-	g.tells(t, unit, "registry="+incA+":9")
+	both := "registry=" + incA + ":9,planning=" + incB + ":3"
+	g.tells(t, unit, both) // what they have seen come of it
 
 	g.as = minh
 	g.at(t, "registry="+incA+":4")
 	g.tells(t, unit, "")
 	g.tells(t, unit, "registry="+incA+":4")
 	g.as = lan
-	g.tells(t, unit, "registry="+incA+":9")
+	g.tells(t, unit, both)
 
 	// A client that sends its own is not helped, nor held up.
 	g.tells(t, ask{method: "GET", target: "/v1/units/x", header: http.Header{"Coso-Position": {"registry=" + incA + ":2"}}}, "registry="+incA+":2")
 
 	// Who signs in anew is the same caller.
 	g.as = g.own.Token("lan")
-	g.tells(t, unit, "registry="+incA+":9")
+	g.tells(t, unit, both)
 }
 
 // INV-POSITION-FORWARD: pages and the API are one caller's.

@@ -4,8 +4,8 @@
 // What is remembered is the gateway's own, in memory: another gateway, or this one after a start, knows nothing of it. A client
 // that sends `coso-position` keeps its positions itself, and they count alone.
 //
-// INV-POSITION-FORWARD: who is known reads what they wrote, whichever service answers, and of a service never an older state than
-// before.
+// INV-POSITION-FORWARD: who is known reads what they wrote, and what they have seen come of it, whichever service answers, and of a
+// service never an older state than before.
 // INV-POSITION-OWN: nobody is refused for a position that they did not send.
 // INV-POSITION-BOUNDED: a bounded number of callers is remembered, those who asked last.
 package position
@@ -51,9 +51,10 @@ type Memory struct {
 	lately, before map[string]*sight
 }
 
-// sight is how far one caller has seen: in the journal of each service, and up to which places there by what they wrote.
+// sight is how far one caller has seen: in the journal of each service, and in each since they first wrote anywhere. Who only reads
+// has nothing of their own to see, and need not wait in one service for what others write in another.
 type sight struct {
-	seen, written []store.Position
+	seen, since []store.Position
 	// services are those who were asked, by name.
 	services map[string]*service
 	// rests is until when none of them is told anything.
@@ -144,7 +145,7 @@ func (w way) invoke(ctx context.Context, positions string, bounded bool, method 
 }
 
 // known is what a service must have reached before it answers a caller, as the header has it: of its own journal all that they
-// have seen, of the others, which it follows with a delay, what they wrote there.
+// have seen, of the others, which it follows with a delay, what they have seen since they wrote.
 func (m *Memory) known(who, name string) told {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -160,7 +161,7 @@ func (m *Memory) known(who, name string) told {
 				out = append(out, p)
 			}
 		}
-		for _, p := range s.written {
+		for _, p := range s.since {
 			if p.Service != name {
 				out = append(out, p)
 				of.told.elsewhere = true
@@ -212,8 +213,8 @@ func (m *Memory) note(who, name string, said word, reads bool) {
 	}
 	*last = said
 	events, err := store.ParsePositions(said.event)
-	if err == nil && !reads {
-		s.written = store.MergePositions(s.written, events...)
+	if err == nil && (!reads || len(s.since) > 0) {
+		s.since = store.MergePositions(s.since, events...)
 	}
 	if err == nil {
 		s.seen = store.MergePositions(s.seen, events...)
