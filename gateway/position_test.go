@@ -100,6 +100,25 @@ func TestPositionsOfAPage(t *testing.T) {
 	g.tells(t, ask{method: "GET", target: "/units", header: asBrowser()}, "registry="+incA+":7", "registry="+incA+":7", "registry="+incA+":7")
 }
 
+// INV-POSITION-FORWARD: who was refused for what is there sees it then.
+func TestPositionsOfARefusal(t *testing.T) {
+	g := newGate(t)
+	g.at(t, "registry="+incA+":7")
+	answer := g.reply
+	g.reply = func(ctx context.Context, c call) (proto.Message, error) {
+		if _, err := answer(ctx, c); err != nil {
+			return nil, err
+		}
+		return nil, fault.ToStatus(fault.AlreadyExists(faultpb.Reason_REASON_RESOURCE_EXISTS, "unit_id", "name", "units/x"), "").Err()
+	}
+	if res := g.do(t, ask{method: "POST", target: "/v1/units", body: "{}"}); res.code != http.StatusConflict {
+		t.Fatalf("%d %s", res.code, res.body)
+	}
+	g.taken()
+	g.reply = answer
+	g.tells(t, ask{method: "GET", target: "/v1/units/x"}, "registry="+incA+":7")
+}
+
 // INV-POSITION-OWN: what was remembered is no reason to refuse anybody; what a client sent is.
 func TestPositionsInTheWay(t *testing.T) {
 	g := closedGate(t)

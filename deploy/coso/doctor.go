@@ -200,6 +200,10 @@ func (d doctorCommand) table(w io.Writer, r *replicapb.ReplicaReport) error {
 			continue
 		}
 		at := v.GetState().GetNow().GetPosition()
+		if v.GetRelation() == replicapb.Relation_RELATION_FOREIGN {
+			row(v.GetReplica(), at, "?", words{d.Lang}.stateOf(r, v))
+			continue
+		}
 		row(v.GetReplica(), at, last-min(at, last), words{d.Lang}.stateOf(r, v))
 	}
 	if err := t.Flush(); err != nil {
@@ -226,11 +230,13 @@ func led(lang sheet.Lang, l *replicapb.LogReport) string {
 	return fmt.Sprintf(tell(lang, ", máy chủ dẫn đầu %s", ", led by %s"), l.GetLeader())
 }
 
-// furthest is the last entry that the log or a replica shows.
+// furthest is the last entry of this journal that the log or a replica shows.
 func furthest(r *replicapb.ReplicaReport) uint64 {
 	last := r.GetLog().GetLastPosition()
 	for _, v := range r.GetReplicas() {
-		last = max(last, v.GetState().GetNow().GetPosition())
+		if sameJournal(v) {
+			last = max(last, v.GetState().GetNow().GetPosition())
+		}
 	}
 	return last
 }

@@ -296,6 +296,16 @@ func TestDoctorsWords(t *testing.T) {
 		"lazy": {report(func(r *replicapb.ReplicaReport, _, _ *replicapb.ReplicaView) {
 			r.Log.Lazy = trouble(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE)
 		}), needsCare, "set sync_interval: always", "đặt sync_interval: always"},
+		"a setting of the stream": {report(func(r *replicapb.ReplicaReport, _, _ *replicapb.ReplicaView) {
+			r.Log.Unsound = trouble(faultpb.Reason_REASON_STREAM_CHANGED)
+		}), takesNothing, "    → set it back (nats stream edit COSO_LOG_REGISTRY", "    → đặt lại như cũ (nats stream edit COSO_LOG_REGISTRY"},
+		"another stream, and a replica with more of another journal": {report(func(r *replicapb.ReplicaReport, _, other *replicapb.ReplicaView) {
+			r.Log.Unsound = trouble(faultpb.Reason_REASON_STREAM_FOREIGN)
+			other.Relation, other.State = replicapb.Relation_RELATION_FOREIGN, at(9999)
+		}), takesNothing, "at r1, which holds the most entries", "ở r1, nơi có nhiều mục nhất"},
+		"not behind one with more of another journal": {report(func(r *replicapb.ReplicaReport, _, other *replicapb.ReplicaView) {
+			other.Relation, other.State = replicapb.Relation_RELATION_DIFFERS, at(9999)
+		}), needsCare, "  r1       1000   0 ", "  r1       1000  0 "},
 		"another stream": {report(func(r *replicapb.ReplicaReport, _, _ *replicapb.ReplicaView) {
 			r.Log.Unsound = trouble(faultpb.Reason_REASON_STREAM_FOREIGN)
 		}), takesNothing, "coso replicate registry --rebuild", "coso replicate registry --rebuild"},

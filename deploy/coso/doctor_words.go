@@ -5,13 +5,11 @@ import (
 	"strings"
 
 	"coso/deploy/internal/sheet"
+	shell "coso/services/platform/run"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
 	replicapb "coso/proto/gen/coso/replica/v1"
 )
-
-// farBehind is from how many entries on a replica is said to be behind; readiness has the same.
-const farBehind = 256
 
 // words tell a report to a person.
 type words struct{ lang sheet.Lang }
@@ -74,7 +72,7 @@ func (w words) ofPeer(r *replicapb.ReplicaReport, v *replicapb.ReplicaView) *fin
 	if why := v.GetState().GetHalted(); why != nil && !self {
 		return &finding{needsCare, name + ": " + w.trouble(why), anew}
 	}
-	if at, last := v.GetState().GetNow().GetPosition(), furthest(r); at+farBehind < last {
+	if at, last := v.GetState().GetNow().GetPosition(), furthest(r); at+shell.MaxLag < last {
 		return &finding{
 			needsCare, w.tell("%s chậm %d mục", "%s is %d entries behind", name, last-at),
 			w.tell("chờ nó đuổi kịp; nếu không tiến thì xem nhật ký lỗi của nó", "wait until it has caught up; if it does not move, look at what it logs"),
@@ -146,6 +144,9 @@ func (w words) next(r *replicapb.ReplicaReport, reason faultpb.Reason) string {
 		most := foremost(r)
 		return w.tell("dừng mọi bản sao của %s; ở %s, nơi có nhiều mục nhất, chạy: coso replicate %s --rebuild; rồi khởi động các bản sao khác trên thư mục trống",
 			"stop all replicas of %s; at %s, which holds the most entries, run coso replicate %s --rebuild; then start the others on empty folders", r.GetService(), most, r.GetService())
+	case faultpb.Reason_REASON_STREAM_CHANGED:
+		return w.tell("đặt lại như cũ (nats stream edit %s, hoặc cấu hình nào đã đổi nó); sau đó ghi sẽ tự chạy lại, không dựng lại gì cả",
+			"set it back (nats stream edit %s, or whatever configuration changed it); then writing comes back by itself, and nothing is rebuilt", r.GetLog().GetStream())
 	case faultpb.Reason_REASON_LOG_BEHIND:
 		return w.tell("đợi nửa phút rồi chạy lại coso doctor; chưa dựng lại gì cả", "wait half a minute and run coso doctor again; rebuild nothing yet")
 	case faultpb.Reason_REASON_AGREEMENT_MISSING:
@@ -154,13 +155,23 @@ func (w words) next(r *replicapb.ReplicaReport, reason faultpb.Reason) string {
 	return ""
 }
 
-// foremost is the replica that holds the most entries, as far as they answer.
+// foremost is the replica that holds the most entries of this journal, as far as they answer.
 func foremost(r *replicapb.ReplicaReport) string {
 	name, most := r.GetReplica(), uint64(0)
 	for _, v := range r.GetReplicas() {
-		if at := v.GetState().GetNow().GetPosition(); at > most {
+		if at := v.GetState().GetNow().GetPosition(); sameJournal(v) && at > most {
 			name, most = v.GetReplica(), at
 		}
 	}
 	return name
+}
+
+// sameJournal says whether a replica's entries are those of the one that reports.
+func sameJournal(v *replicapb.ReplicaView) bool {
+	switch v.GetRelation() {
+	case replicapb.Relation_RELATION_SELF, replicapb.Relation_RELATION_SAME, replicapb.Relation_RELATION_ASIDE:
+		return true
+	case replicapb.Relation_RELATION_DIFFERS, replicapb.Relation_RELATION_FOREIGN, replicapb.Relation_RELATION_SILENT, replicapb.Relation_RELATION_UNSPECIFIED:
+	}
+	return false
 }

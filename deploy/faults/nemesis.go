@@ -17,6 +17,8 @@ type nemesis struct {
 	disks  fleet.Harm
 	lazy   bool
 	breaks string
+	// most is for how long nothing may be acknowledged meanwhile, since a majority is always left; 0: all may be down at once.
+	most time.Duration
 	// harm does it, again and again until ctx ends; what it leaves broken is healed afterwards.
 	harm func(ctx context.Context, r *round) error
 	// after is done when everything is healed; nil: nothing.
@@ -28,21 +30,21 @@ type nemesis struct {
 // nemeses are all kinds of harm.
 func nemeses() []nemesis {
 	return []nemesis{
-		{name: "kill-replica", about: "kill -9 of replicas, mostly of the one that writes", harm: killReplicas},
-		{name: "kill-server", about: "kill -9 of nats-servers, mostly of the one that leads the log", harm: killServers},
+		{name: "kill-replica", about: "kill -9 of replicas, mostly of the one that writes", most: 5 * time.Second, harm: killReplicas},
+		{name: "kill-server", about: "kill -9 of nats-servers, mostly of the one that leads the log", most: 20 * time.Second, harm: killServers},
 		{name: "kill-all", about: "kill -9 of all at once, started in any order", harm: killAll},
-		{name: "pause", about: "SIGSTOP of any process, for seconds", harm: pause},
-		{name: "part", about: "partitions: a server, a replica or a machine apart from the rest, or its link down", harm: part},
-		{name: "part-one-way", about: "partitions one way: what some send to others is lost", harm: partOneWay},
-		{name: "rolling", about: "rolling restarts in order", harm: rolling},
-		{name: "upgrade", about: "rolling restarts into another version of the replica, and back", harm: upgrade},
+		{name: "pause", about: "SIGSTOP of any process, for seconds", most: 20 * time.Second, harm: pause},
+		{name: "part", about: "partitions: a server, a replica or a machine apart from the rest, or its link down", most: 30 * time.Second, harm: part},
+		{name: "part-one-way", about: "partitions one way: what some send to others is lost", most: 30 * time.Second, harm: partOneWay},
+		{name: "rolling", about: "rolling restarts in order", most: 15 * time.Second, harm: rolling},
+		{name: "upgrade", about: "rolling restarts into another version of the replica, and back", most: 10 * time.Second, harm: upgrade},
 		{name: "full-log", about: "the disks of servers are full", disks: fleet.Room, harm: fullLog},
-		{name: "full-data", about: "the disks of the replicas' data are full", disks: fleet.Room, harm: fullData},
-		{name: "full-temp", about: "the disks of temporary files are full, and a replica fetches a copy meanwhile", disks: fleet.Room, harm: fullTemp},
+		{name: "full-data", about: "the disks of the replicas' data are full", disks: fleet.Room, most: 10 * time.Second, harm: fullData},
+		{name: "full-temp", about: "the disks of temporary files are full, and a replica fetches a copy meanwhile", disks: fleet.Room, most: 10 * time.Second, harm: fullTemp},
 		{name: "power", about: "power cuts of one machine, two or all", disks: fleet.Power, harm: powerCuts},
-		{name: "flip-log", about: "changed bits in a server's blocks of the log", harm: flipLog},
-		{name: "flip-data", about: "changed bits in the pages of a replica's data file", harm: flipData, after: replaceHurt},
-		{name: "clock", about: "jumps of the replicas' clocks, minutes ahead and back, one of them hours back", harm: clocks},
+		{name: "flip-log", about: "changed bits in a server's blocks of the log", most: 30 * time.Second, harm: flipLog},
+		{name: "flip-data", about: "changed bits in the pages of a replica's data file", most: 10 * time.Second, harm: flipData, after: replaceHurt},
+		{name: "clock", about: "jumps of the replicas' clocks, minutes ahead and back, one of them hours back", most: 10 * time.Second, harm: clocks},
 		{name: "mix", about: "several of these at once: kills, pauses, partitions one way, clocks", harm: mix},
 		{name: "control-lazy", about: "power cuts while the servers sync when they like", disks: fleet.Power, lazy: true, harm: cutAll, control: []string{"acknowledged"}},
 		{name: "control-append", about: "compare-and-append switched off", breaks: "append", harm: pauseWriter, control: []string{"acknowledged", "journal"}},
@@ -73,11 +75,25 @@ func (r *round) any(mostly int) int {
 	return r.dice.IntN(fleet.Size)
 }
 
-// recovery is how long writing may take to go on before the next harm is done all the same.
-const recovery = 20 * time.Second
+// recovery is how long writing may take to go on once everything is healed: servers may have to elect a leader twice.
+const recovery = 30 * time.Second
+
+// written waits until something is written after an earlier count, or until ctx ends; it notes if nothing is for too long.
+func (r *round) written(ctx context.Context, before int) {
+	err := fleet.Until(ctx, r.limit(recovery), "writing goes on", func() error {
+		if r.work.Acknowledged() == before {
+			return errors.New("nothing is written")
+		}
+		return nil
+	})
+	if err != nil && ctx.Err() == nil {
+		r.did("%v", err)
+		r.wrong = append(r.wrong, "writing: everything is healed: "+err.Error())
+	}
+}
 
 // again does something until ctx ends. What it leaves broken is healed each time; mostly the next time waits until something has been
-// written again.
+// written again, which must not take long.
 func (r *round) again(ctx context.Context, harm func() error) error {
 	for ctx.Err() == nil {
 		if err := harm(); err != nil {
@@ -87,15 +103,7 @@ func (r *round) again(ctx context.Context, harm func() error) error {
 			return err
 		}
 		if before := r.work.Acknowledged(); r.dice.IntN(4) > 0 {
-			writes := func() error {
-				if r.work.Acknowledged() == before {
-					return errors.New("nothing is written")
-				}
-				return nil
-			}
-			if err := fleet.Until(ctx, recovery, "writing goes on", writes); err != nil {
-				r.did("%v", err)
-			}
+			r.written(ctx, before)
 		}
 		r.hold(ctx, time.Second, 3*time.Second)
 	}

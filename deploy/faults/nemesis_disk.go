@@ -120,6 +120,7 @@ func flipData(ctx context.Context, r *round) error {
 	if err := m.Replica.Kill(); err != nil {
 		return err
 	}
+	r.work.Damage(m.Replica.Host)
 	where, n := []byte(nil), flips
 	if r.dice.IntN(4) > 0 { // most of the places lie in pages that were left behind
 		where, n = []byte("units/shared-"), flipsOfRecords

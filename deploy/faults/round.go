@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"coso/deploy/faults/cage"
@@ -59,6 +60,8 @@ type round struct {
 	began   time.Time
 	// hurt is the machine whose file was harmed.
 	hurt int
+	// wrong is what was found wrong while harm was done.
+	wrong []string
 }
 
 // did notes what harm was done.
@@ -125,16 +128,25 @@ func (r *round) run(ctx context.Context, c caged, out *result) error {
 		return err
 	}
 	r.did("none any more")
+	r.written(ctx, work.Acknowledged())
 	wait(ctx, calm)
+	out.Gap = work.LongestGap(harmed, time.Since(r.began))
 	stop()
 	late := time.AfterFunc(r.limit(finish), abandon)
 	defer late.Stop()
 	<-done
-	out.Gap = work.LongestGap(harmed, time.Since(r.began))
 	h := check.History{Ops: work.Ops(), Principal: client.Principal, Table: "units"}
-	out.Wrong = append(r.end(ctx, &h), work.Surprises()...)
+	out.Wrong = slices.Concat(r.end(ctx, &h), work.Surprises(), r.wrong, r.nemesis.silent(out.Gap))
 	count(h, out)
 	return write(filepath.Join(c.Logs, "operations.json"), h.Ops)
+}
+
+// silent says that nothing was acknowledged for longer than a nemesis explains that leaves a majority.
+func (n nemesis) silent(gap time.Duration) []string {
+	if n.most == 0 || gap <= n.most {
+		return nil
+	}
+	return []string{fmt.Sprintf("writing: nothing was acknowledged for %s, at most %s is explained", gap.Round(time.Millisecond), n.most)}
 }
 
 func surprising(work *client.Workload) error {
@@ -173,10 +185,21 @@ func (r *round) end(ctx context.Context, h *check.History) (wrong []string) {
 	return append(wrong, r.held(ctx, h, states)...)
 }
 
-// held stops the replicas, reads their files and checks everything.
+// held stops the replicas, reads the servers' copies of the log and the replicas' files, and checks everything.
 func (r *round) held(ctx context.Context, h *check.History, states []*replicapb.ReplicaState) (wrong []string) {
 	if err := r.fleet.StopReplicas(); err != nil {
 		wrong = append(wrong, "replicas: "+err.Error())
+	}
+	for i := range fleet.Size {
+		if len(r.nemesis.control) > 0 { // it may have left no log
+			break
+		}
+		held, err := r.fleet.Copy(ctx, i)
+		if err != nil {
+			wrong = append(wrong, "copies: "+err.Error())
+			continue
+		}
+		h.Copies = append(h.Copies, held)
 	}
 	for i := range fleet.Size {
 		held, err := r.fleet.Held(ctx, i)

@@ -1,10 +1,17 @@
 package main
 
 import (
+	"context"
+	"log/slog"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"coso/deploy/faults/client"
 )
 
 // A round is good if nothing was found wrong; a control run if one of its checks has found something. Whatever is not good is told in
@@ -81,4 +88,45 @@ func TestChosen(t *testing.T) {
 	if _, err := (&flags{Nemesis: []string{"part", "plague"}}).chosen(); err == nil || !strings.Contains(err.Error(), `"plague"`) {
 		t.Errorf("an unknown one: %v", err)
 	}
+}
+
+// A gap is wrong where a majority is always left, if it is longer than that explains.
+func TestGaps(t *testing.T) {
+	for _, tt := range []struct {
+		most, gap time.Duration
+		wrong     bool
+	}{
+		{5 * time.Second, 400 * time.Millisecond, false},
+		{5 * time.Second, 5 * time.Second, false},
+		{5 * time.Second, 5100 * time.Millisecond, true},
+		{0, time.Minute, false},
+	} {
+		if wrong := (nemesis{most: tt.most}).silent(tt.gap); (len(wrong) > 0) != tt.wrong {
+			t.Errorf("%s of %s: %q", tt.gap, tt.most, wrong)
+		}
+	}
+	for _, n := range nemeses() {
+		all := slices.Contains([]string{"kill-all", "full-log", "power", "mix"}, n.name) || len(n.control) > 0
+		if all != (n.most == 0) {
+			t.Errorf("%s: it may take all down at once or not, and nothing may be acknowledged for %s", n.name, n.most)
+		}
+	}
+}
+
+// Writing that does not go on after everything is healed is wrong; that the round ends before is not.
+func TestWritingThatDoesNotGoOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &round{work: &client.Workload{}, logger: slog.New(slog.DiscardHandler)}
+		over, end := context.WithTimeout(t.Context(), recovery/2)
+		defer end()
+		if r.written(over, 0); len(r.wrong) > 0 {
+			t.Errorf("a round that has ended: %q", r.wrong)
+		}
+		if r.written(t.Context(), 1); len(r.wrong) > 0 {
+			t.Errorf("something is written: %q", r.wrong)
+		}
+		if r.written(t.Context(), 0); len(r.wrong) != 1 || !strings.HasPrefix(r.wrong[0], "writing: ") {
+			t.Errorf("nothing is written: %q", r.wrong)
+		}
+	})
 }

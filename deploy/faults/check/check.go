@@ -34,6 +34,7 @@ func (v *Violations) add(kind string, found []string) {
 func Check(h History, within time.Duration) Violations {
 	var v Violations
 	v.add("journal", chain(h.Journal))
+	v.add("copies", copies(h))
 	v.add("replicas", same(h))
 	x := index(h)
 	v.add("journal", x.unread)
@@ -41,6 +42,7 @@ func Check(h History, within time.Duration) Violations {
 	v.add("once", x.once())
 	v.add("real time", x.realTime())
 	v.add("reads", x.reads())
+	v.add("refusals", x.refusals())
 	v.add("linearizable", x.linearizable(within))
 	v.add("feed", feed(h))
 	return v
@@ -83,15 +85,7 @@ func same(h History) (wrong []string) {
 		return []string{"none was looked at"}
 	}
 	for _, r := range h.Replicas {
-		if len(r.Hashes) != len(h.Journal) {
-			wrong = append(wrong, fmt.Sprintf("%s holds %d entries, the log %d", r.Name, len(r.Hashes), len(h.Journal)))
-		}
-		for i := range min(len(r.Hashes), len(h.Journal)) {
-			if r.Hashes[i] != h.Journal[i].Hash {
-				wrong = append(wrong, fmt.Sprintf("%s holds another entry %d than the log", r.Name, i+1))
-				break
-			}
-		}
+		wrong = append(wrong, differs(r.Name, r.Hashes, h.Journal)...)
 		switch first := h.Replicas[0]; {
 		case len(r.Digest) == 0:
 			wrong = append(wrong, r.Name+" does not know the digest of its state")
@@ -102,7 +96,29 @@ func same(h History) (wrong []string) {
 	return wrong
 }
 
-// acknowledged looks for every acknowledged write at the position that was answered.
+// differs holds the entries that somebody has, by their hashes, against the journal.
+func differs(name string, hashes [][sha256.Size]byte, journal []Entry) (wrong []string) {
+	if len(hashes) != len(journal) {
+		wrong = append(wrong, fmt.Sprintf("%s holds %d entries, the log %d", name, len(hashes), len(journal)))
+	}
+	for i := range min(len(hashes), len(journal)) {
+		if hashes[i] != journal[i].Hash {
+			return append(wrong, fmt.Sprintf("%s holds another entry %d than the log", name, i+1))
+		}
+	}
+	return wrong
+}
+
+// copies holds the servers' copies of the log against what the log is.
+func copies(h History) (wrong []string) {
+	for _, c := range h.Copies {
+		wrong = append(wrong, differs(c.Name, c.Hashes, h.Journal)...)
+	}
+	return wrong
+}
+
+// acknowledged looks for every acknowledged write: it is in the journal, and the answer shows the record as it was at the position
+// that it carries. That is the write's own or, where a request was repeated by the client or between replicas, a later one.
 func (x *indexed) acknowledged() (wrong []string) {
 	for _, o := range x.h.Ops {
 		if o.Kind == Read || o.Outcome != Done {
@@ -112,12 +128,12 @@ func (x *indexed) acknowledged() (wrong []string) {
 		switch {
 		case len(found) == 0:
 			wrong = append(wrong, fmt.Sprintf("%s of %s (%s), acknowledged at %d, is in no entry", o.Kind, o.Record, o.RequestID, o.Position))
-		case !slices.ContainsFunc(found, func(c command) bool { return c.position == o.Position }):
-			wrong = append(wrong, fmt.Sprintf("%s of %s (%s), acknowledged at %d, is in entry %d", o.Kind, o.Record, o.RequestID, o.Position, found[0].position))
+		case o.Position < found[0].position || o.Position > uint64(len(x.h.Journal)):
+			wrong = append(wrong, fmt.Sprintf("%s of %s (%s), acknowledged at %d, is in entry %d of %d", o.Kind, o.Record, o.RequestID, o.Position, found[0].position, len(x.h.Journal)))
 		case found[0].row.Value != o.Value || found[0].record != o.Record:
 			wrong = append(wrong, fmt.Sprintf("%s of %s to %q (%s) wrote %q to %s", o.Kind, o.Record, o.Value, o.RequestID, found[0].row.Value, found[0].record))
-		case o.Tries == 1 && o.Got != found[0].row:
-			wrong = append(wrong, fmt.Sprintf("%s of %s (%s) answered %v and wrote %v", o.Kind, o.Record, o.RequestID, o.Got, found[0].row))
+		case o.Got.Revision < found[0].row.Revision || !slices.Contains(x.during(o.Record, o.Position), o.Got):
+			wrong = append(wrong, fmt.Sprintf("%s of %s (%s) answered %v at %d and wrote %v", o.Kind, o.Record, o.RequestID, o.Got, o.Position, found[0].row))
 		}
 	}
 	return wrong

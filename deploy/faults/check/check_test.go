@@ -50,29 +50,31 @@ func wrote(id, record, value string, revision int64) *journalpb.Command {
 // op is a request that was sent and answered at moments.
 func op(kind Kind, id, record, value string, revision int64, sent, answered time.Duration, outcome Outcome, position uint64) Op {
 	o := Op{Kind: kind, RequestID: id, Record: record, Value: value, Revision: revision, Sent: sent, Answered: answered, Tries: 1, Outcome: outcome}
-	if outcome == Done {
-		o.Position, o.Got = position, Row{Value: value, Revision: revision + 1}
+	if o.Position = position; outcome == Done {
+		o.Got = Row{Value: value, Revision: revision + 1}
 	}
 	return o
 }
 
-// good is a history in which nothing is wrong, with something of everything: a write that was retried, refusals, a write whose outcome
-// nobody knows, two commands in one entry, an entry without any.
+// good is a history in which nothing is wrong, with something of everything: writes that were repeated and are answered as
+// they are now, refusals, a write whose outcome nobody knows, two commands in one entry, an entry without any.
 func good() told {
-	retried := op(Update, "w3", unitA, "a3", 2, 50, 90, Done, 5)
-	retried.Tries, retried.Got = 3, Row{"a3", 3} // as it is now
+	retried := op(Update, "w3", unitA, "a3", 2, 50, 90, Done, 6)
+	retried.Tries = 3
+	replayed := op(Create, "w4", unitB, "b1", 0, 31, 96, Done, 6)
+	replayed.Got = Row{"b2", 2} // by the replicas among themselves: the client has sent it once
 	read := op(Read, "r1", unitA, "", 0, 45, 46, Done, 0)
 	read.Position, read.AtLeast, read.Got = 3, 2, Row{"a2", 2}
 	return told{
 		ops: []Op{
 			op(Create, "w1", unitA, "a1", 0, 10, 20, Done, 2),
-			op(Create, "x1", unitA, "other", 0, 12, 22, Exists, 0),
+			op(Create, "x1", unitA, "other", 0, 12, 22, Exists, 2),
 			op(Update, "w2", unitA, "a2", 1, 30, 40, Done, 3),
-			op(Create, "w4", unitB, "b1", 0, 31, 41, Done, 3),
-			op(Update, "x2", unitA, "stale", 1, 42, 44, Stale, 0),
+			replayed,
+			op(Update, "x2", unitA, "stale", 1, 42, 44, Stale, 3),
 			read,
-			op(Read, "r2", "units/none", "", 0, 47, 48, Missing, 0),
-			op(Update, "x3", "units/none", "missing", 1, 47, 48, Missing, 0),
+			op(Read, "r2", "units/none", "", 0, 47, 48, Missing, 3),
+			op(Update, "x3", "units/none", "missing", 1, 47, 48, Missing, 3),
 			retried,
 			op(Update, "w5", unitB, "b2", 1, 60, 0, Unknown, 0),
 			op(Update, "w6", unitB, "never", 1, 60, 0, Unknown, 0),
@@ -122,6 +124,7 @@ func (s told) history(t *testing.T) History {
 			r.Hashes = append(r.Hashes, e.Hash)
 		}
 		h.Replicas = append(h.Replicas, r)
+		h.Copies = append(h.Copies, Copy{Name: fmt.Sprintf("n%d", i+1), Hashes: slices.Clone(r.Hashes)})
 	}
 	if s.after != nil {
 		s.after(&h)
@@ -142,8 +145,26 @@ func created(t *testing.T, c *journalpb.Command) [sha256.Size]byte {
 }
 
 func TestAGoodHistoryIsGood(t *testing.T) {
-	if wrong := Check(good().history(t), limit); len(wrong) > 0 {
-		t.Errorf("it is found wrong: %q", wrong)
+	for _, tt := range []struct {
+		name   string
+		change func(*told)
+	}{
+		{"as it is", func(*told) {}},
+		{"an entry changes a record twice, and an answer shows what was between", func(s *told) {
+			s.entries[5] = append(s.entries[5], wrote("w7", unitB, "b3", 3))
+			s.ops = append(s.ops, op(Update, "w7", unitB, "b3", 2, 60, 97, Done, 6))
+		}},
+		{"an entry makes a record after a command was refused for want of it", func(s *told) {
+			s.entries[5] = append(s.entries[5], wrote("w7", "units/none", "late", 1))
+			s.ops[7].Position, s.ops[7].Answered = 6, 97
+			s.ops = append(s.ops, op(Create, "w7", "units/none", "late", 0, 60, 97, Done, 6))
+		}},
+	} {
+		s := good()
+		tt.change(&s)
+		if wrong := Check(s.history(t), limit); len(wrong) > 0 {
+			t.Errorf("%s: it is found wrong: %q", tt.name, wrong)
+		}
 	}
 }
 
@@ -155,7 +176,10 @@ func TestBadHistoriesAreFound(t *testing.T) {
 		want string
 	}{
 		{"an acknowledged write is lost", func(s *told) { s.entries[4] = nil }, "acknowledged: update of units/a (w3)"},
-		{"an acknowledged write is elsewhere", func(s *told) { s.ops[2].Position = 4 }, "acknowledged: update of units/a (w2), acknowledged at 4, is in entry 3"},
+		{"an acknowledged write is elsewhere", func(s *told) { s.ops[2].Position = 2 }, "acknowledged: update of units/a (w2), acknowledged at 2, is in entry 3"},
+		{"a write is acknowledged at a position that never was", func(s *told) { s.ops[2].Position = 7 }, "acknowledged: update of units/a (w2), acknowledged at 7, is in entry 3 of 6"},
+		{"a repeated write shows another state than that of its position", func(s *told) { s.ops[3].Position = 5 }, "acknowledged: create of units/b (w4) answered {b2 2} at 5"},
+		{"a repeated write shows what was before it", func(s *told) { s.ops[8].Got = Row{"a2", 2} }, "acknowledged: update of units/a (w3) answered {a2 2}"},
 		{"another value was written", func(s *told) { s.entries[4] = []*journalpb.Command{wrote("w3", unitA, "else", 3)} }, "acknowledged: update of units/a to"},
 		{"another record was written", func(s *told) { s.entries[5] = []*journalpb.Command{wrote("w3", unitB, "a3", 2)}; s.entries[4] = nil }, "acknowledged:"},
 		{"the answer shows what was not written", func(s *told) { s.ops[0].Got.Revision = 7 }, "acknowledged: create of units/a (w1) answered"},
@@ -174,7 +198,15 @@ func TestBadHistoriesAreFound(t *testing.T) {
 		{"a read is older than asked for", func(s *told) { s.ops[5].AtLeast = 4 }, "reads: units/a was read at 3, 4 was asked for"},
 		{"a read shows another state than that of its position", func(s *told) { s.ops[5].Position = 2; s.ops[5].AtLeast = 0 }, "reads: units/a was read at 2 as"},
 		{"a read is of a position that never was", func(s *told) { s.ops[5].Position = 9 }, "reads: units/a was read at 9, the journal ends at 6"},
-		{"a record is missing that the caller had seen", func(s *told) { s.ops[6].Record, s.ops[6].AtLeast = unitA, 2 }, "reads: units/a is missing"},
+		{"a record is missing where it is", func(s *told) { s.ops[6].Record = unitA }, "reads: units/a is missing at 3"},
+		{"a record is missing before what the caller had seen", func(s *told) { s.ops[6].Record, s.ops[6].Position, s.ops[6].AtLeast = unitA, 1, 2 }, "reads: units/a was read at 1, 2 was asked for"},
+		{"a record is missing nobody knows where", func(s *told) { s.ops[6].Position = 0 }, "reads: units/none was read at 0"},
+		{"a read is refused as a write would be", func(s *told) { s.ops[6].Outcome = Stale }, "reads: a read of units/none is refused as stale"},
+		{"a refusal says that a record is there before it was", func(s *told) { s.ops[1].Position = 1 }, "refusals: create of units/a (x1) is refused as exists at 1, where it is not"},
+		{"a refusal says that a revision is old where it is the last", func(s *told) { s.ops[4].Position = 2 }, "refusals: update of units/a (x2) of revision 1 is refused as stale at 2, where it has 1"},
+		{"a refusal says that a record is missing where it is", func(s *told) { s.ops[7].Record, s.ops[7].Position = unitA, 3 }, "refusals: update of units/a (x3) is refused at 3 as missing"},
+		{"a refusal is of a position that never was", func(s *told) { s.ops[4].Position = 7 }, "refusals: update of units/a (x2) is refused at 7, the journal ends at 6"},
+		{"a refusal carries no position", func(s *told) { s.ops[1].Position = 0 }, "refusals: create of units/a (x1) is refused at 0"},
 		{"a refusal of one that saw an older state", func(s *told) { s.ops[4].Revision = 2 }, "linearizable: units/a"},
 		{"a refusal for a record that is not there yet", func(s *told) { s.ops[1].Sent, s.ops[1].Answered = 1, 2 }, "linearizable: units/a"},
 		{"a refusal for a record that is there long since", func(s *told) { s.ops[7].Record, s.ops[7].Revision = unitA, 1 }, "linearizable: units/a"},
@@ -184,7 +216,7 @@ func TestBadHistoriesAreFound(t *testing.T) {
 		}, "journal: place 4 holds entry 5"},
 		{"an entry stands elsewhere than it says", func(s *told) {
 			s.after = func(h *History) { h.Journal = slices.Insert(h.Journal, 4, h.Journal[3]) }
-		}, "acknowledged: update of units/a (w3), acknowledged at 5, is in entry 6"},
+		}, "journal: place 5 holds entry 4"},
 		{"the journal was forked", func(s *told) {
 			s.after = func(h *History) { h.Journal[3].Hash[0]++ }
 		}, "journal: entry 5 does not carry the hash"},
@@ -195,6 +227,12 @@ func TestBadHistoriesAreFound(t *testing.T) {
 			s.after = func(h *History) { h.Journal[3].EventsBefore++ }
 		}, "journal: entry 4 counts 4 events before it, there are 3"},
 		{"a record cannot be read", func(s *told) { s.entries[3] = []*journalpb.Command{{Changes: []*journalpb.Change{{Table: table}}}} }, "journal: entry 4 changes a record that cannot be read"},
+		{"a server's copy of the log holds another entry", func(s *told) {
+			s.after = func(h *History) { h.Copies[1].Hashes[2][0]++ }
+		}, "copies: n2 holds another entry 3 than the log"},
+		{"a server's copy of the log ends before", func(s *told) {
+			s.after = func(h *History) { h.Copies[2].Hashes = h.Copies[2].Hashes[:5] }
+		}, "copies: n3 holds 5 entries, the log 6"},
 		{"a replica holds another entry", func(s *told) {
 			s.after = func(h *History) { h.Replicas[1].Hashes[2][0]++ }
 		}, "replicas: r2 holds another entry 3"},

@@ -66,7 +66,7 @@ type Op struct {
 	// Tries is how often it was sent.
 	Tries   int
 	Outcome Outcome
-	// Position is what the answer carried; Got is the record that it showed. Both only for Done.
+	// Position is what the answer carried, a refusal too; Got is the record that it showed, only for Done.
 	Position uint64
 	Got      Row
 }
@@ -87,6 +87,13 @@ type Replica struct {
 	Digest []byte
 }
 
+// Copy is what one server's copy of the log holds in the end.
+type Copy struct {
+	Name string
+	// Hashes are those of its entries, in order.
+	Hashes [][sha256.Size]byte
+}
+
 // Message is a message of the stream of events.
 type Message struct {
 	// Sequence is its place in the stream.
@@ -102,8 +109,9 @@ type Message struct {
 // History is what came of a run.
 type History struct {
 	Ops []Op
-	// Journal is what the log holds.
+	// Journal is what the log holds, Copies what each server's copy of it does: all servers or, where they cannot be asked, none.
 	Journal  []Entry
+	Copies   []Copy
 	Replicas []Replica
 	Feed     []Message
 	// Principal is who asked for the Ops; Table is where their records are.

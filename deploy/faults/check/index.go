@@ -65,30 +65,61 @@ func (x *indexed) at(record string, position uint64) (Row, bool) {
 	return all[n-1].row, true
 }
 
-// reads holds what was read against the journal.
+// during are a record's states before the entry at a position and while it was made: several commands may share it, and what is answered
+// for one shows nothing of those behind it.
+func (x *indexed) during(record string, position uint64) (rows []Row) {
+	if before, there := x.at(record, position-1); there {
+		rows = append(rows, before)
+	}
+	for _, c := range x.states[record] {
+		if c.position == position {
+			rows = append(rows, c.row)
+		}
+	}
+	return rows
+}
+
+// refusals holds the refused writes against the journal at the positions that they carry: what they were refused for is there.
+func (x *indexed) refusals() (wrong []string) {
+	for _, o := range x.h.Ops {
+		if o.Kind == Read || o.Outcome == Done || o.Outcome == Unknown {
+			continue
+		}
+		row, there := x.at(o.Record, o.Position)
+		_, before := x.at(o.Record, o.Position-min(o.Position, 1))
+		switch {
+		case o.Position == 0 || o.Position > uint64(len(x.h.Journal)):
+			wrong = append(wrong, fmt.Sprintf("%s of %s (%s) is refused at %d, the journal ends at %d", o.Kind, o.Record, o.RequestID, o.Position, len(x.h.Journal)))
+		case o.Outcome == Missing && before:
+			wrong = append(wrong, fmt.Sprintf("%s of %s (%s) is refused at %d as missing, where it is", o.Kind, o.Record, o.RequestID, o.Position))
+		case o.Outcome != Missing && !there:
+			wrong = append(wrong, fmt.Sprintf("%s of %s (%s) is refused as %s at %d, where it is not", o.Kind, o.Record, o.RequestID, o.Outcome, o.Position))
+		case o.Outcome == Stale && row.Revision <= o.Revision:
+			wrong = append(wrong, fmt.Sprintf("%s of %s (%s) of revision %d is refused as stale at %d, where it has %d", o.Kind, o.Record, o.RequestID, o.Revision, o.Position, row.Revision))
+		}
+	}
+	return wrong
+}
+
+// reads holds what was read, or not found, against the journal at the position that the answer carries.
 func (x *indexed) reads() (wrong []string) {
 	for _, o := range x.h.Ops {
 		if o.Kind != Read {
 			continue
 		}
-		switch o.Outcome {
-		case Done:
-			row, there := x.at(o.Record, o.Position)
-			switch {
-			case o.Position < o.AtLeast:
-				wrong = append(wrong, fmt.Sprintf("%s was read at %d, %d was asked for", o.Record, o.Position, o.AtLeast))
-			case o.Position > uint64(len(x.h.Journal)):
-				wrong = append(wrong, fmt.Sprintf("%s was read at %d, the journal ends at %d", o.Record, o.Position, len(x.h.Journal)))
-			case !there || row != o.Got:
-				wrong = append(wrong, fmt.Sprintf("%s was read at %d as %v, there it is %v", o.Record, o.Position, o.Got, row))
-			}
-		case Missing:
-			if _, there := x.at(o.Record, o.AtLeast); there {
-				wrong = append(wrong, fmt.Sprintf("%s is missing for one who asked for position %d, where it is", o.Record, o.AtLeast))
-			}
-		case Unknown:
-		case Exists, Stale:
+		row, there := x.at(o.Record, o.Position)
+		switch {
+		case o.Outcome == Unknown:
+		case o.Outcome == Exists || o.Outcome == Stale:
 			wrong = append(wrong, fmt.Sprintf("a read of %s is refused as %s", o.Record, o.Outcome))
+		case o.Position < o.AtLeast:
+			wrong = append(wrong, fmt.Sprintf("%s was read at %d, %d was asked for", o.Record, o.Position, o.AtLeast))
+		case o.Position == 0 || o.Position > uint64(len(x.h.Journal)):
+			wrong = append(wrong, fmt.Sprintf("%s was read at %d, the journal ends at %d", o.Record, o.Position, len(x.h.Journal)))
+		case o.Outcome == Missing && there:
+			wrong = append(wrong, fmt.Sprintf("%s is missing at %d, where it is", o.Record, o.Position))
+		case o.Outcome == Done && (!there || row != o.Got):
+			wrong = append(wrong, fmt.Sprintf("%s was read at %d as %v, there it is %v", o.Record, o.Position, o.Got, row))
 		}
 	}
 	return wrong

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -48,8 +49,9 @@ type answer struct {
 	unit    *registrypb.Unit
 	// position is what it carried.
 	position store.Position
-	// surprise is an error that no fault of the machines explains.
+	// surprise is an error that no fault of the machines explains; code is the error's.
 	surprise error
+	code     codes.Code
 }
 
 // desk sends requests.
@@ -69,26 +71,36 @@ func (d desk) ask(ctx context.Context, w Way, o check.Op, etag string, atLeast [
 	}
 	var said metadata.MD
 	unit, err := send(ctx, registrypb.NewUnitServiceClient(w.Conn), o, etag, grpc.Header(&said))
-	if err != nil {
-		return refusal(err)
-	}
 	out := answer{outcome: check.Done, unit: unit}
-	for _, header := range said.Get(rpc.PositionHeader) {
-		positions, err := store.ParsePositions(header)
-		if err != nil {
-			return answer{surprise: err}
-		}
-		for _, p := range positions {
-			if p.Service == service {
-				out.position = p
-			}
-		}
+	if err != nil {
+		out = refusal(err)
 	}
-	if out.position.Number == 0 {
-		return answer{surprise: fmt.Errorf("the answer to %s carries no position", o.Kind)}
+	if out.outcome == check.Unknown {
+		return out
+	}
+	if out.position, err = position(said); err != nil {
+		return answer{surprise: fmt.Errorf("the answer to %s, %s: %w", o.Kind, out.outcome, err)}
 	}
 	return out
 }
+
+// position is the service's in the headers of an answer, which carries one whether it refuses or not.
+func position(said metadata.MD) (store.Position, error) {
+	for _, header := range said.Get(rpc.PositionHeader) {
+		positions, err := store.ParsePositions(header)
+		if err != nil {
+			return store.Position{}, err
+		}
+		for _, p := range positions {
+			if p.Service == service {
+				return p, nil
+			}
+		}
+	}
+	return store.Position{}, errNoPosition
+}
+
+var errNoPosition = errors.New("it carries no position")
 
 // Heard answers nil if a replica answers the account as one that may ask.
 func Heard(ctx context.Context, w Way, signer *token.Signer) error {
@@ -134,9 +146,10 @@ func refusal(err error) answer {
 	case faultpb.Reason_REASON_RESOURCE_NOT_FOUND:
 		return answer{outcome: check.Missing}
 	}
-	switch status.Code(err) { //nolint:exhaustive // the others are what faults of machines cause
-	case codes.InvalidArgument, codes.AlreadyExists, codes.Internal, codes.Unimplemented, codes.PermissionDenied, codes.OutOfRange, codes.Unknown:
-		return answer{surprise: f}
+	switch code := status.Code(err); code {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
+		return answer{}
+	default:
+		return answer{surprise: f, code: code}
 	}
-	return answer{}
 }

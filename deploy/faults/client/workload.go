@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc/codes"
+
 	"coso/deploy/faults/check"
 	"coso/services/platform/store"
 	"coso/services/platform/token"
@@ -41,6 +43,7 @@ type Workload struct {
 	mu         sync.Mutex
 	ops        []check.Op
 	surprises  []string
+	damaged    string
 	lastWrites []time.Duration
 }
 
@@ -99,6 +102,20 @@ func (w *Workload) keep(o check.Op) {
 	if o.Kind != check.Read && o.Outcome == check.Done {
 		w.lastWrites = append(w.lastWrites, o.Answered)
 	}
+}
+
+// Damage says that the data of a replica are damaged on purpose: from now on it may say so.
+func (w *Workload) Damage(replica string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.damaged = replica
+}
+
+// owns reports whether an error is a replica's own word about data that were damaged on purpose.
+func (w *Workload) owns(replica string, code codes.Code) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return code == codes.DataLoss && replica == w.damaged
 }
 
 func (w *Workload) surprised(replica string, o check.Op, err error) {
@@ -189,7 +206,7 @@ func (c *client) made(giveUp context.Context, o *check.Op, etag string) {
 		to := c.w.Ways[c.way]
 		o.Tries++
 		a := c.desk.ask(giveUp, to, *o, etag, atLeast)
-		if a.surprise != nil && giveUp.Err() == nil {
+		if a.surprise != nil && giveUp.Err() == nil && !c.w.owns(to.Name, a.code) {
 			c.w.surprised(to.Name, *o, a.surprise)
 		}
 		if o.Outcome = a.outcome; o.Outcome != check.Unknown {
@@ -201,14 +218,14 @@ func (c *client) made(giveUp context.Context, o *check.Op, etag string) {
 	}
 }
 
-// learn keeps what an answer says.
+// learn keeps what an answer says. A refusal says no less than another answer where the replica stood: no later answer may be older.
 func (c *client) learn(o *check.Op, a answer) {
+	o.Position = a.position.Number
+	c.seen = store.MergePositions(c.seen, a.position)
 	if a.outcome != check.Done {
 		return
 	}
-	o.Position = a.position.Number
 	o.Got = check.Row{Value: a.unit.GetDisplayName(), Revision: a.unit.GetRevision()}
-	c.seen = store.MergePositions(c.seen, a.position)
 	if all := c.etags[o.Record]; len(all) == 0 || all[len(all)-1].revision < a.unit.GetRevision() {
 		c.etags[o.Record] = append(all, known{a.unit.GetEtag(), a.unit.GetRevision()})
 	}

@@ -8,11 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
 	"coso/deploy/faults/cage"
 	"coso/services/platform/certs"
+	"coso/services/platform/streamlog"
 	"coso/services/registry"
 )
 
@@ -107,25 +109,34 @@ func (f *Fleet) certify(ctx context.Context) error {
 		hosts = append(hosts, f.Net.At(replica(i)))
 	}
 	hosts = append(hosts, cage.Hub)
-	err := f.coso(ctx, "certs", f.certs, "--nats", strings.Join(servers, ","), "--host", strings.Join(hosts, ","))
-	if err != nil || !f.o.Lazy {
+	if err := f.coso(ctx, "certs", f.certs, "--nats", strings.Join(servers, ","), "--host", strings.Join(hosts, ",")); err != nil {
 		return err
 	}
+	const always, lazy = "sync_interval: always", "sync_interval: 2m"
+	read := strconv.Quote("$JS.API.STREAM.MSG.GET." + streamlog.StreamName(registry.Name))
 	for i := range Size {
-		const always, lazy = "sync_interval: always", "sync_interval: 2m"
-		conf := f.conf(i)
-		text, err := os.ReadFile(conf)
-		if err == nil && !strings.Contains(string(text), always) {
-			err = fmt.Errorf("%s does not say %q", conf, always)
-		}
-		if err == nil {
-			err = os.WriteFile(conf, []byte(strings.Replace(string(text), always, lazy, 1)), 0o600)
+		err := f.configure(i, read, read+"\n            "+strconv.Quote(stepDown)) // this process looks at every server's copy
+		if err == nil && f.o.Lazy {
+			err = f.configure(i, always, lazy)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// configure changes a line of a server's configuration, which must be there.
+func (f *Fleet) configure(i int, is, becomes string) error {
+	conf := f.conf(i)
+	text, err := os.ReadFile(conf)
+	if err == nil && !strings.Contains(string(text), is) {
+		err = fmt.Errorf("%s does not say %q", conf, is)
+	}
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(conf, []byte(strings.Replace(string(text), is, becomes, 1)), 0o600)
 }
 
 func (f *Fleet) conf(i int) string { return filepath.Join(f.certs, "nats-"+server(i)+".conf") }

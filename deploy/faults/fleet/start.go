@@ -25,9 +25,9 @@ const (
 	stopLimit = 20 * time.Second
 	// poll is how often something is looked at that is waited for.
 	poll = 100 * time.Millisecond
-	// diskSize and smallSize are how many MiB a disk that can be harmed has.
+	// diskSize and smallSize are how many MiB a disk that can be harmed has: copies leave 64 free where they are made.
 	diskSize  = 192
-	smallSize = 48
+	smallSize = 128
 
 	grpcPort = ":8101"
 )

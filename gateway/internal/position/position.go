@@ -124,10 +124,9 @@ func (w way) Invoke(ctx context.Context, method string, req, answer any, options
 	if err != nil && ctx.Err() == nil && known.positions != "" && w.memory.inTheWay(who, bounded, err) {
 		err = w.ClientConnInterface.Invoke(ctx, method, req, answer, options...)
 	}
-	if err == nil {
-		at := word{strings.Join(said.Get(rpc.PositionHeader), ","), strings.Join(said.Get(rpc.SeenHeader), ",")}
-		w.memory.note(who, w.service, at, x.Reads)
-	}
+	// A refusal that rests on what is there says where that is, too; others say nothing.
+	at := word{strings.Join(said.Get(rpc.PositionHeader), ","), strings.Join(said.Get(rpc.SeenHeader), ",")}
+	w.memory.note(who, w.service, at, x.Reads)
 	return err
 }
 

@@ -36,4 +36,8 @@ var ofReplicas = map[faultpb.Reason]entry{ //nolint:exhaustive // a part; a test
 		"Dịch vụ {name} đang ghi được với sự đồng thuận của đa số bản sao, không cần chấp nhận gì; hãy chạy coso doctor để xem tình trạng.",
 		"The service {name} writes with the agreement of a majority of its replicas, so there is nothing to accept; run coso doctor to see how it does.",
 	},
+	faultpb.Reason_REASON_STREAM_CHANGED: {
+		"Cài đặt của luồng {name} trên máy chủ NATS đã bị đổi, nên nhật ký có thể mất hoặc bị sửa và không ghi gì nữa; người quản trị hãy chạy coso doctor và đặt lại như cũ.",
+		"Settings of the stream {name} on the NATS servers were changed, so that the journal might lose or change entries, and nothing is written; the administrator must run coso doctor and set them back.",
+	},
 }

@@ -34,7 +34,8 @@
 // whoever waits for the position sees all of what was written there.
 //
 // INV-FEED-AGE: the age of a copy is the time since a moment at which the source, asked over its own connection and not
-// over NATS, had nothing that the copy does not hold by now. Nothing else makes a copy younger.
+// over NATS, had nothing that the copy does not hold by now. An answer behind an earlier one comes from a replica that is cut off and
+// counts for nothing. Nothing else makes a copy younger.
 //
 // INV-FEED-SKIP: a follower passes over an event that it cannot apply only after a journaled command that names it and
 // says why, and never over one about a unit or a grant.

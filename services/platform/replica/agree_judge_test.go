@@ -86,7 +86,7 @@ func (w *world) one(i, j int) bool {
 	return w.entry(i, at) == w.entry(j, at)
 }
 
-// INV-REPLICA-AGREES, INV-REPLICA-MAJORITY: whoever reaches whom, nobody has agreement who holds more than the log, or against
+// INV-REPLICA-AGREES, INV-REPLICA-MAJORITY, INV-REPLICA-ACCEPTED: whoever reaches whom, nobody has agreement who holds more than the log, or against
 // whom somebody reached holds more of the same journal; two who both have agreement could see each other through a replica that
 // goes with both. Nobody is set aside while most of all go with him, and whoever is set aside differs from a majority.
 func TestJudgement(t *testing.T) {
@@ -101,6 +101,9 @@ func TestJudgement(t *testing.T) {
 			for j := range n {
 				if j == i || !w.reaches[i][j] {
 					continue
+				}
+				if held := max(w.position[i], w.position[j]); held > w.last && p.agreement != nil && p.unacceptable() == nil {
+					rt.Fatalf("an operator may let r%d write though it or r%d holds more than the log: %+v", i, j, w)
 				}
 				if !w.one(i, j) {
 					against++

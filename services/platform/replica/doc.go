@@ -9,8 +9,10 @@
 // INV-REPLICA-AGREES: after it has begun, after the connection to the log was lost, and after the stream has a new leader or ends
 // before where it ended, a replica offers nothing to the log until a majority of those configured, itself included, holds the same
 // as far as they go, and none of them holds more than the log; or until an operator has accepted, in the journal, to go on without.
+// INV-REPLICA-ACCEPTED: an operator lets nobody go on without while somebody who answers, or that replica, holds more than the log
+// or another journal, neither at the moment nor later.
 // INV-REPLICA-FORWARD: whichever replica is asked, the writer of the journal's last entry writes; one that gets no answer from it
-// within 2 s writes itself, and is the writer then.
+// within 2 s, or hears that its writing has stopped with an alarm, writes itself, and is the writer then.
 // INV-REPLICA-LEASE: relay, followers and timers of a service run in the replica that holds its lease, and stop before the lease can
 // be another's as far as clocks run alike.
 package replica

@@ -51,7 +51,7 @@ func (l Lease) Hold(ctx context.Context, work func(context.Context)) {
 		l.Sound = func() error { return nil }
 	}
 	for said := ""; ctx.Err() == nil; {
-		revision, err := uint64(0), l.Sound()
+		revision, asked, err := uint64(0), time.Now(), l.Sound()
 		if err == nil {
 			revision, err = l.take(ctx)
 		}
@@ -59,7 +59,7 @@ func (l Lease) Hold(ctx context.Context, work func(context.Context)) {
 		case err == nil:
 			said = ""
 			l.Logger.InfoContext(ctx, "holds the lease: relays, follows and fires timers")
-			l.keep(ctx, revision, work)
+			l.keep(ctx, revision, asked, work)
 			l.Logger.InfoContext(ctx, "holds the lease no more")
 		case !errors.Is(err, jetstream.ErrKeyExists) && ctx.Err() == nil && err.Error() != said:
 			said = err.Error()
@@ -107,8 +107,9 @@ func (l Lease) bucket(ctx context.Context) (jetstream.KeyValue, error) {
 	return bucket, nil
 }
 
-// keep runs work while the lease can be renewed in time. It gives the lease back at the end.
-func (l Lease) keep(ctx context.Context, revision uint64, work func(context.Context)) {
+// keep runs work while the lease can be renewed in time; asked is before it was taken. The server counts from when it got the
+// question: so does who holds it, from before it asked, however long an answer takes. It gives the lease back at the end.
+func (l Lease) keep(ctx context.Context, revision uint64, asked time.Time, work func(context.Context)) {
 	working, stop := context.WithCancel(ctx)
 	defer stop()
 	done := make(chan struct{})
@@ -116,9 +117,12 @@ func (l Lease) keep(ctx context.Context, revision uint64, work func(context.Cont
 		defer close(done)
 		work(working)
 	}()
+	left := func() time.Duration { return time.Until(asked.Add(leaseFor - renewEvery)) }
+	end := time.AfterFunc(left(), stop)
+	defer end.Stop()
 	tick := time.NewTicker(renewEvery)
 	defer tick.Stop()
-	for until := time.Now().Add(leaseFor - renewEvery); working.Err() == nil; {
+	for working.Err() == nil {
 		select {
 		case <-working.Done():
 		case <-done:
@@ -129,11 +133,13 @@ func (l Lease) keep(ctx context.Context, revision uint64, work func(context.Cont
 				stop()
 				continue
 			}
+			began := time.Now()
 			next, err := l.renew(ctx, revision)
 			switch {
 			case err == nil:
-				revision, until = next, time.Now().Add(leaseFor-renewEvery)
-			case errors.Is(err, jetstream.ErrKeyExists), time.Now().After(until):
+				revision, asked = next, began
+				end.Reset(left())
+			case errors.Is(err, jetstream.ErrKeyExists), left() <= 0:
 				l.Logger.WarnContext(ctx, "the lease is lost", "error", err)
 				stop()
 			}

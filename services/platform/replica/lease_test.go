@@ -110,3 +110,34 @@ func TestALeaseThatCannotBeRenewed(t *testing.T) {
 	c.Start(0)
 	until(t, "the work goes on", func() bool { return h.begun.Load() == 2 })
 }
+
+// stuck is a JetStream that gives no answer while it is held up, whatever the patience of who asks.
+type stuck struct {
+	jetstream.JetStream
+
+	held    atomic.Bool
+	release chan struct{}
+}
+
+// KeyValue answers as the servers do, once it can.
+func (s *stuck) KeyValue(ctx context.Context, bucket string) (jetstream.KeyValue, error) {
+	if s.held.Load() {
+		<-s.release
+	}
+	return s.JetStream.KeyValue(ctx, bucket)
+}
+
+// The work stops before the lease can be another's, though the question for its renewal has no end.
+func TestALeaseThatIsRenewedTooLate(t *testing.T) { // INV-REPLICA-LEASE
+	c := streamlogtest.New(t, 1, nil)
+	js := &stuck{JetStream: c.JetStream(), release: make(chan struct{})}
+	defer close(js.release)
+	h := asks(t, js, "r1")
+	until(t, "it is held", h.holds.Load)
+	js.held.Store(true)
+	second := asks(t, c.JetStream(), "r2", h)
+	until(t, "the lease has run out", second.holds.Load)
+	if h.holds.Load() {
+		t.Error("the first works on")
+	}
+}

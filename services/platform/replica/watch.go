@@ -66,6 +66,9 @@ type Watch struct {
 	// agreed: at the log's turn agreedAt a majority held the same, and nothing has spoken against it since.
 	agreed   bool
 	agreedAt uint64
+	// end is how far the journal goes, as far as the log and the others have said; heard: one of them has, or there are no others.
+	end   uint64
+	heard bool
 	// accepted is an operator's decision to write without a majority; nil: there is none in force.
 	accepted *replicapb.Acceptance
 }
@@ -75,7 +78,9 @@ type Watch struct {
 func NewWatch(o WatchOptions) *Watch {
 	o.Logger = cmp.Or(o.Logger, slog.Default()).With("service", o.Service, "replica", o.Replica)
 	o.Every, o.AheadFor = cmp.Or(o.Every, watchEvery), cmp.Or(o.AheadFor, aheadFor)
-	return &Watch{o: o, names: slices.Sorted(maps.Keys(o.Peers)), wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	return &Watch{
+		o: o, names: slices.Sorted(maps.Keys(o.Peers)), wake: make(chan struct{}, 1), ended: make(chan struct{}), heard: len(o.Peers) == 0,
+	}
 }
 
 // Of says which store is watched: the one that was opened on the watch's Log. It is called once, before Run.
@@ -133,4 +138,12 @@ func (w *Watch) Healthy() error {
 		why = w.o.Log.Sound()
 	}
 	return why
+}
+
+// End answers the position of the last entry that the log or a replica with the same journal was seen to hold, at most a few seconds
+// ago; while the log does not answer, what was seen before counts too. false: nobody but this replica has said anything yet.
+func (w *Watch) End() (position uint64, known bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.end, w.heard
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -164,6 +165,7 @@ func (w *Watch) conclude(s *store.Store, p *picture) {
 	w.mu.Lock()
 	before := w.last
 	w.last = p
+	w.hear(p)
 	switch {
 	case p.agreement == nil:
 		w.agreed, w.agreedAt = true, p.turn
@@ -178,4 +180,16 @@ func (w *Watch) conclude(s *store.Store, p *picture) {
 		s.LogAnswers()
 	}
 	w.tell(before, p)
+}
+
+// hear keeps how far the journal goes. The caller holds mu.
+func (w *Watch) hear(p *picture) {
+	furthest := max(p.furthest(), p.sight.Last)
+	if p.away != nil {
+		furthest = max(furthest, w.end)
+	}
+	w.end = furthest
+	w.heard = w.heard || p.away == nil || slices.ContainsFunc(p.views, func(v *view) bool {
+		return v.relation != replicapb.Relation_RELATION_SILENT && v.relation != replicapb.Relation_RELATION_FOREIGN
+	})
 }

@@ -89,6 +89,9 @@ func (w *Watch) GetReplicaReport(ctx context.Context, _ *replicapb.GetReplicaRep
 	if p == nil {
 		return nil, fault.From(ctx.Err())
 	}
+	if why != nil {
+		accepted = nil // it is not in force (INV-REPLICA-ACCEPTED)
+	}
 	out := &replicapb.ReplicaReport{
 		Service: w.o.Service, Replica: w.o.Replica, Log: w.logReport(p),
 		Agreement: &replicapb.Agreement{

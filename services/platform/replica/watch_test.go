@@ -208,6 +208,9 @@ func TestAnAcceptanceDoesNotOutweighWhoHoldsMore(t *testing.T) {
 	if err := r3.write("g"); err == nil {
 		t.Error("r3 wrote although r1 holds what the log does not")
 	}
+	if a := r3.report().GetAgreement(); a.GetPresent() || a.GetAcceptance() != nil {
+		t.Errorf("the report: %v", a)
+	}
 }
 
 // INV-REPLICA-MAJORITY: a replica that is alone in holding more than the log sets itself aside. While it answers nobody writes

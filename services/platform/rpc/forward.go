@@ -52,7 +52,7 @@ func (s *Server) onForward(ctx context.Context, c *call, next func(context.Conte
 	case err == nil:
 		c.forwarded = answer
 		return nil
-	case code != codes.Unavailable && code != codes.DeadlineExceeded && code != codes.DataLoss:
+	case !unanswered(code):
 		return fault.FromStatus(status.Convert(err))
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -77,6 +77,11 @@ func (s *Server) forwardedTo(ctx context.Context) bool {
 	return ok && name == s.service && len(metadata.ValueFromIncomingContext(ctx, ForwardedHeader)) > 0
 }
 
+// unanswered says that nobody knows what has come of a call at another replica.
+func unanswered(code codes.Code) bool {
+	return code == codes.Unavailable || code == codes.DeadlineExceeded || code == codes.DataLoss
+}
+
 // madeAt makes the call at a replica.
 func (s *Server) madeAt(ctx context.Context, c *call, replica string) (proto.Message, error) {
 	answer, err := answerOf(c.method)
@@ -86,15 +91,18 @@ func (s *Server) madeAt(ctx context.Context, c *call, replica string) (proto.Mes
 	shown := strings.Join(metadata.ValueFromIncomingContext(ctx, token.Header), "") // there is one
 	ctx = metadata.AppendToOutgoingContext(Outgoing(ctx), token.Header, shown)
 	said, err := s.forward.Forward(ctx, replica, c.full, c.request, answer)
-	if err != nil {
-		return nil, err
+	if unanswered(status.Code(err)) {
+		return nil, err // who makes the call then says where it stands
 	}
-	for _, header := range []string{PositionHeader, SeenHeader} {
+	for _, header := range []string{PositionHeader, SeenHeader} { // a refusal carries them too
 		for _, position := range said.Get(header) {
-			if err := c.say(ctx, header, position); err != nil {
-				return nil, err
+			if unsaid := c.say(ctx, header, position); err == nil {
+				err = unsaid
 			}
 		}
+	}
+	if err != nil {
+		return nil, err
 	}
 	return answer, nil
 }

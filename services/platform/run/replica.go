@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -48,8 +47,6 @@ type replicated struct {
 	peers  *replica.Watch
 	copies *copying.Server
 	lease  replica.Lease
-	// end is where the log ended when it last said so.
-	end atomic.Uint64
 }
 
 // Begin lets a replica that has no data yet begin with that of another one. It waits for the others until ctx ends; errors are those
@@ -101,10 +98,10 @@ func (r *replicated) register(reg grpc.ServiceRegistrar, s *store.Store, dir str
 }
 
 const (
-	// maxLag is how many entries a replica may be behind the log and still be asked.
-	maxLag = 256
-	// lookEvery is how often it looks where the log ends.
-	lookEvery = time.Second
+	// MaxLag is how many entries a replica may be behind the log, or behind another replica, and still be asked.
+	MaxLag = 256
+	// beginEvery is how often a replica tries what must be there before anybody asks.
+	beginEvery = time.Second
 )
 
 // given answers why nobody should begin with this replica's data. That it may not write now does not matter: two that have no data
@@ -141,9 +138,13 @@ func (s *Service) serves() error {
 	return s.replicated.behind(s.store)
 }
 
-// behind says that the replica is far from the end of the log, as far as that is known.
+// behind says that the replica is far from the end of the journal, or that nobody has said yet where that is.
 func (r *replicated) behind(s *store.Store) error {
-	if end, here := r.end.Load(), s.Head().GetPosition(); end > here+maxLag {
+	here := s.Head().GetPosition()
+	switch end, known := r.peers.End(); {
+	case !known:
+		return errors.New("neither the log nor another replica has said yet how far the journal goes")
+	case end > here+MaxLag:
 		return fmt.Errorf("this replica is at entry %d of %d; it catches up", here, end)
 	}
 	return nil
@@ -154,22 +155,5 @@ func (r *replicated) watch(ctx context.Context) {
 	var all sync.WaitGroup
 	all.Go(func() { r.log.Run(ctx) })
 	all.Go(func() { r.peers.Run(ctx) })
-	all.Go(func() { r.lookAtEnd(ctx) })
 	all.Wait()
-}
-
-// lookAtEnd keeps in mind where the log ends.
-func (r *replicated) lookAtEnd(ctx context.Context) {
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
-	for {
-		if end, err := r.log.Last(ctx); err == nil { // without an answer the last one holds
-			r.end.Store(end)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
 }

@@ -214,7 +214,7 @@ func (s *Service) readied(ctx context.Context) error {
 		if err == nil || s.replicated == nil || fault.KindOf(err) != fault.KindUnavailable {
 			return err
 		}
-		if err := wait.For(ctx, lookEvery); err != nil {
+		if err := wait.For(ctx, beginEvery); err != nil {
 			return nil //nolint:nilerr // it stops, and nothing is wrong with that
 		}
 	}

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync"
+	"time"
 
 	"coso/services/platform/fault"
+	"coso/services/platform/wait"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -25,8 +28,17 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) (head *journalpb.Head, 
 		return nil, fault.Internal(err)
 	}
 	defer func() { err = errors.Join(err, copied.Close(), os.Remove(copied.Name())) }()
-	if head, err = s.CopyFile(ctx, copied); err != nil {
-		return nil, err
+	for try := 0; ; try++ {
+		if head, err = s.CopyFile(ctx, copied); err == nil {
+			break
+		}
+		if !errors.Is(err, errReadersWait) || try == backupTries {
+			return nil, err
+		}
+		_, again := copied.Seek(0, io.SeekStart)
+		if again = errors.Join(again, copied.Truncate(0)); again != nil {
+			return nil, fault.Internal(again)
+		}
 	}
 	if _, err = copied.Seek(0, io.SeekStart); err == nil {
 		_, err = io.Copy(&untilDone{ctx, w}, copied)
@@ -34,7 +46,9 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) (head *journalpb.Head, 
 	return head, err
 }
 
-// CopyFile is Backup without a copy in between: whoever must wait for the readers of the file waits as long as w takes.
+// CopyFile is Backup without a copy in between. When the file must be closed, or its mapping grow, which waits for its readers and
+// keeps new ones waiting, a copy under way is given up within 2 seconds, as soon as w returns: Unavailable (SERVICE_UNAVAILABLE). What
+// w has got then is of no use; a copy that begins later is another one.
 func (s *Store) CopyFile(ctx context.Context, w io.Writer) (head *journalpb.Head, err error) {
 	if err := s.outside(); err != nil {
 		return nil, err
@@ -48,6 +62,7 @@ func (s *Store) CopyFile(ctx context.Context, w io.Writer) (head *journalpb.Head
 		}
 		return nil, fault.Unavailable(faultpb.Reason_REASON_JOURNAL_UNAVAILABLE, "").With(err)
 	}
+	ctx, stop := s.whileReadersPass(ctx)
 	err = s.db.file.View(func(tx *bolt.Tx) error {
 		if head, err = readHead(boltSpace{tx}); err != nil {
 			return err
@@ -55,10 +70,40 @@ func (s *Store) CopyFile(ctx context.Context, w io.Writer) (head *journalpb.Head
 		_, err := tx.WriteTo(&untilDone{ctx, w})
 		return err
 	})
-	if gone := ctx.Err(); gone != nil {
-		return nil, gone // bbolt does not pass the cause on
+	gone, why := ctx.Err(), context.Cause(ctx) // bbolt does not pass them on
+	stop()
+	switch {
+	case err == nil || gone == nil:
+		return head, err
+	case errors.Is(why, errReadersWait):
+		return nil, fault.Unavailable(faultpb.Reason_REASON_SERVICE_UNAVAILABLE, "").With(why)
+	default:
+		return nil, gone
 	}
-	return head, err
+}
+
+const (
+	// lookAfter is how often a copy looks whether other readers get at the file, readersPatience how long they may wait for it.
+	lookAfter, readersPatience = 500 * time.Millisecond, time.Second
+	// backupTries is how often a backup begins anew because readers had to wait.
+	backupTries = 3
+)
+
+var errReadersWait = errors.New("the file must be closed or grow, and readers wait; the copy is given up")
+
+// whileReadersPass is a context for whoever reads the file for long: it ends with errReadersWait once others cannot get at the file.
+// stop must be called after the reading.
+func (s *Store) whileReadersPass(ctx context.Context) (_ context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var looking sync.WaitGroup
+	looking.Go(func() {
+		for wait.For(ctx, lookAfter) == nil {
+			late := time.AfterFunc(readersPatience, func() { cancel(errReadersWait) })
+			_, _ = s.db.file.viewOpen(func(*bolt.Tx) error { return nil }) // that it comes to an end is what counts
+			late.Stop()
+		}
+	})
+	return ctx, func() { cancel(nil); looking.Wait() }
 }
 
 // untilDone writes until a context ends.

@@ -286,7 +286,7 @@ func (s *Store) runCall(g *group, c *call) (out outcome, fits bool) {
 	case err != nil:
 		out, fits = outcome{err: err}, true
 	case c.rehearsal:
-		out, fits = rehearsed(g, tx, answer), true
+		out, fits = rehearsed(tx, answer), true
 	default:
 		out, fits = s.accept(g, c, tx, answer)
 	}

@@ -29,9 +29,10 @@ var errNotFirst = errors.New("not the first command of its group")
 // judgement refuses it (Judged); the refusal's field names the row, counted from 0 through the batches: `rows[17].unit`.
 // FailedPrecondition if the operation has ended. Otherwise as Update.
 //
-// The rows are judged on a snapshot first, one operation after the other, so that whoever is refused has kept nobody waiting;
-// and what was refused once cannot be asked again, since its rows would have to be judged again (INV-OPERATION-JUDGED-ONCE).
-// The command that follows takes effect even if its caller has gone: cut off in the middle, it could be asked for without end.
+// The rows are judged on a snapshot first, one operation after the other, so that whoever is refused has kept nobody waiting:
+// one that holds all that was acknowledged before, here and elsewhere, since what is refused is given up. And what was refused
+// once cannot be asked again, since its rows would have to be judged again (INV-OPERATION-JUDGED-ONCE). The command that follows
+// takes effect even if its caller has gone: cut off in the middle, it could be asked for without end.
 func Activate(ctx context.Context, s *Store, req proto.Message, name string) (*journalpb.Operation, error) {
 	if err := s.outside(); err != nil {
 		return nil, err
@@ -41,6 +42,9 @@ func Activate(ctx context.Context, s *Store, req proto.Message, name string) (*j
 		defer func() { <-s.activating }()
 	case <-ctx.Done():
 		return nil, fault.From(ctx.Err())
+	}
+	if err := s.barrier(ctx); err != nil {
+		return nil, err
 	}
 	// refused is why the rows cannot come in; a request id that was used otherwise is none of their business.
 	refused := s.rehearseActivation(ctx, name)
@@ -75,6 +79,15 @@ func Activate(ctx context.Context, s *Store, req proto.Message, name string) (*j
 		return nil, errors.Join(err, ending)
 	}
 	return nil, err
+}
+
+// barrier brings the store up to what others had been told was written when it was asked.
+func (s *Store) barrier(ctx context.Context) error {
+	if !s.log.Shared() {
+		return nil
+	}
+	_, err := Update(ctx, s, nil, func(*Tx) (*journalpb.Operation, error) { return &journalpb.Operation{}, nil })
+	return err
 }
 
 // rehearseActivation judges the rows of an operation as its activation would, on a snapshot. What else may be wrong, the

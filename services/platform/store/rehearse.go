@@ -11,7 +11,7 @@ func onlyValidates(req proto.Message) bool {
 // rehearsed is the outcome of a command that passed and shall have no effect: INV-STORE-REHEARSAL-NO-TRACE. What it
 // did is taken back, so the commands behind it see nothing of it, and neither journal nor request ids know of it. It answers
 // what it would have answered, but for the etag: the resource is not stored, so nothing can rest on it.
-func rehearsed(g *group, tx *Tx, answer proto.Message) outcome {
+func rehearsed(tx *Tx, answer proto.Message) outcome {
 	if proto.Size(tx.command) > maxCommand+maxCommand/4 {
 		return outcome{err: tooLarge("command", maxCommand)}
 	}

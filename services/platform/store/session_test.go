@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	faultpb "coso/proto/gen/coso/fault/v1"
+	journalpb "coso/proto/gen/coso/journal/v1"
 	registrypb "coso/proto/gen/coso/registry/v1"
 )
 
@@ -99,7 +100,7 @@ func TestRefusalTellsItsPosition(t *testing.T) {
 			}
 			ctx, told := Record(caller())
 			wantReason(t, ask.do(ctx, ahead), ask.reason)
-			if !awaits(t, behind, told) {
+			if got := told.Positions(); len(got) != 1 || got[0].Number != 1 || !awaits(t, behind, told) {
 				t.Errorf("told %v and %v: who has nothing yet does not wait", told.Positions(), told.Seen())
 			}
 			if err := barrier(caller(), behind); err != nil {
@@ -109,5 +110,28 @@ func TestRefusalTellsItsPosition(t *testing.T) {
 				t.Errorf("told %v and %v, which nobody reaches", told.Positions(), told.Seen())
 			}
 		})
+	}
+}
+
+// What a row needs and another store has freed, and said so, is free where the operation is: nothing is given up for an old state.
+func TestActivationSeesWhatIsFree(t *testing.T) {
+	ahead, behind := aheadAndBehind(t)
+	begin(t, behind)
+	if _, err := stage(behind, load, "", 7, 7); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := create(caller(), behind, enterprise(99, "units/u", "7"), ""); err != nil {
+		t.Fatal(err)
+	}
+	change(t, ahead, func(tx *Tx) error {
+		e, err := ahead.enterprises.Get(tx, "enterprises/e99")
+		if err == nil {
+			e.TaxCode = "free"
+			_, err = ahead.enterprises.Put(tx, e, &registrypb.EnterpriseUpdated{})
+		}
+		return err
+	})
+	if op, err := activate(behind, ""); err != nil || op.GetState() != journalpb.OperationState_OPERATION_STATE_ACTIVE {
+		t.Errorf("activated: %v, %v", op, err)
 	}
 }

@@ -22,8 +22,10 @@ const (
 	oldest = "v2.14.4"
 	// hearServers is how long the servers have to answer.
 	hearServers = 2 * time.Second
-	// seekEvery is how often a stream that has not been found is looked for.
+	// seekEvery is how often a stream that has not been found is looked for, and a server that is away.
 	seekEvery = time.Second
+	// trustFor is how long a server's word is taken that answers no more, though the others hear it.
+	trustFor = 2 * lookEvery
 )
 
 var (
@@ -31,27 +33,30 @@ var (
 	errNoSystem = errors.New("nobody can see whether the servers sync: there is no connection of their system account")
 )
 
-// Run looks at the stream's settings and its servers, every minute and whenever the connection came back, until ctx ends.
+// Run looks at the stream's settings and its servers, every minute, whenever the connection came back and at each Turn, and every
+// second while a server is away: it may come back as another one. It ends with ctx.
 func (l *Log) Run(ctx context.Context) {
 	conn := l.o.JetStream.Conn()
 	back := conn.StatusChanged(nats.CONNECTED)
 	defer conn.RemoveStatusListener(back)
 	for {
 		every := lookEvery
-		if l.Look(ctx); l.Sound() != nil { // whoever waits to write waits for this
+		if l.Look(ctx); l.Sound() != nil || l.silent.Load() { // whoever waits to write waits for this
 			every = seekEvery
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-back:
+		case <-l.turns.turned:
 		case <-time.After(every):
 		}
 	}
 }
 
 // Look holds the stream and its servers against what they must be, now. What it finds is in Sound and Lazy, and in the log of
-// the process when it is new. Who does not answer is taken to be as when last seen.
+// the process when it is new. Who does not answer is taken to be as when last seen: for two minutes, and while the other servers do
+// not hear it either.
 func (l *Log) Look(ctx context.Context) {
 	l.looking.Lock()
 	defer l.looking.Unlock()
@@ -130,16 +135,24 @@ func (l *Log) hear(ctx context.Context, info *jetstream.StreamInfo) error {
 	}
 	names := servers(info, l.o.JetStream.Conn())
 	err := l.askAll(ctx, names)
+	l.silent.Store(errors.Is(err, errSilent))
 	var found []error
 	for _, name := range names {
-		switch s, seen := l.servers[name]; {
-		case !seen:
+		s := l.servers[name]
+		if !s.counts(time.Now(), away(info, name)) {
 			found = append(found, fmt.Errorf("the server %s has not answered (%w)", name, err))
-		default:
-			found = append(found, s.trusted())
+			continue
 		}
+		found = append(found, s.trusted())
 	}
 	return errors.Join(found...)
+}
+
+// away reports whether the leader of a stream does not hear another of its servers, which then acknowledges nothing.
+func away(info *jetstream.StreamInfo, name string) bool {
+	return info.Cluster != nil && slices.ContainsFunc(info.Cluster.Replicas, func(r *jetstream.PeerInfo) bool {
+		return r.Name == name && (r.Offline || r.Active > askWait)
+	})
 }
 
 // servers are the names of those that hold a stream.
@@ -160,6 +173,8 @@ func servers(info *jetstream.StreamInfo, conn *nats.Conn) []string {
 
 // answer is what a server says of itself, as far as it is of interest.
 type answer struct {
+	// heard is when it said so.
+	heard  time.Time
 	Server struct {
 		Name    string `json:"name"`
 		Version string `json:"ver"`
@@ -171,6 +186,11 @@ type answer struct {
 			} `json:"config"`
 		} `json:"jetstream"`
 	} `json:"data"`
+}
+
+// counts says whether a server's last word still counts; nil: there is none. One that is away acknowledges nothing meanwhile.
+func (a *answer) counts(now time.Time, away bool) bool {
+	return a != nil && (away || now.Sub(a.heard) <= trustFor)
 }
 
 // trusted answers why a server cannot be.
@@ -210,6 +230,7 @@ func (l *Log) askAll(ctx context.Context, names []string) error {
 		if err := json.Unmarshal(m.Data, a); err != nil || a.Server.Name == "" {
 			return fmt.Errorf("an answer that makes no sense: %q (%w)", m.Data, err)
 		}
+		a.heard = time.Now()
 		l.servers[a.Server.Name] = a
 		missing = slices.DeleteFunc(missing, func(name string) bool { return name == a.Server.Name })
 	}

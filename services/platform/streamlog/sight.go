@@ -26,6 +26,8 @@ type turns struct {
 	n    uint64
 	seen bool
 	last Sight
+	// turned is told of each; one that nobody has taken yet is enough.
+	turned chan struct{}
 }
 
 // note keeps what was seen; another leader, or an end before one that was seen, is a turn.
@@ -33,15 +35,24 @@ func (t *turns) note(s Sight) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.seen && (s.Leader != t.last.Leader || s.Last < t.last.Last) {
-		t.n++
+		t.turn()
 	}
 	t.seen, t.last = true, s
+}
+
+// turn counts one. The lock is held.
+func (t *turns) turn() {
+	t.n++
+	select {
+	case t.turned <- struct{}{}:
+	default:
+	}
 }
 
 func (t *turns) elected() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.n++
+	t.turn()
 }
 
 func (t *turns) count() uint64 {

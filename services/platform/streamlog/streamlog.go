@@ -11,9 +11,9 @@
 // ErrUnknown.
 // INV-LOG-WAY: while there is no connection nothing is offered: the client would keep it and send it at any later time.
 // INV-LOG-SYNC: nothing is offered while one of the stream's servers has not been seen to sync every write, unless the
-// operator accepts that for good.
-// INV-LOG-DRIFT: a stream whose settings are not those it was made with, or that was made anew, is an alarm, and nothing is
-// offered.
+// operator accepts that for good. One that is away is taken to be as it was until it comes back.
+// INV-LOG-DRIFT: a stream whose settings are not those it was made with, that lies on fewer servers, lacks an entry that it held,
+// or was made anew, is an alarm, and nothing is offered.
 package streamlog
 
 import (
@@ -24,6 +24,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -43,6 +44,8 @@ const (
 	lookEvery = time.Minute
 	// metaIncarnation is the key in the stream's metadata that holds the UUID of the journal.
 	metaIncarnation = "incarnation"
+	// metaReplicas is the key that holds on how many servers it was made to lie. Who lowers that for good changes it too.
+	metaReplicas = "replicas"
 )
 
 // ErrAbsent says that a service has no log; Make makes it.
@@ -94,10 +97,14 @@ type Log struct {
 	drift, asleep error
 
 	turns turns
+	// copies is on how many servers the stream must lie at least: the most that were seen.
+	copies atomic.Int64
 
 	// looking is held by whoever looks; servers are what each said when it last answered, by name.
 	looking sync.Mutex
 	servers map[string]*answer
+	// silent: not all servers of the stream answered the last look.
+	silent atomic.Bool
 }
 
 var _ store.Log = (*Log)(nil)
@@ -138,7 +145,7 @@ func Of(o Options, incarnation uuid.UUID) *Log {
 	o.Logger = o.Logger.With("service", o.Service, "log", StreamName(o.Service))
 	return &Log{
 		o: o, name: StreamName(o.Service), subject: Subject(o.Service), incarnation: incarnation,
-		asleep: errNotSeen, servers: map[string]*answer{},
+		asleep: errNotSeen, servers: map[string]*answer{}, turns: turns{turned: make(chan struct{}, 1)},
 	}
 }
 
@@ -255,7 +262,11 @@ func unavailable(service string, err error) error {
 
 // foreign is the alarm that a stream does not hold what it should, or may lose it.
 func foreign(name string, why error) error {
-	return fault.DataLoss(faultpb.Reason_REASON_STREAM_FOREIGN, "", "name", name).With(fmt.Errorf("log %s: %w", name, why))
+	reason := faultpb.Reason_REASON_STREAM_FOREIGN
+	if _, ok := errors.AsType[changedError](why); ok {
+		reason = faultpb.Reason_REASON_STREAM_CHANGED
+	}
+	return fault.DataLoss(reason, "", "name", name).With(fmt.Errorf("log %s: %w", name, why))
 }
 
 func damaged(name, format string, args ...any) error {

@@ -17,6 +17,8 @@ import (
 	"coso/services/platform/fault"
 	"coso/services/platform/store"
 	"coso/services/platform/streamlog"
+
+	faultpb "coso/proto/gen/coso/fault/v1"
 )
 
 var incarnation = uuid.UUID{0: 0xc0, 6: 0x70, 8: 0x80}
@@ -260,10 +262,34 @@ func TestDrift(t *testing.T) {
 			if fault.KindOf(err) != fault.KindDataLoss || !strings.Contains(causes(err), tc.want) {
 				t.Errorf("append: %s", causes(err))
 			}
+			if changed := strings.HasPrefix(tc.want, "its setting"); changed != (fault.ReasonOf(err) == faultpb.Reason_REASON_STREAM_CHANGED) {
+				t.Errorf("the reason is %v", fault.ReasonOf(err))
+			}
 			if _, err := streamlog.Open(t.Context(), c.log()); tc.want != "it was made on" && tc.want != "it holds the journal" && err == nil {
 				t.Error("it is opened as it is")
 			}
 		})
+	}
+}
+
+// A setting that is set back is no alarm any more: entries are taken again, and nobody has to begin anything anew.
+func TestASettingThatIsSetBack(t *testing.T) { // INV-LOG-DRIFT
+	c := newCluster(t, 1, nil)
+	l := c.make(c.log(), streamlog.Shape{})
+	stream, err := c.js().Stream(t.Context(), streamlog.StreamName("registry"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := stream.CachedInfo().Config
+	updated(func(now *jetstream.StreamConfig) { now.MaxAge = time.Hour })(t, c.js(), made)
+	l.Look(t.Context())
+	if err := l.Append(t.Context(), 1, entry(1)); fault.ReasonOf(err) != faultpb.Reason_REASON_STREAM_CHANGED {
+		t.Errorf("changed: %v", err)
+	}
+	updated(func(*jetstream.StreamConfig) {})(t, c.js(), made)
+	l.Look(t.Context())
+	if err := l.Append(t.Context(), 1, entry(1)); err != nil {
+		t.Errorf("set back: %v", err)
 	}
 }
 

@@ -4,6 +4,7 @@
 // INV-COPY-WHOLE: a data folder has the service's file whole and verified, as it was sent, or not at all: the file gets its name
 // last, in one step.
 // INV-COPY-OWN: a copy is given to replicas of the same service and to the operator's socket, and to nobody else.
+// INV-COPY-ROOM: no copy takes the last room of the disk of the one who gives it: it is refused before, or given up.
 // INV-COPY-PACED: copying and sending take a bounded rate of the disk, together, however many fetch.
 //
 // It leaves to others what the file lacks: who begins with it tails the log from there (store).
@@ -31,6 +32,8 @@ const (
 	// syncEvery is how many bytes of a copy wait for the disk at most: what waits there would be written in one go, and hold up
 	// the log's syncs.
 	syncEvery = 4 << 20
+	// spare is how many bytes a copy leaves free on the disk of the one who gives it.
+	spare = 64 << 20
 )
 
 // table is that of CRC-32C.

@@ -190,6 +190,99 @@ func TestCopiesForOwnReplicasOnly(t *testing.T) {
 	}
 }
 
+// A peer that refuses keeps nobody from one that gives; when all refuse the fetch ends.
+func TestFetchBesideOneThatRefuses(t *testing.T) {
+	c := streamlogtest.New(t, 1, nil)
+	p := newPeer(t, c)
+	p.create(0, 3)
+	divided := newPeer(t, c)
+	divided.server.o.Sound = func() error {
+		return fault.FailedPrecondition(faultpb.Reason_REASON_REPLICAS_DIVIDED, "")
+	}
+	for name, refusing := range map[string]grpc.ClientConnInterface{"divided": divided.as("registry"), "of another service": p.as("award")} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := fetch(t.Context(), dir, "registry", refusing, p.as("registry")); err != nil {
+				t.Fatal(err)
+			}
+			p.mustTail(c, dir)
+		})
+	}
+	err := fetch(t.Context(), t.TempDir(), "registry", divided.as("registry"), p.as("award"))
+	if !refuses(err) {
+		t.Errorf("all refuse, and it ends with %v", err)
+	}
+}
+
+// INV-COPY-ROOM: a copy that would fill the disk of the one who gives it is refused before a byte is written, and given up where
+// the room goes meanwhile; who fetches asks on, and gets it from another one, or when there is room.
+func TestCopyLeavesRoom(t *testing.T) {
+	c := streamlogtest.New(t, 1, nil)
+	p := newPeer(t, c)
+	p.create(0, 2600) // beyond syncEvery
+	info, err := os.Stat(filepath.Join(p.dir, "registry.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := uint64(info.Size()) + spare
+	asked := 0
+	for name, free := range map[string]func() uint64{
+		"none from the start": func() uint64 { return whole - 1 },
+		"none in the middle":  func() uint64 { return map[bool]uint64{true: whole, false: spare - 1}[asked == 1] },
+	} {
+		asked = 0
+		p.server.free = func(string) (uint64, error) { asked++; return free(), nil }
+		_, err := p.server.make(t.Context())
+		if fault.ReasonOf(err) != faultpb.Reason_REASON_DISK_FULL || fault.KindOf(err) != fault.KindUnavailable {
+			t.Errorf("%s: %v", name, err)
+		}
+		if left, err := filepath.Glob(filepath.Join(p.dir, ".copy-*")); err != nil || len(left) > 0 {
+			t.Errorf("%s: left are %v, %v", name, left, err)
+		}
+	}
+	asked = 0
+	p.server.free = func(string) (uint64, error) {
+		if asked++; asked == 1 {
+			return 0, nil
+		}
+		return whole, nil
+	}
+	dir := t.TempDir()
+	if err := fetch(t.Context(), dir, "registry", p.as("registry")); err != nil {
+		t.Fatal(err)
+	}
+	p.mustTail(c, dir)
+}
+
+// A copy that takes longer to make than a peer may be silent is waited for, and given up by nobody; a peer that says nothing is.
+func TestFetchOfACopyThatTakesLong(t *testing.T) {
+	c := streamlogtest.New(t, 1, nil)
+	p := newPeer(t, c)
+	p.create(0, 600)
+	p.server.pace.rate = 1 << 20 // it takes a second
+	o := Options{Service: "registry", Dir: t.TempDir(), Peers: []grpc.ClientConnInterface{p.as("registry")}, silence: 300 * time.Millisecond}
+	p.server.sign = 50 * time.Millisecond
+	if err := Fetch(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	p.mustTail(c, o.Dir)
+
+	p.server.sign = time.Hour
+	o.Dir = t.TempDir()
+	part, err := openPart(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part.state.Damaged = p.server.now.id // what is kept will not do: another one is made
+	f := &fetcher{o: o, part: part}
+	if _, err := f.from(t.Context(), o.Peers[0]); !errors.Is(err, errSilent) {
+		t.Errorf("of a peer that says nothing: %v", err)
+	}
+	if err := part.close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // Several fetch at once from one copy, while commands go on; a second process on the same folder is refused.
 func TestFetchAtOnce(t *testing.T) {
 	c := streamlogtest.New(t, 1, nil)

@@ -26,8 +26,9 @@ const (
 	// firstPause and longestPause bound the time between two rounds in which nobody gave anything.
 	firstPause   = 200 * time.Millisecond
 	longestPause = 5 * time.Second
-	// silence is how long a peer may take for the next part; it makes its copy before the first.
-	silence = 2 * time.Minute
+	// silence is how long a peer may take for the next part. It makes its copy before the first, which takes long, and gives a sign
+	// of that more often.
+	silence, sign = 2 * time.Minute, time.Minute
 	// damagedCopies is how many copies may arrive damaged before somebody has to look.
 	damagedCopies = 3
 )
@@ -45,6 +46,8 @@ type Options struct {
 
 	// pause is the first pause; 0: firstPause.
 	pause time.Duration
+	// silence is for the next part; 0: silence.
+	silence time.Duration
 }
 
 // Fetch brings the data file of a service into a folder that has none, from whichever other replica gives it, and returns when it
@@ -52,7 +55,7 @@ type Options struct {
 // nobody gives a copy it goes on asking, until ctx ends; it is logged why.
 //
 // Errors: ctx's; Unavailable (DATA_LOCKED) while another process fetches into the folder; what the disk says when it is full;
-// FailedPrecondition and PermissionDenied if the peers are another service's, or their journal is not shared; DataLoss if copy after
+// FailedPrecondition and PermissionDenied if each peer refuses so: they are another service's, or their journal is not shared; DataLoss if copy after
 // copy arrives damaged.
 func Fetch(ctx context.Context, o Options) (err error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
@@ -93,11 +96,11 @@ func (f *fetcher) run(ctx context.Context) error {
 	pause := cmp.Or(f.o.pause, firstPause)
 	for {
 		before := f.part.have
-		done, err := f.round(ctx)
-		if gone := ctx.Err(); gone != nil && !done {
+		over, err := f.round(ctx)
+		if gone := ctx.Err(); gone != nil && err != nil {
 			return gone
 		}
-		if done || f.final(err) {
+		if over {
 			return err
 		}
 		if f.part.have != before {
@@ -122,28 +125,25 @@ func (f *fetcher) complain(ctx context.Context, err error) {
 // errNobody says that there is nobody to ask.
 var errNobody = errors.New("no other replica is configured; put the journal on NATS with coso replicate, or name the others")
 
-// final says that asking again is of no use.
+// final says that asking anybody again is of no use.
 func (f *fetcher) final(err error) bool {
-	if errors.Is(err, errNobody) || f.damaged >= damagedCopies {
-		return true
-	}
-	if _, local := errors.AsType[*os.PathError](err); local {
-		return true
-	}
-	switch fault.KindOf(err) {
-	case fault.KindFailedPrecondition, fault.KindPermissionDenied:
-		return true
-	default:
-		return false
-	}
+	_, local := errors.AsType[*os.PathError](err)
+	return local || f.damaged >= damagedCopies
 }
 
-// round asks each peer until one has given all. A copy that all who answer have given up is begun anew.
-func (f *fetcher) round(ctx context.Context) (done bool, err error) {
+// refuses says that a peer will not give anything to this service.
+func refuses(err error) bool {
+	kind := fault.KindOf(err)
+	return kind == fault.KindFailedPrecondition || kind == fault.KindPermissionDenied
+}
+
+// round asks each peer until one has given all. over: nobody is asked again, without an error because all has come. A copy that
+// all who answer have given up is begun anew.
+func (f *fetcher) round(ctx context.Context) (over bool, err error) {
 	if len(f.o.Peers) == 0 {
-		return false, errNobody
+		return true, errNobody
 	}
-	given, gone := f.part.have, false
+	given, gone, refused := f.part.have, false, 0
 	var all error
 	for i, peer := range f.o.Peers {
 		copied, err := f.from(ctx, peer)
@@ -154,7 +154,10 @@ func (f *fetcher) round(ctx context.Context) (done bool, err error) {
 			return true, nil
 		}
 		if f.final(err) || ctx.Err() != nil {
-			return false, err
+			return true, err
+		}
+		if refuses(err) {
+			refused++
 		}
 		gone = gone || fault.ReasonOf(err) == faultpb.Reason_REASON_RESOURCE_NOT_FOUND
 		all = errors.Join(all, fmt.Errorf("replica %d of %d: %w", i+1, len(f.o.Peers), err))
@@ -162,7 +165,7 @@ func (f *fetcher) round(ctx context.Context) (done bool, err error) {
 	if gone && f.part.have == given {
 		all = errors.Join(all, f.part.begin("", f.part.state.Damaged))
 	}
-	return false, all
+	return refused == len(f.o.Peers), all
 }
 
 // errSilent says that a peer did not go on in time.
@@ -172,7 +175,8 @@ var errSilent = errors.New("it does not go on")
 func (f *fetcher) from(ctx context.Context, peer grpc.ClientConnInterface) (*replicapb.Copy, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stalled := time.AfterFunc(silence, func() { cancel(errSilent) })
+	patience := cmp.Or(f.o.silence, silence)
+	stalled := time.AfterFunc(patience, func() { cancel(errSilent) })
 	defer stalled.Stop()
 	in, err := replicapb.NewCopyServiceClient(peer).FetchCopy(ctx, &replicapb.FetchCopyRequest{
 		Service: f.o.Service, CopyId: f.part.state.Copy, Offset: f.part.have, DamagedCopyId: f.part.state.Damaged,
@@ -182,7 +186,10 @@ func (f *fetcher) from(ctx context.Context, peer grpc.ClientConnInterface) (*rep
 		if got, err = in.Recv(); err != nil {
 			break
 		}
-		stalled.Reset(silence)
+		stalled.Reset(patience)
+		if got.GetCopyId() == "" { // it is being made
+			continue
+		}
 		if copied := got.GetCopy(); copied != nil {
 			return copied, f.part.is(got)
 		}

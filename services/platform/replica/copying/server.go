@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"google.golang.org/grpc"
@@ -45,6 +46,10 @@ type Server struct {
 
 	o    ServerOptions
 	pace *pace
+	// sign is how often who waits for a copy is told that it is being made.
+	sign time.Duration
+	// free is how many bytes may still be written in a folder.
+	free func(dir string) (uint64, error)
 	// fetches has a place for each who fetches, making one for who makes a copy.
 	fetches, making chan struct{}
 
@@ -71,7 +76,10 @@ func New(o ServerOptions) (*Server, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	s := &Server{o: o, pace: &pace{rate: cmp.Or(o.Rate, rate)}, fetches: make(chan struct{}, maxFetches), making: make(chan struct{}, 1)}
+	s := &Server{
+		o: o, pace: &pace{rate: cmp.Or(o.Rate, rate)}, sign: sign, free: freeIn,
+		fetches: make(chan struct{}, maxFetches), making: make(chan struct{}, 1),
+	}
 	left, err := filepath.Glob(filepath.Join(o.Dir, s.pattern()))
 	for _, path := range left {
 		err = errors.Join(err, os.Remove(path))
@@ -105,7 +113,7 @@ func (s *Server) FetchCopy(req *replicapb.FetchCopyRequest, out grpc.ServerStrea
 	default:
 		return fault.Unavailable(faultpb.Reason_REASON_SERVICE_UNAVAILABLE, "").With(errBusy)
 	}
-	m, err := s.take(ctx, req)
+	m, err := s.taking(ctx, req, out)
 	if err != nil {
 		return err
 	}
@@ -136,6 +144,31 @@ func (s *Server) may(ctx context.Context, service string) error {
 		return err
 	}
 	return nil
+}
+
+// taking is take. As long as it lasts, who waits is told by parts without anything that it goes on.
+func (s *Server) taking(ctx context.Context, req *replicapb.FetchCopyRequest, out grpc.ServerStreamingServer[replicapb.CopyPart]) (m *made, err error) {
+	taken := make(chan struct{})
+	go func() {
+		defer close(taken)
+		m, err = s.take(ctx, req)
+	}()
+	tick := time.NewTicker(s.sign)
+	defer tick.Stop()
+	for {
+		select {
+		case <-taken:
+			return m, err
+		case <-tick.C:
+		}
+		if unheard := out.Send(&replicapb.CopyPart{}); unheard != nil { // then ctx ends
+			<-taken
+			if m != nil {
+				unheard = errors.Join(unheard, s.letGo(m))
+			}
+			return nil, unheard
+		}
+	}
 }
 
 // take answers the copy that is asked for, which letGo must be told of. One is made where none is kept that will do; those who
@@ -235,14 +268,34 @@ func (s *Server) drop(m *made) error {
 
 func (m *made) remove() error { return errors.Join(m.file.Close(), os.Remove(m.file.Name())) }
 
+// room refuses to write so many bytes into the data folder unless spare is free afterwards: INV-COPY-ROOM.
+func (s *Server) room(bytes uint64) error {
+	free, err := s.free(s.o.Dir)
+	if err != nil {
+		return fault.Internal(fmt.Errorf("room for a copy: %w", err))
+	}
+	if free < bytes+spare {
+		return fault.Unavailable(faultpb.Reason_REASON_DISK_FULL, "").With(
+			fmt.Errorf("a copy of %d bytes on a disk with %d free: %w", bytes, free, syscall.ENOSPC))
+	}
+	return nil
+}
+
 // make copies the data file in its folder, so that who fetches it slowly holds up nobody.
 func (s *Server) make(ctx context.Context) (m *made, err error) {
+	info, err := os.Stat(filepath.Join(s.o.Dir, s.o.Store.Service()+".db"))
+	if err != nil {
+		return nil, fault.Internal(fmt.Errorf("copy the data file: %w", err))
+	}
+	if err := s.room(uint64(info.Size())); err != nil { //nolint:gosec // a length
+		return nil, err
+	}
 	f, err := os.CreateTemp(s.o.Dir, s.pattern())
 	if err != nil {
 		return nil, fault.Internal(err)
 	}
 	m = &made{id: rand.Text(), file: f, at: time.Now()}
-	w := &slow{ctx: ctx, pace: s.pace, to: f, sum: sha256.New()}
+	w := &slow{ctx: ctx, pace: s.pace, room: func() error { return s.room(0) }, to: f, sum: sha256.New()}
 	head, err := s.o.Store.CopyFile(ctx, w)
 	if err != nil {
 		return nil, errors.Join(err, m.remove())
@@ -259,6 +312,8 @@ func (s *Server) make(ctx context.Context) (m *made, err error) {
 type slow struct {
 	ctx  context.Context //nolint:containedctx // a writer has no place for one
 	pace *pace
+	// room says whether there is room for more.
+	room func() error
 	to   *os.File
 	sum  hash.Hash
 	// size is how many bytes were written, waiting how many of them may not be on the disk.
@@ -276,7 +331,7 @@ func (w *slow) Write(p []byte) (int, error) {
 	w.size += uint64(n) //nolint:gosec // a length
 	if w.waiting += n; err == nil && w.waiting >= syncEvery {
 		w.waiting = 0
-		err = w.to.Sync()
+		err = errors.Join(w.to.Sync(), w.room())
 	}
 	return n, err
 }

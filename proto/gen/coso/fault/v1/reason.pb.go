@@ -207,6 +207,9 @@ const (
 	// The log says for now that it ends before what replicas have taken from it: a server that is cut off from the others says so for
 	// some seconds. Where it goes on, it is LOG_WENT_BACK.
 	Reason_REASON_LOG_BEHIND Reason = 98
+	// Somebody has changed settings of the stream that holds a journal, so that it might lose or change entries: nothing is written until
+	// they are as they were.
+	Reason_REASON_STREAM_CHANGED Reason = 99
 	// The tax code is not of a known form (10 digits, 10 digits-3 digits, 12 digits).
 	Reason_REASON_TAX_CODE_FORMAT Reason = 1000
 	// The tax code's check digit is wrong, or no such code is ever issued.
@@ -492,6 +495,7 @@ var (
 		95:   "REASON_AGREEMENT_MISSING",
 		96:   "REASON_AGREEMENT_NOT_NEEDED",
 		98:   "REASON_LOG_BEHIND",
+		99:   "REASON_STREAM_CHANGED",
 		1000: "REASON_TAX_CODE_FORMAT",
 		1001: "REASON_TAX_CODE_CHECK_DIGIT",
 		1002: "REASON_TAX_CODE_TAKEN",
@@ -677,6 +681,7 @@ var (
 		"REASON_AGREEMENT_MISSING":             95,
 		"REASON_AGREEMENT_NOT_NEEDED":          96,
 		"REASON_LOG_BEHIND":                    98,
+		"REASON_STREAM_CHANGED":                99,
 		"REASON_TAX_CODE_FORMAT":               1000,
 		"REASON_TAX_CODE_CHECK_DIGIT":          1001,
 		"REASON_TAX_CODE_TAKEN":                1002,
@@ -807,7 +812,7 @@ var File_coso_fault_v1_reason_proto protoreflect.FileDescriptor
 
 const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1acoso/fault/v1/reason.proto\x12\rcoso.fault.v1*\xbe*\n" +
+	"\x1acoso/fault/v1/reason.proto\x12\rcoso.fault.v1*\xd9*\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fREASON_INTERNAL\x10\x01\x12\x19\n" +
@@ -896,7 +901,8 @@ const file_coso_fault_v1_reason_proto_rawDesc = "" +
 	"\x14REASON_LOG_WENT_BACK\x10^\x12\x1c\n" +
 	"\x18REASON_AGREEMENT_MISSING\x10_\x12\x1f\n" +
 	"\x1bREASON_AGREEMENT_NOT_NEEDED\x10`\x12\x15\n" +
-	"\x11REASON_LOG_BEHIND\x10b\x12\x1b\n" +
+	"\x11REASON_LOG_BEHIND\x10b\x12\x19\n" +
+	"\x15REASON_STREAM_CHANGED\x10c\x12\x1b\n" +
 	"\x16REASON_TAX_CODE_FORMAT\x10\xe8\a\x12 \n" +
 	"\x1bREASON_TAX_CODE_CHECK_DIGIT\x10\xe9\a\x12\x1a\n" +
 	"\x15REASON_TAX_CODE_TAKEN\x10\xea\a\x12\x16\n" +

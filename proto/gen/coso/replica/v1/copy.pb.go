@@ -100,6 +100,8 @@ func (x *FetchCopyRequest) GetDamagedCopyId() string {
 }
 
 // CopyPart is the next bytes of a copy, or, last, what was sent.
+//
+// A part without anything says that the copy is still being made.
 type CopyPart struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The copy, in every part.
