@@ -285,7 +285,7 @@ func TestDoctorsWords(t *testing.T) {
 		"put back": {report(func(r *replicapb.ReplicaReport, _, other *replicapb.ReplicaView) {
 			other.State = at(1010)
 			r.Agreement = &replicapb.Agreement{Missing: trouble(faultpb.Reason_REASON_LOG_WENT_BACK)}
-		}), takesNothing, "at r2, which holds the most entries, run coso replicate registry --rebuild", "ở r2, nơi có nhiều mục nhất"},
+		}), takesNothing, "at r2, which holds the most entries, run coso replicate registry --delete-log --accept and then coso replicate registry --rebuild --accept", "ở r2, nơi có nhiều mục nhất"},
 		"cut off": {report(func(r *replicapb.ReplicaReport, _, _ *replicapb.ReplicaView) {
 			r.Agreement = &replicapb.Agreement{Missing: trouble(faultpb.Reason_REASON_LOG_BEHIND)}
 		}), takesNothing, "rebuild nothing yet", "chưa dựng lại gì cả"},

@@ -142,8 +142,8 @@ func (w words) next(r *replicapb.ReplicaReport, reason faultpb.Reason) string {
 			"decide which replica is right; stop the other, keep its folder and start it on an empty one. To write at the right one at once: coso replicas accept %s --reason \"why\"", r.GetService())
 	case faultpb.Reason_REASON_LOG_WENT_BACK, faultpb.Reason_REASON_STREAM_FOREIGN:
 		most := foremost(r)
-		return w.tell("dừng mọi bản sao của %s; ở %s, nơi có nhiều mục nhất, chạy: coso replicate %s --rebuild; rồi khởi động các bản sao khác trên thư mục trống",
-			"stop all replicas of %s; at %s, which holds the most entries, run coso replicate %s --rebuild; then start the others on empty folders", r.GetService(), most, r.GetService())
+		return w.tell("dừng mọi bản sao của %[1]s; ở %[2]s, nơi có nhiều mục nhất, chạy: coso replicate %[1]s --delete-log --accept, rồi coso replicate %[1]s --rebuild --accept; rồi khởi động các bản sao khác trên thư mục trống",
+			"stop all replicas of %[1]s; at %[2]s, which holds the most entries, run coso replicate %[1]s --delete-log --accept and then coso replicate %[1]s --rebuild --accept; then start the others on empty folders", r.GetService(), most)
 	case faultpb.Reason_REASON_STREAM_CHANGED:
 		return w.tell("đặt lại như cũ (nats stream edit %s, hoặc cấu hình nào đã đổi nó); sau đó ghi sẽ tự chạy lại, không dựng lại gì cả",
 			"set it back (nats stream edit %s, or whatever configuration changed it); then writing comes back by itself, and nothing is rebuilt", r.GetLog().GetStream())

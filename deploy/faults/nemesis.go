@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"coso/deploy/faults/fleet"
+	"coso/services/platform/wait"
 )
 
 // nemesis is one kind of harm.
@@ -54,17 +55,7 @@ func nemeses() []nemesis {
 
 // hold waits for a time drawn between two, or until ctx ends.
 func (r *round) hold(ctx context.Context, least, most time.Duration) {
-	wait(ctx, least+time.Duration(r.dice.Int64N(int64(most-least))))
-}
-
-// wait waits a while or until ctx ends.
-func wait(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
+	_ = wait.For(ctx, least+time.Duration(r.dice.Int64N(int64(most-least)))) // the end of ctx ends what it waits for
 }
 
 // any is any machine; mostly the one that is asked for, if there is one.

@@ -17,6 +17,7 @@ import (
 	"coso/deploy/faults/client"
 	"coso/deploy/faults/fleet"
 	replicapb "coso/proto/gen/coso/replica/v1"
+	"coso/services/platform/wait"
 )
 
 const (
@@ -129,7 +130,7 @@ func (r *round) run(ctx context.Context, c caged, out *result) error {
 	}
 	r.did("none any more")
 	r.written(ctx, work.Acknowledged())
-	wait(ctx, calm)
+	_ = wait.For(ctx, calm) // if ctx ends, all that follows does
 	out.Gap = work.LongestGap(harmed, time.Since(r.began))
 	stop()
 	late := time.AfterFunc(r.limit(finish), abandon)
