@@ -16,6 +16,8 @@ import (
 	"google.golang.org/grpc/resolver/manual"
 	"google.golang.org/grpc/status"
 
+	faultpb "coso/proto/gen/coso/fault/v1"
+	"coso/services/platform/fault"
 	"coso/services/platform/mtls"
 	"coso/services/platform/wait"
 )
@@ -104,6 +106,9 @@ func atAnother(ctx context.Context, method string, req, reply any, cc *grpc.Clie
 		err := invoke(ctx, method, req, reply, cc, options...)
 		if status.Code(err) != codes.Unavailable || try+1 == triesAmong || !twice(method, req) {
 			return err
+		}
+		if try > 0 && fault.ReasonOf(fault.FromStatus(status.Convert(err))) == faultpb.Reason_REASON_POSITION_NOT_REACHED {
+			return err // a third wait would leave the caller no time to ask for less
 		}
 		if wait.For(ctx, restsAmong<<try) != nil {
 			return err

@@ -139,3 +139,19 @@ func TestAReplicaThatStopsCostsNoError(t *testing.T) { // INV-RPC-AMONG
 		}
 	}
 }
+
+// A call whose position two replicas have not reached, after a wait each, is made no third time: its caller needs the time to ask for
+// less.
+func TestAPositionThatNobodyReaches(t *testing.T) {
+	p := newPair(t)
+	for i := range p.all {
+		p.all[i].units.during(func(context.Context, proto.Message) error {
+			p.asked[i].Add(1)
+			return fault.Unavailable(faultpb.Reason_REASON_POSITION_NOT_REACHED, "coso-position", "value", "7", "current", "1")
+		})
+	}
+	refused(t, p.read(t), fault.KindUnavailable, faultpb.Reason_REASON_POSITION_NOT_REACHED, "coso-position")
+	if n := p.asked[0].Load() + p.asked[1].Load(); n != 2 {
+		t.Errorf("it was asked %d times", n)
+	}
+}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // tailed is an entry of others for the committer, and what is told whether it has taken it.
@@ -40,23 +41,40 @@ func (s *Store) tail(ctx context.Context, try *int) error {
 		if err != nil {
 			return err
 		}
+		if err := s.bring(ctx, there); err != nil {
+			return err
+		}
+		*try = 0
+	}
+	return errTailEnded
+}
+
+// bring offers an entry to the committer until it is taken; the tail waits meanwhile. An error: it must be read again, with those
+// before it, or the store ends.
+func (s *Store) bring(ctx context.Context, there Placed) error {
+	for n := 0; ; n++ {
 		t := tailed{there, make(chan error, 1)}
 		select {
 		case s.tailed <- t:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+		var err error
 		select {
 		case err = <-t.taken:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if err != nil {
+		if err == nil || errors.Is(err, errLeftOut) {
 			return err
 		}
-		*try = 0
+		if n == 0 {
+			s.logger.Warn("an entry of the log waits", "service", s.service, "position", there.Position, "error", err)
+		}
+		if !s.pause(n) {
+			return err
+		}
 	}
-	return errTailEnded
 }
 
 // takeTailed applies what the tail brings. nil: it is applied, or a fault has stopped the writing and been logged. Otherwise it
@@ -92,7 +110,7 @@ func (s *Store) takeUpTo(there Placed) error {
 	}
 	first, err := s.readLog(next)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errLeftOut, err)
 	}
 	return s.catchUp(first)
 }

@@ -135,3 +135,24 @@ func TestAServerThatComesBackOtherwise(t *testing.T) {
 	back(true)
 	eventually(t, l.Sound)
 }
+
+// INV-LOG-SYNC: a log that is opened while a server is down takes entries without having heard it; if it comes back without syncing,
+// that is found out in seconds.
+func TestAServerThatIsDownAtTheStart(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	o := c.log()
+	first := c.make(o, streamlog.Shape{Replicas: 3})
+	s, err := first.See(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	which := slices.IndexFunc(c.options, func(o *server.Options) bool { return o.ServerName != s.Leader })
+	c.stop(which)
+	l := watched(t, c.log(), incarnation)
+	eventually(t, func() error { return l.Append(t.Context(), 1, entry(1)) })
+	c.options[which].SyncAlways = false
+	c.start(which)
+	eventually(t, func() error {
+		return want(fault.KindOf(l.Sound()) == fault.KindUnavailable && strings.Contains(causes(l.Sound()), "acknowledges before it syncs"), "it is trusted: %v", l.Sound())
+	})
+}

@@ -139,13 +139,21 @@ func (l *Log) hear(ctx context.Context, info *jetstream.StreamInfo) error {
 	var found []error
 	for _, name := range names {
 		s := l.servers[name]
-		if !s.counts(time.Now(), away(info, name)) {
+		switch {
+		case s.counts(time.Now(), away(info, name)):
+			found = append(found, s.trusted())
+		case s != nil || !down(info, name):
 			found = append(found, fmt.Errorf("the server %s has not answered (%w)", name, err))
-			continue
-		}
-		found = append(found, s.trusted())
+		} // one that is down and was never heard counts from its first word on: it is looked for each second
 	}
 	return errors.Join(found...)
+}
+
+// down reports whether the leader of a stream knows that another of its servers does not run.
+func down(info *jetstream.StreamInfo, name string) bool {
+	return info.Cluster != nil && slices.ContainsFunc(info.Cluster.Replicas, func(r *jetstream.PeerInfo) bool {
+		return r.Name == name && r.Offline
+	})
 }
 
 // away reports whether the leader of a stream does not hear another of its servers, which then acknowledges nothing.

@@ -35,6 +35,11 @@ func TestSilentServers(t *testing.T) {
 	if never.counts(now, true) {
 		t.Error("a server that was never heard counts")
 	}
+	for server, want := range map[string]bool{"n1": false, "n2": false, "n3": true, "n4": false} {
+		if got := down(info, server); got != want {
+			t.Errorf("%s is down: %t", server, got)
+		}
+	}
 	if alone := (&answer{heard: now.Add(-trustFor - 1)}); alone.counts(now, away(&jetstream.StreamInfo{}, "n1")) {
 		t.Error("the only server counts for ever")
 	}

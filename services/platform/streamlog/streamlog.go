@@ -11,7 +11,8 @@
 // ErrUnknown.
 // INV-LOG-WAY: while there is no connection nothing is offered: the client would keep it and send it at any later time.
 // INV-LOG-SYNC: nothing is offered while one of the stream's servers has not been seen to sync every write, unless the
-// operator accepts that for good. One that is away is taken to be as it was until it comes back.
+// operator accepts that for good. One that is away is taken to be as it was, and one that was down all along counts for nothing, until
+// it comes back.
 // INV-LOG-DRIFT: a stream whose settings are not those it was made with, that lies on fewer servers, lacks an entry that it held,
 // or was made anew, is an alarm, and nothing is offered.
 package streamlog

@@ -165,7 +165,7 @@ func (f *fetcher) round(ctx context.Context) (over bool, err error) {
 	if gone && f.part.have == given {
 		all = errors.Join(all, f.part.begin("", f.part.state.Damaged))
 	}
-	return refused == len(f.o.Peers), all
+	return refused == len(f.o.Peers) || f.final(all), all
 }
 
 // errSilent says that a peer did not go on in time.
